@@ -1,0 +1,47 @@
+# Needs Python (>= 3.11) with pip, and nothing else. `make demo` and `make test` make
+# their own environment in .venv; a second run finds it there and installs nothing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# One thread for each numerical library: two workers on two cores don't fight.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test test-slow lint clean
+
+demo: $(VENV)/.demo
+	$(BIN)/python -m sklearn_equity demo
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -n 2
+
+test-slow: $(VENV)/.test
+	$(BIN)/python -m pytest -n 2 -m slow tests
+
+lint: $(VENV)/.lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# A stamp says which sets of packages the environment holds; it is renewed when the
+# project's requirements change.
+$(VENV)/.base: constraints.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed; name one with make PYTHON=...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --upgrade "pip>=25.1"
+	touch $@
+
+$(VENV)/.demo: $(VENV)/.base
+	$(PIP) install --quiet --constraint constraints.txt --editable ".[all]"
+	touch $@
+
+$(VENV)/.test: $(VENV)/.demo
+	$(PIP) install --quiet --constraint constraints.txt --group test
+	touch $@
+
+$(VENV)/.lint: $(VENV)/.base
+	$(PIP) install --quiet --constraint constraints.txt --group lint
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

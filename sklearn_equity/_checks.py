@@ -1,0 +1,391 @@
+"""The only input validation: what a person hands in, made clean or refused in words.
+
+Public functions call these checks once, at their edge, and pass clean arrays on.
+Every refusal names the argument, the rule, what came and, where there is one, the fix.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import narwhals.stable.v2 as nw
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+MissingPolicy = Literal["raise", "group", "drop"]
+
+MISSING_LABEL = "(missing)"
+DROPPED = -1  # the code of a row whose label is missing under missing="drop"
+
+
+@dataclass(frozen=True)
+class SubgroupCodes:
+    """One integer a row, and the label that each integer stands for.
+
+    Attributes
+    ----------
+    codes : ndarray of shape (n_rows,)
+        Integers from 0 to ``n_subgroups - 1``; ``DROPPED`` marks a row left out because
+        its label is missing.
+    labels : tuple
+        The label of each integer, in display order; a tuple for intersections.
+    name : str
+        What the labels describe: the column's name, or several joined by " & ".
+    """
+
+    codes: NDArray[np.intp]
+    labels: tuple[Hashable, ...]
+    name: str
+
+    @property
+    def n_subgroups(self) -> int:
+        """Number of distinct labels."""
+        return len(self.labels)
+
+    def counts(self) -> NDArray[np.intp]:
+        """Rows of each subgroup, dropped rows left out."""
+        kept = self.codes[self.codes != DROPPED]
+        return np.bincount(kept, minlength=self.n_subgroups)
+
+
+def format_label(label: Hashable) -> str:
+    """Write a label for people: the parts of an intersection are joined by " & "."""
+    if isinstance(label, tuple):
+        return " & ".join(str(part) for part in label)
+    return str(label)
+
+
+# ---------------------------------------------------------------------------------
+# Numbers
+# ---------------------------------------------------------------------------------
+def check_numbers(
+    values: ArrayLike,
+    *,
+    name: str,
+    n_rows: int | None = None,
+    rows_of: str = "y_true",
+    allow_nan: bool = False,
+) -> NDArray[np.float64]:
+    """Return one finite float64 a row, or say what is wrong with `values`.
+
+    The array may share memory with `values`: callers do not write into it.
+    """
+    array = _as_float_vector(values, name)
+    if n_rows is not None and len(array) != n_rows:
+        msg = (
+            f"`{name}` must have one value per row of `{rows_of}` ({n_rows}); "
+            f"got {len(array)}."
+        )
+        raise ValueError(msg)
+    if len(array) == 0:
+        raise ValueError(f"`{name}` must have at least one row; got none.")
+    _refuse_non_finite(array, name, allow_nan=allow_nan)
+    return array
+
+
+def _as_float_vector(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    array = np.asarray(_to_numpy(values))
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(f"`{name}` must be one-dimensional; got shape {array.shape}.")
+    if np.iscomplexobj(array):
+        raise ValueError(f"`{name}` must hold real numbers; got complex ones.")
+    if array.dtype.kind in "mM":
+        raise ValueError(f"`{name}` must hold numbers; got dates ({array.dtype}).")
+    if array.dtype.kind in "OUS":
+        return _parse_objects(array, name)
+    return array.astype(np.float64, copy=False)
+
+
+def _parse_objects(array: NDArray[Any], name: str) -> NDArray[np.float64]:
+    """Read numbers out of an object array; text is refused, even "1.5"."""
+    text_rows = [i for i, value in enumerate(array) if isinstance(value, str | bytes)]
+    if text_rows:
+        row = text_rows[0]
+        msg = (
+            f"`{name}` must hold numbers; got text in {len(text_rows)} of "
+            f"{len(array)} rows, such as {array[row]!r} in row {row}. "
+            "Convert it, or encode the classes as numbers."
+        )
+        raise ValueError(msg)
+    missing = np.fromiter((_is_missing(value) for value in array), bool, len(array))
+    try:
+        return np.where(missing, np.nan, array).astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`{name}` must hold numbers: {error}.") from error
+
+
+def _refuse_non_finite(
+    array: NDArray[np.float64], name: str, *, allow_nan: bool
+) -> None:
+    if np.isfinite(array).all():
+        return
+    n_nan, n_inf = int(np.isnan(array).sum()), int(np.isinf(array).sum())
+    if n_nan and not allow_nan:
+        msg = (
+            f"`{name}` must not hold missing values; got NaN in {n_nan} of "
+            f"{len(array)} rows. Remove or impute those rows first."
+        )
+        raise ValueError(msg)
+    if n_inf:
+        msg = f"`{name}` must be finite; got infinity in {n_inf} of {len(array)} rows."
+        raise ValueError(msg)
+
+
+def check_sample_weight(
+    sample_weight: ArrayLike | None, *, n_rows: int, rows_of: str = "y_true"
+) -> NDArray[np.float64] | None:
+    """Return non-negative weights with a positive sum, or None for equal ones."""
+    if sample_weight is None:
+        return None
+    weights = check_numbers(
+        sample_weight, name="sample_weight", n_rows=n_rows, rows_of=rows_of
+    )
+    if (weights < 0).any():
+        msg = (
+            "`sample_weight` must not be negative; got "
+            f"{int((weights < 0).sum())} negative values, the least {weights.min():g}."
+        )
+        raise ValueError(msg)
+    if not weights.any():
+        raise ValueError("`sample_weight` must have a positive sum; all are zero.")
+    return weights
+
+
+def check_confidence_level(confidence_level: float) -> float:
+    """Return a level strictly between 0 and 1."""
+    if not 0 < confidence_level < 1:
+        msg = (
+            "`confidence_level` must lie strictly between 0 and 1 (0.95 for 95%); "
+            f"got {confidence_level!r}."
+        )
+        raise ValueError(msg)
+    return float(confidence_level)
+
+
+# ---------------------------------------------------------------------------------
+# Columns of a table
+# ---------------------------------------------------------------------------------
+def take_columns(table: Any, columns: Sequence[str], *, name: str) -> nw.DataFrame[Any]:
+    """Return the named columns of an eager data frame, or list those that it has."""
+    frame = nw.from_native(table, eager_only=True, pass_through=True)
+    if not isinstance(frame, nw.DataFrame):
+        msg = (
+            f"`{name}`={list(columns)!r} names columns, but the table is a "
+            f"{type(table).__name__} without column names. Pass a data frame, or pass "
+            "the labels themselves."
+        )
+        raise TypeError(msg)
+    absent = [column for column in columns if column not in frame.columns]
+    if absent:
+        msg = (
+            f"`{name}` names no column of the table: {absent}. It has {frame.columns}."
+        )
+        raise ValueError(msg)
+    return frame.select(list(columns))
+
+
+# ---------------------------------------------------------------------------------
+# Subgroup labels
+# ---------------------------------------------------------------------------------
+def check_subgroups(
+    subgroups: Any,
+    *,
+    n_rows: int,
+    name: str = "subgroups",
+    rows_of: str = "y_true",
+    missing: MissingPolicy = "raise",
+    min_subgroups: int = 1,
+    max_subgroups: int | None = None,
+) -> SubgroupCodes:
+    """Number the subgroups of a population.
+
+    Parameters
+    ----------
+    subgroups : array-like of shape (n_rows,) or (n_rows, n_attributes), or data frame
+        One hashable label a row; several columns are combined (intersections), and
+        only the combinations that occur become subgroups.
+    n_rows : int
+        The number of rows that the labels must match.
+    name, rows_of : str
+        The argument's name, and that of the array that sets `n_rows`, for messages.
+    missing : {"raise", "group", "drop"}
+        What happens to None, NaN and null labels: refused with their count, made a
+        subgroup "(missing)" of their own, or coded ``DROPPED``.
+    min_subgroups, max_subgroups : int
+        The number of subgroups that the caller can work with.
+
+    Returns
+    -------
+    SubgroupCodes
+        Labels are in the order of a categorical's categories where there is one, else
+        sorted, with "(missing)" last.
+    """
+    columns = _label_columns(subgroups, name)
+    encoded = [_encode(values, column, name, missing) for column, values in columns]
+    for column, (codes, _) in zip(columns, encoded, strict=True):
+        if len(codes) != n_rows:
+            what = f"`{name}`" if len(columns) == 1 else f"`{name}` ({column[0]!r})"
+            msg = f"{what} must have one label per row of `{rows_of}` ({n_rows}); "
+            raise ValueError(msg + f"got {len(codes)}.")
+    codes, labels = encoded[0] if len(encoded) == 1 else _intersect(encoded)
+    title = " & ".join(column for column, _ in columns)
+    _check_number_of_subgroups(len(labels), title, name, min_subgroups, max_subgroups)
+    return SubgroupCodes(codes, labels, title)
+
+
+def _check_number_of_subgroups(
+    n_subgroups: int, title: str, name: str, least: int, most: int | None
+) -> None:
+    where = f"`{name}`" if title == name else f"`{name}` ({title!r})"
+    if n_subgroups < least:
+        msg = f"{where} must hold at least {least} different labels; got {n_subgroups}."
+        raise ValueError(msg)
+    if most is not None and n_subgroups > most:
+        msg = (
+            f"{where} must hold at most {most} different labels; got {n_subgroups}. "
+            "Is it a number or an identifier? Cut a number into bands first, for "
+            f"example ({title!r}, 4) for quarters."
+        )
+        raise ValueError(msg)
+
+
+def _label_columns(subgroups: Any, name: str) -> list[tuple[str, Any]]:
+    """Split labels into named columns, each a narwhals Series or a 1-D array."""
+    native = nw.from_native(
+        subgroups, eager_only=True, allow_series=True, pass_through=True
+    )
+    if isinstance(native, nw.DataFrame):
+        if not native.columns:
+            raise ValueError(f"`{name}` must have at least one column; got none.")
+        return [(str(column), native[column]) for column in native.columns]
+    if isinstance(native, nw.Series):
+        return [(str(native.name) if native.name else name, native)]
+    array = _as_label_array(subgroups, name)
+    if array.ndim == 1:
+        return [(name, array)]
+    if array.ndim == 2 and array.shape[1] == 1:
+        return [(name, array[:, 0])]
+    if array.ndim == 2 and array.shape[1] > 1:
+        return [(f"{name}[{j}]", array[:, j]) for j in range(array.shape[1])]
+    msg = (
+        f"`{name}` must be one label a row, or a table with one attribute a column; "
+        f"got shape {array.shape}."
+    )
+    raise ValueError(msg)
+
+
+def _as_label_array(subgroups: Any, name: str) -> NDArray[Any]:
+    if subgroups is None or isinstance(subgroups, str | bytes):
+        msg = f"`{name}` must be an array of labels, one a row; got {subgroups!r}."
+        raise TypeError(msg)
+    if isinstance(subgroups, np.ndarray):
+        return subgroups
+    # Without dtype=object NumPy would turn ["a", 1, None] into text, and None with it.
+    items = list(subgroups)
+    if items and all(isinstance(item, list) for item in items):
+        return np.array(items, dtype=object)
+    array = np.empty(len(items), dtype=object)
+    array[:] = items
+    return array
+
+
+def _encode(
+    values: Any, column: str, name: str, missing: MissingPolicy
+) -> tuple[NDArray[np.intp], tuple[Hashable, ...]]:
+    """Number the labels of one column; missing ones as `missing` says."""
+    codes, labels = _factorize(values, name)
+    lost = codes == DROPPED
+    if not lost.any() or missing == "drop":
+        return codes, labels
+    if missing == "group":
+        return np.where(lost, len(labels), codes), (*labels, MISSING_LABEL)
+    where = f"`{name}`" if column == name else f"`{name}` ({column!r})"
+    msg = (
+        f"{where} must not have missing labels; got {int(lost.sum())} of {len(codes)}. "
+        'Make them a subgroup of their own with missing="group", or leave those rows '
+        'out with missing="drop".'
+    )
+    raise ValueError(msg)
+
+
+def _factorize(values: Any, name: str) -> tuple[NDArray[np.intp], tuple[Hashable, ...]]:
+    order: list[Any] | None = None
+    if isinstance(values, nw.Series):
+        if isinstance(values.dtype, nw.Categorical | nw.Enum):
+            order = values.cat.get_categories().to_list()
+        values = (
+            values.to_numpy()
+            if values.dtype.is_integer() and not values.null_count()
+            else values.to_list()
+        )
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biu":
+        distinct, codes = np.unique(values, return_inverse=True)
+        return codes.astype(np.intp, copy=False), tuple(distinct.tolist())
+    items = values.tolist() if isinstance(values, np.ndarray) else values
+    return _factorize_objects(items, order, name)
+
+
+def _factorize_objects(
+    items: Sequence[Any], order: Sequence[Any] | None, name: str
+) -> tuple[NDArray[np.intp], tuple[Hashable, ...]]:
+    """Number labels by hashing: sorting a million strings costs ten times as much."""
+    seen: dict[Hashable, int] = {}
+    try:
+        first_codes = np.fromiter(
+            (seen.setdefault(item, len(seen)) for item in items), np.intp, len(items)
+        )
+    except TypeError as error:
+        msg = f"`{name}` must hold hashable labels, such as text or integers: {error}."
+        raise TypeError(msg) from error
+    labels = [label for label in seen if not _is_missing(label)]
+    if order is None:
+        labels = _sorted_labels(labels)
+    else:
+        present = set(labels)
+        labels = [label for label in order if label in present]
+    rank = {label: code for code, label in enumerate(labels)}
+    recode = np.array([rank.get(label, DROPPED) for label in seen], dtype=np.intp)
+    return recode[first_codes] if len(seen) else first_codes, tuple(labels)
+
+
+def _is_missing(value: Any) -> bool:
+    """Tell None, NaN, NaT and pandas' NA from a label."""
+    if value is None:
+        return True
+    try:
+        return bool(value != value)
+    except (TypeError, ValueError):  # pandas.NA has no truth value
+        return type(value).__name__ == "NAType"
+
+
+def _sorted_labels(labels: list[Any]) -> list[Any]:
+    try:
+        return sorted(labels)
+    except TypeError:  # labels of several types: group by type, then by their text
+        return sorted(labels, key=lambda label: (type(label).__name__, str(label)))
+
+
+def _intersect(
+    encoded: Sequence[tuple[NDArray[np.intp], tuple[Hashable, ...]]],
+) -> tuple[NDArray[np.intp], tuple[Hashable, ...]]:
+    """Combine columns; a row missing in any of them is dropped from all."""
+    stacked = np.column_stack([codes for codes, _ in encoded])
+    kept = (stacked != DROPPED).all(axis=1)
+    combinations, codes_kept = np.unique(stacked[kept], axis=0, return_inverse=True)
+    codes = np.full(len(stacked), DROPPED, dtype=np.intp)
+    codes[kept] = codes_kept.ravel()
+    labels = tuple(
+        tuple(
+            names[code] for (_, names), code in zip(encoded, combination, strict=True)
+        )
+        for combination in combinations.tolist()
+    )
+    return codes, labels
+
+
+def _to_numpy(values: Any) -> Any:
+    """Bring a Series of any library to NumPy; leave other input as it is."""
+    native = nw.from_native(values, series_only=True, pass_through=True)
+    return native.to_numpy() if isinstance(native, nw.Series) else values

@@ -1,0 +1,29 @@
+"""Named warnings and errors, so that a user can filter one without losing all."""
+
+__all__ = [
+    "BoundsFromSampleWarning",
+    "DegenerateInequalityWarning",
+    "EquityWarning",
+    "MissingDependencyError",
+    "SmallSubgroupWarning",
+]
+
+
+class EquityWarning(UserWarning):
+    """Base of every warning of this library."""
+
+
+class SmallSubgroupWarning(EquityWarning):
+    """A subgroup has too few rows for the figure that was asked for."""
+
+
+class BoundsFromSampleWarning(EquityWarning):
+    """The possible range of a measurement was read off the sample: give `bounds`."""
+
+
+class DegenerateInequalityWarning(EquityWarning):
+    """An inequality index was asked of values that are all zero."""
+
+
+class MissingDependencyError(ImportError):
+    """A feature needs a package that is not installed; the message has the command."""

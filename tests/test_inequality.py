@@ -1,0 +1,217 @@
+"""How unequally is a quantity spread? Laws, hand-worked values, oracles, refusals."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.testing import assert_allclose
+from scipy.integrate import trapezoid
+from scipy.special import erf, ndtri
+
+import sklearn_equity.inequality as stage
+from sklearn_equity import (
+    atkinson,
+    coefficient_of_variation,
+    generalized_entropy,
+    gini,
+    lorenz_curve,
+    theil,
+)
+from sklearn_equity.exceptions import DegenerateInequalityWarning
+
+INDICES = {
+    "gini": gini,
+    "theil": theil,
+    "atkinson": atkinson,
+    "generalized_entropy": generalized_entropy,
+    "coefficient_of_variation": coefficient_of_variation,
+}
+positive = st.floats(0.01, 100.0)
+values_strategy = arrays(np.float64, st.integers(2, 20), elements=positive)
+every_index = pytest.mark.parametrize("index", INDICES.values(), ids=INDICES.keys())
+
+
+def test_every_index_of_the_stage_is_under_the_laws():
+    assert {*INDICES, "lorenz_curve"} == set(stage.__all__)
+
+
+# ---- laws ------------------------------------------------------------------------
+@every_index
+@given(value=positive, n=st.integers(1, 20))
+def test_index_is_zero_at_equality(index, value, n):
+    assert_allclose(index(np.full(n, value)), 0.0, atol=1e-12)
+
+
+@every_index
+@given(values=values_strategy, seed=st.integers(0, 1000))
+def test_index_ignores_row_order(index, values, seed):
+    shuffled = np.random.default_rng(seed).permutation(values)
+    assert_allclose(index(shuffled), index(values), atol=1e-12)
+
+
+@every_index
+@given(values=values_strategy, exponent=st.integers(-250, 250))
+def test_index_ignores_the_unit(index, values, exponent):
+    assert_allclose(index(values * 10.0**exponent), index(values), atol=1e-9)
+
+
+@every_index
+@given(values=values_strategy, times=st.integers(2, 4))
+def test_index_ignores_replication_of_the_population(index, values, times):
+    assert_allclose(index(np.tile(values, times)), index(values), atol=1e-12)
+
+
+@every_index
+@given(values=values_strategy, data=st.data())
+def test_weights_equal_repetition(index, values, data):
+    times = data.draw(arrays(np.int64, len(values), elements=st.integers(1, 5)))
+    repeated = index(np.repeat(values, times))
+    assert_allclose(index(values, sample_weight=times), repeated, atol=1e-12)
+
+
+@every_index
+@given(values=values_strategy, share=st.floats(0.01, 0.49))
+def test_index_falls_after_transfer_from_rich_to_poor(index, values, share):
+    poor, rich = values.argmin(), values.argmax()
+    gap = values[rich] - values[poor]
+    if gap < 1e-3 * values.mean():
+        return
+    transferred = values.copy()
+    transferred[rich] -= share * gap
+    transferred[poor] += share * gap
+    assert index(transferred) < index(values) + 1e-12
+
+
+@every_index
+def test_rows_of_weight_zero_do_not_count(index):
+    with_ghost = index([1.0, 2.0, 50.0], sample_weight=[1, 1, 0])
+    assert_allclose(with_ghost, index([1.0, 2.0]), rtol=1e-12)
+
+
+# ---- hand-worked -----------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("values", "weights", "plain", "corrected"),
+    [
+        ([0, 0, 0, 1], None, 3 / 4, 1.0),
+        ([1, 2, 3, 4, 5], None, 4 / 15, 1 / 3),
+        # Pairwise: 2 * (3/4) * (1/4) * |2 - 1| / (2 * mean), mean = 5/4.
+        ([1, 2], [3, 1], 2 * 3 / 16 / (2 * 5 / 4), 3 / 20 / (1 - 9 / 16 - 1 / 16)),
+        ([0.15, 0.20, 0.25], [50, 30, 20], 0.0205 / 0.185, 0.0205 / 0.185 / 0.62),
+        ([7], None, 0.0, 0.0),
+    ],
+)
+def test_gini_worked_by_hand(values, weights, plain, corrected):
+    assert_allclose(gini(values, sample_weight=weights), plain, atol=1e-15)
+    assert_allclose(
+        gini(values, sample_weight=weights, corrected=True), corrected, atol=1e-15
+    )
+
+
+def test_indices_of_one_and_three_worked_by_hand():
+    assert_allclose(theil([1, 3]), (0.5 * np.log(0.5) + 1.5 * np.log(1.5)) / 2)
+    assert_allclose(generalized_entropy([1, 3], alpha=2), 1 / 8)
+    assert_allclose(generalized_entropy([1, 3], alpha=0), -np.log(0.5 * 1.5) / 2)
+    assert_allclose(atkinson([1, 3], epsilon=1), 1 - np.sqrt(3) / 2)
+    assert_allclose(atkinson([1, 3], epsilon=2), 1 - 1.5 / 2)
+    assert_allclose(coefficient_of_variation([1, 3]), 1 / 2)
+
+
+def test_zero_values_at_the_orders_that_forbid_them():
+    assert generalized_entropy([0, 1], alpha=0) == np.inf
+    assert atkinson([0, 1], epsilon=1) == 1.0
+    assert_allclose(theil([0, 1]), np.log(2))
+
+
+# ---- oracles ---------------------------------------------------------------------
+def test_gini_against_the_pairwise_definition():
+    rng = np.random.default_rng(20260101)
+    x, w = rng.exponential(size=40), rng.uniform(0.1, 3, size=40)
+    w = w / w.sum()
+    pairwise = (w[:, None] * w * np.abs(x[:, None] - x)).sum() / (2 * w @ x)
+    assert_allclose(gini(x, sample_weight=w), pairwise, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("quantile", "expected"),
+    [
+        (lambda u: u, 1 / 3),
+        (lambda u: 0.1 + 0.2 * u, 1 / 6),
+        (lambda u: -np.log1p(-u), 1 / 2),
+        (lambda u: np.exp(ndtri(u)), erf(1 / 2)),
+    ],
+    ids=["uniform", "uniform from .1 to .3", "exponential", "lognormal"],
+)
+def test_gini_against_theory(quantile, expected):
+    u = (np.arange(200_000) + 0.5) / 200_000
+    assert_allclose(gini(quantile(u)), expected, atol=2e-4)
+
+
+@given(values=values_strategy)
+def test_gini_is_twice_the_area_above_the_lorenz_curve(values):
+    population_share, value_share = lorenz_curve(values)
+    area = trapezoid(population_share - value_share, population_share)
+    assert_allclose(gini(values), 2 * area, atol=1e-12)
+
+
+@given(values=values_strategy)
+def test_lorenz_curve_is_convex_and_below_the_diagonal(values):
+    population_share, value_share = lorenz_curve(values)
+    assert (value_share <= population_share + 1e-12).all()
+    assert (np.diff(value_share, 2) >= -1e-12).all()
+
+
+# ---- refusals --------------------------------------------------------------------
+@every_index
+@pytest.mark.parametrize(
+    ("values", "weights", "message"),
+    [
+        ([-1.0, 2.0], None, r"`values` must not be negative.*1 negative"),
+        (
+            [np.nan, 2.0],
+            None,
+            r"`values` must not hold missing values; got NaN in 1 of 2",
+        ),
+        ([np.inf, 2.0], None, r"`values` must be finite; got infinity in 1 of 2"),
+        ([], None, r"`values` must have at least one row"),
+        ([1.0, 2.0], [1.0], r"`sample_weight` must have one value per row of `values`"),
+        ([1.0, 2.0], [-1.0, 1.0], r"`sample_weight` must not be negative"),
+        ([1.0, 2.0], [0.0, 0.0], r"`sample_weight` must have a positive sum"),
+        (["low", "high"], None, r"`values` must hold numbers; got text in 2 of 2 rows"),
+    ],
+)
+def test_refusals_name_the_argument(index, values, weights, message):
+    with pytest.raises(ValueError, match=message):
+        index(values, sample_weight=weights)
+
+
+@every_index
+def test_all_zero_is_zero_with_a_warning(index):
+    with pytest.warns(DegenerateInequalityWarning, match="All `values` are 0"):
+        assert index([0.0, 0.0]) == 0.0
+
+
+def test_lorenz_curve_of_zeros_is_the_diagonal():
+    with pytest.warns(DegenerateInequalityWarning):
+        population_share, value_share = lorenz_curve([0.0, 0.0])
+    assert_allclose(value_share, population_share)
+
+
+@every_index
+def test_input_is_not_changed(index):
+    values = np.array([3.0, 1.0, 2.0])
+    values.flags.writeable = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        index(values)
+
+
+def test_orders_must_be_finite():
+    with pytest.raises(ValueError, match="`alpha` must be a finite number; got nan"):
+        generalized_entropy([1.0], alpha=np.nan)
+    with pytest.raises(
+        ValueError, match="`epsilon` must be positive and finite; got 0"
+    ):
+        atkinson([1.0], epsilon=0)
