@@ -34,7 +34,7 @@ def test_public_names_are_the_documented_names():
     documented = set()
     for page in (REPOSITORY / "docs" / "api").glob("*.rst"):
         documented |= set(
-            re.findall(r"^   (?:sklearn_equity\.)?(\w+)$", page.read_text(), re.M)
+            re.findall(r"^   (?:sklearn_equity\.)?(\w+)$", page.read_text(), re.MULTILINE)
         )
     assert documented == set(PUBLIC)
 
@@ -75,7 +75,7 @@ def test_documented_parameters_and_defaults_are_those_of_the_signature(name):
 def _documented_parameters(doc):
     """Read the Parameters section of a numpydoc docstring: name -> type line."""
     section = re.search(
-        r"^Parameters\n-+\n(.*?)(?=^\S[^\n]*\n-{3,}$|\Z)", doc, re.M | re.S
+        r"^Parameters\n-+\n(.*?)(?=^\S[^\n]*\n-{3,}$|\Z)", doc, re.MULTILINE | re.DOTALL
     )
     lines = section[1].splitlines() if section else []
     entries = {}
