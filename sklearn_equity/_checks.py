@@ -84,7 +84,10 @@ def check_numbers(
 
 
 def _as_float_vector(values: ArrayLike, name: str) -> NDArray[np.float64]:
-    array = np.asarray(_to_numpy(values))
+    values = _to_numpy(values)
+    array = np.asarray(values)
+    if array.dtype.kind in "US" and not isinstance(values, np.ndarray):
+        array = np.asarray(values, dtype=object)  # NumPy had turned numbers into text
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
@@ -105,7 +108,7 @@ def _parse_objects(array: NDArray[Any], name: str) -> NDArray[np.float64]:
         row = text_rows[0]
         msg = (
             f"`{name}` must hold numbers; got text in {len(text_rows)} of "
-            f"{len(array)} rows, such as {array[row]!r} in row {row}. "
+            f"{len(array)} rows, such as {str(array[row])!r} in row {row}. "
             "Convert it, or encode the classes as numbers."
         )
         raise ValueError(msg)
@@ -313,8 +316,7 @@ def _encode(
 def _factorize(values: Any, name: str) -> tuple[NDArray[np.intp], tuple[Hashable, ...]]:
     order: list[Any] | None = None
     if isinstance(values, nw.Series):
-        if isinstance(values.dtype, nw.Categorical | nw.Enum):
-            order = values.cat.get_categories().to_list()
+        order = _category_order(values)
         values = (
             values.to_numpy()
             if values.dtype.is_integer() and not values.null_count()
@@ -325,6 +327,16 @@ def _factorize(values: Any, name: str) -> tuple[NDArray[np.intp], tuple[Hashable
         return codes.astype(np.intp, copy=False), tuple(distinct.tolist())
     items = values.tolist() if isinstance(values, np.ndarray) else values
     return _factorize_objects(items, order, name)
+
+
+def _category_order(series: nw.Series[Any]) -> list[Any] | None:
+    """Return the order that the user gave to categories, if there is one."""
+    chosen = isinstance(series.dtype, nw.Enum) or (
+        # polars lists the categories of a Categorical as they happened to appear
+        isinstance(series.dtype, nw.Categorical)
+        and not series.implementation.is_polars()
+    )
+    return series.cat.get_categories().to_list() if chosen else None
 
 
 def _factorize_objects(
