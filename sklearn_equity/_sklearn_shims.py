@@ -6,6 +6,7 @@ mended in one file.
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.metrics._scorer import _BaseScorer as BaseScorer
+from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import (
     HasMethods,
     Hidden,
@@ -16,6 +17,7 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils._response import _check_response_method as check_response_method
 from sklearn.utils.metadata_routing import MetadataRequest
+from sklearn.utils.validation import _num_samples as num_samples
 
 __all__ = [
     "BaseScorer",
@@ -27,5 +29,7 @@ __all__ = [
     "StrOptions",
     "check_response_method",
     "fit_context",
+    "num_samples",
+    "safe_indexing",
     "validate_params",
 ]
