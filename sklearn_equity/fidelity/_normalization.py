@@ -1,0 +1,91 @@
+"""By what is a root mean squared error divided, so that units drop out?"""
+
+from collections.abc import Callable
+from numbers import Real
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Normalization", "check_normalization", "normalizer", "refuse_mean"]
+
+Vector = NDArray[np.float64]
+Normalization = (
+    Literal["mean", "std", "iqr", "range", "max"]
+    | float
+    | Callable[[Vector], float]
+    | None
+)
+
+_NAMES = ("mean", "std", "iqr", "range", "max")
+
+
+def check_normalization(normalization: Normalization) -> None:
+    """Refuse what is none of the names, None, a positive number or a callable."""
+    if normalization is None or callable(normalization):
+        return
+    if isinstance(normalization, str):
+        known = normalization in _NAMES
+    else:
+        known = (
+            isinstance(normalization, Real)
+            and not isinstance(normalization, bool | np.bool_)
+            and 0.0 < normalization < np.inf
+        )
+    if not known:
+        names = ", ".join(f'"{name}"' for name in _NAMES)
+        msg = (
+            f"`normalization` must be one of {names}, None, a positive number, or a "
+            f"callable that takes the target's values; got {normalization!r}."
+        )
+        raise ValueError(msg)
+
+
+def refuse_mean(y_true: Vector, y_pred: Vector) -> None:
+    """Refuse to divide by the mean of a target that has no natural zero."""
+    del y_pred  # a metric's check sees both
+    n_negative = int((y_true < 0.0).sum())
+    if n_negative or not y_true.any():
+        came = (
+            f"negative values in {n_negative} of {len(y_true)} rows"
+            if n_negative
+            else "a mean of 0"
+        )
+        msg = (
+            'normalization="mean" needs a target whose zero is meaningful: no negative '
+            f"value and a positive mean; `y_true` has {came}. Use "
+            'normalization="std", "iqr", "range", None (the plain RMSE) or a number.'
+        )
+        raise ValueError(msg)
+
+
+def normalizer(
+    normalization: Normalization, y_true: Vector, sample_weight: Vector | None
+) -> float:
+    """Return the divisor for one group of people; NaN where it is not positive."""
+    if callable(normalization):
+        divisor = float(normalization(y_true))
+    elif normalization == "iqr":
+        divisor = _interquartile_range(y_true, sample_weight)
+    elif normalization == "range":
+        divisor = float(np.ptp(y_true))
+    else:
+        divisor = float(y_true.max())
+    return divisor if divisor > 0.0 else float("nan")
+
+
+def _interquartile_range(values: Vector, sample_weight: Vector | None) -> float:
+    """Interquartile range by averaging the inverse of the distribution function.
+
+    The definition for which a weight equals repetition, unlike linear interpolation.
+    """
+    order = np.argsort(values, kind="stable")
+    weights = np.ones_like(values) if sample_weight is None else sample_weight[order]
+    cumulated = np.cumsum(weights)
+    targets = np.array([0.25, 0.75]) * cumulated[-1]
+    slack = 1e-12 * cumulated[-1]  # sums of weights such as .1 miss .3 by rounding
+    at_least = np.searchsorted(cumulated, targets - slack, side="left")
+    more_than = np.searchsorted(cumulated, targets + slack, side="right")
+    sorted_values = values[order]
+    lower, upper = (sorted_values[at_least] + sorted_values[more_than]) / 2.0
+    return float(upper - lower)

@@ -1,0 +1,66 @@
+"""Which sums does a subgroup leave behind, from which all its figures follow?
+
+Counts and weighted sums add up over parts: over blocks of rows in memory, chunks of a
+file, or partitions of a distributed table. So a measure is written once, as a function
+of such sums, and holds at every scale.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["subgroup_sums"]
+
+Columns = Sequence[NDArray[np.float64]] | NDArray[np.float64]
+
+
+def subgroup_sums(
+    codes: NDArray[np.intp],
+    n_subgroups: int,
+    columns: Columns,
+    sample_weight: NDArray[np.float64] | None = None,
+) -> NDArray[np.float64]:
+    """Sum columns within subgroups.
+
+    The sums of a whole are the sums of its parts, added: call this on blocks of rows
+    that fit the processor's cache, or on chunks of a table, and add the results.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_rows,)
+        The subgroup of each row, from 0 to ``n_subgroups - 1``; rows coded -1 are left
+        out.
+    n_subgroups : int
+        The number of subgroups, those without a row included.
+    columns : sequence of ndarrays of shape (n_rows,), or ndarray (n_rows, n_columns)
+        The numbers to add up.
+    sample_weight : ndarray of shape (n_rows,), default=None
+        Weight w counts a row w times.
+
+    Returns
+    -------
+    ndarray of shape (n_subgroups, n_columns)
+        One row a subgroup; zeros for a subgroup without a row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_equity.sufficient_statistics import subgroup_sums
+    >>> error = np.array([1.0, 2.0, 3.0])
+    >>> subgroup_sums(np.array([0, 1, 1]), 2, [np.ones(3), error])
+    array([[1., 1.],
+           [2., 5.]])
+    """
+    if isinstance(columns, np.ndarray):
+        columns = list(columns.T)
+    # One bin more, in front, takes the rows coded -1 and is cut off again: selecting
+    # the rows that stay would copy every column.
+    n_ghosts = 1 if len(codes) and codes.min() < 0 else 0
+    bins = codes + 1 if n_ghosts else codes
+    sums = np.empty((n_subgroups, len(columns)))
+    for j, column in enumerate(columns):
+        weighted = column if sample_weight is None else column * sample_weight
+        counted = np.bincount(bins, weighted, minlength=n_subgroups + n_ghosts)
+        sums[:, j] = counted[n_ghosts:]
+    return sums
