@@ -5,6 +5,7 @@ __all__ = [
     "DegenerateInequalityWarning",
     "EquityWarning",
     "MissingDependencyError",
+    "ScorerError",
     "SmallSubgroupWarning",
 ]
 
@@ -27,3 +28,11 @@ class DegenerateInequalityWarning(EquityWarning):
 
 class MissingDependencyError(ImportError):
     """A feature needs a package that is not installed; the message has the command."""
+
+
+class ScorerError(RuntimeError):
+    """A scorer was asked what it cannot answer: a fault of the set-up, of no model.
+
+    It reaches the user from inside every search and cross-validation, whatever their
+    ``error_score``: a NaN in its place would look like a failed candidate.
+    """
