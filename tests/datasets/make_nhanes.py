@@ -273,7 +273,7 @@ def columns_table(table):
         known = [value for value in table[column.name] if value is not None]
         missing = 100 * (1 - len(known) / len(table[column.name]))
         has_mean = known and column.unit != "text" and column.name != "seqn"
-        mean = f"{sum(known) / len(known):.3f}" if has_mean else "--"
+        mean = f"{sum(known) / len(known):.3f}" if has_mean else "n/a"
         lines.append((column.name, column.unit, column.source, f"{missing:.2f}", mean))
     return rst_table(lines)
 
