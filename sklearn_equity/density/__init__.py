@@ -1,0 +1,6 @@
+"""What is the probability that a measurement lies in a window? A bounded density."""
+
+from sklearn_equity.density._select import select_bandwidth
+from sklearn_equity.density._ties import is_discrete
+
+__all__ = ["is_discrete", "select_bandwidth"]

@@ -1,0 +1,174 @@
+"""How far should a kernel smooth this sample? One bandwidth, in the data's unit."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sklearn_equity._checks import check_numbers, check_sample_weight
+from sklearn_equity.density._bandwidth import (
+    OVERSMOOTHING,
+    RULES,
+    check_bandwidth,
+    normal_reference,
+    robust_spread,
+    row_bandwidths,
+)
+from sklearn_equity.density._binning import bin_linearly
+from sklearn_equity.density._spectrum import cosine_moments
+from sklearn_equity.density._ties import (
+    are_frequencies,
+    may_have_ties,
+    split_ties,
+    tabulate,
+)
+
+Array = NDArray[np.float64]
+Bounds = tuple[float | None, float | None]
+
+_N_BINS = 2048
+_REACH = 8.3  # a Gaussian beyond this many bandwidths is below the rounding of a double
+
+
+def select_bandwidth(
+    values: ArrayLike,
+    rule: str | float,
+    *,
+    bounds: Bounds = (None, None),
+    sample_weight: ArrayLike | None = None,
+) -> float:
+    r"""Choose one bandwidth of a Gaussian kernel for a sample.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_rows,)
+        Finite numbers, in any unit.
+    rule : {"isj", "silverman", "scott", "cv", "cdf"} or float
+        "isj" is Botev's improved Sheather-Jones rule, with Silverman's where it has no
+        solution. "silverman" is :math:`0.9 s n^{-1/5}` and "scott" 1.06 standard
+        deviations times :math:`n^{-1/5}`. "cv" is the best leave-one-out likelihood.
+        "cdf" is :math:`0.5 s n^{-1/3}`, made for probabilities rather than densities.
+        Here :math:`s = \min(sd, IQR / 1.34)`. A number is returned as it is.
+    bounds : tuple of (float or None, float or None), default=(None, None)
+        The possible range of the values. "isj" and "cv" take the density as reflected
+        at a bound; the other rules do not need it.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Weight w counts a row w times.
+
+    Returns
+    -------
+    float
+        The bandwidth in the unit of the values: multiplying these by c multiplies it by
+        c. It is 0 for data without spread.
+
+    Raises
+    ------
+    ValueError
+        If a value is missing or infinite, a weight is negative, or the rule unknown.
+
+    Notes
+    -----
+    The number n of values is the sum of the weights if they are whole (frequencies),
+    else Kish's :math:`(\sum w)^2 / \sum w^2`. Point masses and values beyond 20
+    interquartile ranges of the quartiles are set apart before "isj" and "cv", which
+    would take a spike for a feature of the density.
+    """
+    checked = check_bandwidth(rule, (*RULES, "cdf"))
+    if not isinstance(checked, str):
+        return checked
+    x = check_numbers(values, name="values")
+    w = check_sample_weight(sample_weight, n_rows=len(x), rows_of="values")
+    if w is not None:
+        x, w = x[w > 0.0], w[w > 0.0]
+        w = w / w.max() if w.max() > 2.0**53 else w
+    # A power of two changes no digit, and keeps squares within the range of a double.
+    exponent = int(np.frexp(np.abs(x).max())[1])
+    chosen = _select(checked, np.ldexp(x, -exponent), w, _scaled(bounds, -exponent))
+    return float(np.ldexp(chosen, exponent))
+
+
+def _scaled(bounds: Bounds, exponent: int) -> Bounds:
+    lower, upper = bounds
+    return (
+        None if lower is None else float(np.ldexp(lower, exponent)),
+        None if upper is None else float(np.ldexp(upper, exponent)),
+    )
+
+
+def _select(rule: str, x: Array, w: Array | None, bounds: Bounds) -> float:
+    n = n_values_behind(w, len(x))
+    if rule in ("isj", "cv"):
+        if may_have_ties(x):
+            split = split_ties(tabulate(x, w))
+            x, w = split.rest, split.rest_mass
+            n = n_values_behind(None, float(split.rest_rows.sum()))
+        x, w = _without_outliers(x, w)
+        if len(x) < 2 or x.min() == x.max():
+            return 0.0
+        return _select_from_counts(rule, x, w, n, bounds)
+    deviation = _standard_deviation(x, w)
+    if rule == "scott":
+        return float(normal_reference(deviation, n, factor=1.06))
+    lower, upper = weighted_quantiles(x, w, (0.25, 0.75))
+    spread = robust_spread(deviation, np.float64(upper - lower))
+    if rule == "cdf":
+        return float(0.5 * spread * n ** (-1.0 / 3.0))
+    return float(normal_reference(spread, n, factor=0.9))
+
+
+def n_values_behind(sample_weight: Array | None, n_rows: float) -> np.float64:
+    """Return how many values a bandwidth may rely on."""
+    if sample_weight is None:
+        return np.float64(n_rows)
+    total = sample_weight.sum()
+    if are_frequencies(sample_weight):
+        return np.float64(total)
+    return np.float64(total**2 / (sample_weight @ sample_weight))
+
+
+def _select_from_counts(
+    rule: str, x: Array, w: Array | None, n: np.float64, bounds: Bounds
+) -> float:
+    deviation = _standard_deviation(x, w)
+    margin = _REACH * normal_reference(deviation, n, factor=OVERSMOOTHING)
+    lower, upper = float(x.min() - margin), float(x.max() + margin)
+    if bounds[0] is not None:
+        lower = max(lower, min(bounds[0], float(x.min())))
+    if bounds[1] is not None:
+        upper = min(upper, max(bounds[1], float(x.max())))
+    width = (upper - lower) / _N_BINS
+    counts = bin_linearly(x, lower=lower, width=width, n_bins=_N_BINS, sample_weight=w)
+    moments = cosine_moments(counts)
+    density, _ = row_bandwidths(rule, counts, moments, np.array([n]))
+    return float(density[0] * (upper - lower))
+
+
+def _without_outliers(x: Array, w: Array | None) -> tuple[Array, Array | None]:
+    if len(x) == 0:
+        return x, w
+    lower, upper = weighted_quantiles(x, w, (0.25, 0.75))
+    reach = 20.0 * (upper - lower)
+    near = (x >= lower - reach) & (x <= upper + reach)
+    if reach == 0.0 or near.all():
+        return x, w
+    return x[near], None if w is None else w[near]
+
+
+def _standard_deviation(x: Array, w: Array | None) -> np.float64:
+    """Return the root of the mean squared deviation, weights counting as people."""
+    if w is None:
+        return np.float64(x.std())
+    mean = w @ (x - x[0]) / w.sum()
+    return np.float64(np.sqrt(w @ (x - x[0] - mean) ** 2 / w.sum()))
+
+
+def weighted_quantiles(
+    x: Array, w: Array | None, levels: tuple[float, ...]
+) -> tuple[float, ...]:
+    """Return the least values that have these shares of the weight at or below them."""
+    if w is None:
+        ranks = [max(int(np.ceil(level * len(x))) - 1, 0) for level in levels]
+        ordered = np.partition(x, ranks)
+        return tuple(float(ordered[rank]) for rank in ranks)
+    order = np.argsort(x, kind="stable")
+    cumulated = np.cumsum(w[order])
+    places = np.searchsorted(cumulated, np.array(levels) * cumulated[-1], side="left")
+    return tuple(float(value) for value in x[order][np.minimum(places, len(x) - 1)])

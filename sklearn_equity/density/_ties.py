@@ -1,0 +1,231 @@
+"""Which values of a sample are point masses, and what is left to smooth?
+
+Zero inflation, detection limits, counts, readings rounded to a lattice: a kernel spreads
+such ties to values that nobody has, so they are set apart before anything is smoothed.
+The rules look at how often values repeat, never at their type: whole numbers with few
+repeats are continuous, readings in steps of 0.1 with many are not.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sklearn_equity._checks import check_numbers, check_sample_weight
+
+Array = NDArray[np.float64]
+
+EXACT_SIZE = 65_536  # samples up to here are judged value by value
+
+_PROBE_SIZE = 4096
+_MIN_PROBE_TIES = 8  # a lattice of more than a million steps is finer than any kernel
+_MAX_DISTINCT_SHARE = 0.6  # of the rows, for a sample to count as tied
+_MIN_POINT_SHARE = 0.01
+_MIN_POINT_ROWS = 5
+_COARSE_LATTICE = 15.0
+_SUBPOINTS = 16
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Distinct values in rising order, how often each occurs, and what each weighs.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_distinct,)
+        Distinct values, rising.
+    rows : ndarray of shape (n_distinct,)
+        How many people have each value: rows, or sums of whole weights.
+    mass : ndarray of shape (n_distinct,)
+        Sum of the weights of each value.
+    """
+
+    values: Array
+    rows: Array
+    mass: Array
+
+
+@dataclass(frozen=True)
+class Split:
+    """A sample cut into point masses and a part to smooth.
+
+    Attributes
+    ----------
+    points, point_mass : ndarray of shape (n_points,)
+        Values that stay as they are, rising, and their weight.
+    rest, rest_rows, rest_mass : ndarray
+        Values to smooth, the rows and the weight of each.
+    step : float
+        Above 0: the part to smooth lies on a lattice of this step, so fine that
+        smoothing its masses helps; each value was spread over its step.
+    origin : float
+        One point of that lattice.
+    """
+
+    points: Array
+    point_mass: Array
+    rest: Array
+    rest_rows: Array
+    rest_mass: Array
+    step: float = 0.0
+    origin: float = 0.0
+
+
+def is_discrete(values: ArrayLike, sample_weight: ArrayLike | None = None) -> bool:
+    """Tell whether point masses describe a sample better than a density.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_rows,)
+        Finite numbers of any type.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Weight w counts a row w times.
+
+    Returns
+    -------
+    bool
+        True for constant data, for values on a lattice (counts, readings rounded or
+        heaped), and where point masses hold half of the weight or more.
+
+    Notes
+    -----
+    A sample is on a lattice if at most 60% of its rows have distinct values and all
+    differences are multiples of the least one. A point mass is a value of at least 1%
+    of the rows and 5 rows. In a sample of more than 65,536 rows, 4,096 rows drawn with
+    a fixed seed are looked at first, and all of it only if some of these are tied.
+    """
+    x = check_numbers(values, name="values")
+    w = check_sample_weight(sample_weight, n_rows=len(x), rows_of="values")
+    if w is not None:
+        x, w = x[w > 0.0], w[w > 0.0]
+    if not may_have_ties(x):
+        return False
+    sample = tabulate(x, w)
+    if len(sample.values) == 1 or find_lattice(sample) is not None:
+        return True
+    split = split_ties(sample)
+    return bool(split.point_mass.sum() >= 0.5 * sample.mass.sum())
+
+
+def may_have_ties(values: Array) -> bool:
+    """Rule out, by a look at few rows, that a large sample has point masses.
+
+    A value of 1% of the rows is missed with a probability below 1e-10.
+    """
+    if len(values) <= EXACT_SIZE:
+        return True
+    rows = np.random.RandomState(0).randint(len(values), size=_PROBE_SIZE)
+    probe = np.sort(values[np.unique(rows)])
+    return int((probe[1:] == probe[:-1]).sum()) >= _MIN_PROBE_TIES
+
+
+def are_frequencies(sample_weight: Array) -> bool:
+    """Tell weights that count people, all whole, from shares of a population."""
+    return bool((sample_weight == np.floor(sample_weight)).all())
+
+
+def tabulate(values: Array, sample_weight: Array | None) -> Sample:
+    """Gather equal values."""
+    if sample_weight is None:
+        distinct, rows = np.unique(values, return_counts=True)
+        counts = rows.astype(np.float64)
+        return Sample(distinct, counts, counts)
+    distinct, place, rows = np.unique(values, return_inverse=True, return_counts=True)
+    mass = np.bincount(place, weights=sample_weight)
+    counts = mass if are_frequencies(sample_weight) else rows.astype(np.float64)
+    return Sample(distinct, counts, mass)
+
+
+def find_lattice(sample: Sample) -> float | None:
+    """Return the step of the lattice that holds all values of a tied sample."""
+    values, n_rows = sample.values, sample.rows.sum()
+    if len(values) < 3 or len(values) > _MAX_DISTINCT_SHARE * n_rows:
+        return None
+    gaps = np.diff(values)
+    least = gaps.min()
+    with np.errstate(over="ignore"):
+        steps = gaps / least
+    if not np.isfinite(steps).all() or np.median(gaps) > 3.5 * least:
+        return None
+    if np.abs(steps - np.rint(steps)).max() > 1e-3:
+        return None
+    # The least gap carries a rounding error; the whole range has it once.
+    return float((values[-1] - values[0]) / np.rint(steps).sum())
+
+
+def split_ties(sample: Sample) -> Split:
+    """Set point masses apart; spread the values of a fine lattice over their step."""
+    step = find_lattice(sample)
+    if step is not None:
+        return _split_lattice(sample, step)
+    if len(sample.values) == sample.rows.sum() and len(sample.values) > 1:
+        return _cut(sample, np.zeros(len(sample.values), dtype=bool))
+    heavy = _is_heavy(sample)
+    n_left = sample.rows[~heavy].sum()
+    still_tied = (~heavy).sum() <= _MAX_DISTINCT_SHARE * n_left
+    if still_tied or (~heavy).sum() < 2:
+        return all_points(sample)
+    return _cut(sample, heavy)
+
+
+def all_points(sample: Sample) -> Split:
+    """Leave nothing to smooth."""
+    return _cut(sample, np.ones(len(sample.values), dtype=bool))
+
+
+def no_points(sample: Sample) -> Split:
+    """Leave everything to smooth."""
+    return _cut(sample, np.zeros(len(sample.values), dtype=bool))
+
+
+def _is_heavy(sample: Sample) -> NDArray[np.bool_]:
+    least = max(_MIN_POINT_ROWS, _MIN_POINT_SHARE * sample.rows.sum())
+    return sample.rows >= least
+
+
+def _cut(sample: Sample, is_point: NDArray[np.bool_]) -> Split:
+    return Split(
+        sample.values[is_point],
+        sample.mass[is_point],
+        sample.values[~is_point],
+        sample.rows[~is_point],
+        sample.mass[~is_point],
+    )
+
+
+def _split_lattice(sample: Sample, step: float) -> Split:
+    """Keep a coarse lattice as it is; smooth a fine one, but for its spikes."""
+    n_rows = sample.rows.sum()
+    mean = sample.rows @ (sample.values - sample.values[0]) / n_rows
+    deviation = sample.values - sample.values[0] - mean
+    spread = np.sqrt(sample.rows @ deviation**2 / n_rows)
+    # The bias of smoothing grows with the step, the noise that it removes with 1/n.
+    if (step / spread) ** 2 * np.sqrt(n_rows) > _COARSE_LATTICE:
+        return all_points(sample)
+    spikes = _is_spike(sample, step)
+    if (~spikes).sum() < 3:
+        return all_points(sample)
+    cut = _cut(sample, spikes)
+    places = (np.arange(_SUBPOINTS) + 0.5) / _SUBPOINTS - 0.5
+    return Split(
+        cut.points,
+        cut.point_mass,
+        np.add.outer(cut.rest, step * places).ravel(),
+        np.repeat(cut.rest_rows / _SUBPOINTS, _SUBPOINTS),
+        np.repeat(cut.rest_mass / _SUBPOINTS, _SUBPOINTS),
+        step,
+        float(sample.values[0]),
+    )
+
+
+def _is_spike(sample: Sample, step: float) -> NDArray[np.bool_]:
+    """Find values far more frequent than the lattice points beside them."""
+    place = np.rint((sample.values - sample.values[0]) / step)
+    neighbours = np.zeros(len(place))
+    touching = np.diff(place) == 1.0
+    neighbours[1:][touching] = sample.rows[:-1][touching]
+    above = np.zeros(len(place))
+    above[:-1][touching] = sample.rows[1:][touching]
+    neighbours = np.maximum(neighbours, above)
+    excess = sample.rows > 2.5 * neighbours + 5.0 * np.sqrt(neighbours)
+    return excess & _is_heavy(sample)
