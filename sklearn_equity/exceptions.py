@@ -4,6 +4,7 @@ __all__ = [
     "BoundsFromSampleWarning",
     "DegenerateInequalityWarning",
     "EquityWarning",
+    "FewerSegmentsWarning",
     "MissingDependencyError",
     "ScorerError",
     "SmallSubgroupWarning",
@@ -24,6 +25,10 @@ class BoundsFromSampleWarning(EquityWarning):
 
 class DegenerateInequalityWarning(EquityWarning):
     """An inequality index was asked of values that are all zero."""
+
+
+class FewerSegmentsWarning(EquityWarning):
+    """Fewer segments are in use than were asked for; the message says why."""
 
 
 class MissingDependencyError(ImportError):
