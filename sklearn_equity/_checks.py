@@ -189,6 +189,19 @@ def take_columns(table: Any, columns: Sequence[str], *, name: str) -> nw.DataFra
     return frame.select(list(columns))
 
 
+def refuse_overflow(table: NDArray[Any], *, name: str) -> None:
+    """Refuse columns whose squares are not finite: they cannot be standardised."""
+    limit = 1e150
+    largest = np.abs(table).max(axis=0)
+    if (largest > limit).any():
+        column = int(largest.argmax())
+        msg = (
+            f"`{name}` must hold numbers below {limit:g} in size, so that they can be "
+            f"squared; got {largest[column]:g} in column {column}. Rescale the column."
+        )
+        raise ValueError(msg)
+
+
 # ---------------------------------------------------------------------------------
 # Subgroup labels
 # ---------------------------------------------------------------------------------
