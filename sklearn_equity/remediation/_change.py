@@ -1,0 +1,268 @@
+"""Did a remediation help those whom it was meant for, and whom did it harm?
+
+Before and after are compared on the same held-out rows, person by person: what makes a
+row hard for one model makes it hard for the other, and cancels in the difference.
+"""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import t as student_t
+
+from sklearn_equity._checks import (
+    MissingPolicy,
+    SubgroupCodes,
+    check_confidence_level,
+    check_numbers,
+    check_subgroups,
+    format_label,
+)
+from sklearn_equity.fidelity import Metric, resolve_metric
+
+Vector = NDArray[np.float64]
+EVERYBODY = "everybody"
+
+
+@dataclass(frozen=True)
+class FidelityChange:
+    """The fidelity of every subgroup before and after, and the change with its interval.
+
+    Attributes
+    ----------
+    grouping, subgroup : tuple
+        The grouping and the label of each row; the first row is everybody.
+    n : ndarray
+        Rows of the subgroup.
+    before, after, change : ndarray
+        The metric under each model, and `after` less `before`.
+    std_error, ci_low, ci_high : ndarray
+        Standard error and interval of the change, for each subgroup by itself.
+    verdict : tuple of str
+        "better" or "worse" where the change is shown at the confidence level after
+        correction for the number of subgroups; else "no change shown", or
+        "insufficient evidence" for a subgroup with too few rows.
+    metric : str
+        What was measured.
+    greater_is_better : bool
+        The metric's orientation.
+    confidence_level : float
+        The coverage of each interval.
+    """
+
+    grouping: tuple[str, ...]
+    subgroup: tuple[Hashable, ...]
+    n: NDArray[np.intp]
+    before: Vector
+    after: Vector
+    change: Vector
+    std_error: Vector
+    ci_low: Vector
+    ci_high: Vector
+    verdict: tuple[str, ...]
+    metric: str
+    greater_is_better: bool
+    confidence_level: float
+
+    def to_columns(self) -> dict[str, Any]:
+        """Return the table as columns by name, one row a subgroup."""
+        names = (
+            *("grouping", "subgroup", "n", "before", "after", "change"),
+            *("std_error", "ci_low", "ci_high", "verdict"),
+        )
+        columns = {name: getattr(self, name) for name in names}
+        return columns | {"subgroup": [format_label(label) for label in self.subgroup]}
+
+    def sentences(self) -> tuple[str, ...]:
+        """Say what changed for everybody, and who gained and who lost."""
+        overall = (
+            f"{self.metric} of {EVERYBODY}: {self.before[0]:.3g} before, "
+            f"{self.after[0]:.3g} after; change {self.change[0]:+.3g} "
+            f"({self.confidence_level:.0%} interval {self.ci_low[0]:+.3g} to "
+            f"{self.ci_high[0]:+.3g}, n = {self.n[0]:,})."
+        )
+        named = [
+            f"Shown to be {verdict}, after correction for {len(self.n)} comparisons: "
+            f"{self._names(verdict) or 'nobody'}."
+            for verdict in ("better", "worse")
+        ]
+        return (overall, *named)
+
+    def _names(self, verdict: str) -> str:
+        return "; ".join(
+            grouping if grouping == EVERYBODY else f"{grouping} = {format_label(label)}"
+            for grouping, label, found in zip(
+                self.grouping, self.subgroup, self.verdict, strict=True
+            )
+            if found == verdict
+        )
+
+    def __str__(self) -> str:
+        """Print the sentences and a line for each subgroup."""
+        names = [
+            f"{grouping} = {format_label(label)}"
+            for grouping, label in zip(self.grouping, self.subgroup, strict=True)
+        ]
+        names[0] = EVERYBODY
+        width = max(map(len, names))
+        lines = [
+            f"{name:<{width}} {self.n[i]:>7,} {self.before[i]:>8.3g} {self.after[i]:>8.3g}"
+            f" {self.change[i]:>+10.3g} {_interval(self.ci_low[i], self.ci_high[i]):>22}"
+            f"  {self.verdict[i]}"
+            for i, name in enumerate(names)
+        ]
+        heading = (
+            f"{'':<{width}} {'n':>7} {'before':>8} {'after':>8} {'change':>10} "
+            f"{f'{self.confidence_level:.0%} interval':>22}"
+        )
+        return "\n".join([*self.sentences(), heading, *lines])
+
+
+def fidelity_change(
+    y_true: ArrayLike,
+    before: ArrayLike,
+    after: ArrayLike,
+    *,
+    subgroups: Mapping[str, Any],
+    metric: str | Metric = "nrmse",
+    min_subgroup_size: int = 30,
+    confidence_level: float = 0.95,
+    missing: MissingPolicy = "raise",
+) -> FidelityChange:
+    """Compare two models on the same held-out rows, subgroup by subgroup.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_rows,)
+        The true target of rows that neither model was fitted on.
+    before, after : array-like of shape (n_rows,)
+        The predictions of the two models.
+    subgroups : mapping of str to array-like
+        The labels of each grouping, by its name.
+    metric : str or Metric, default="nrmse"
+        A metric that follows from sums over rows.
+    min_subgroup_size : int, default=30
+        Smaller subgroups get the verdict "insufficient evidence".
+    confidence_level : float, default=0.95
+        The coverage of each interval, and of all verdicts together.
+    missing : {"raise", "group", "drop"}, default="raise"
+        What happens to rows without a label.
+
+    Returns
+    -------
+    FidelityChange
+        A row for everybody, then one for each subgroup of each grouping.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, values are missing, or the metric is a function of rows.
+
+    Notes
+    -----
+    A metric is g(S), a smooth function of mean sums S over rows; the change is
+    g(S_after) - g(S_before). Its influence on row i is the gradient of that difference
+    times the row's columns, which gives the standard error by the delta method, pairing
+    included. Intervals take Student's t with n - 1 degrees of freedom; verdicts divide
+    the error rate by the number of rows of the table (Bonferroni).
+    """
+    truth = check_numbers(y_true, name="y_true")
+    predictions = [
+        check_numbers(values, name=name, n_rows=len(truth))
+        for name, values in (("before", before), ("after", after))
+    ]
+    level = check_confidence_level(confidence_level)
+    resolved = resolve_metric(metric)
+    if resolved.columns is None or resolved.finish is None:
+        msg = (
+            f"`metric` must follow from sums over rows, such as 'rmse'; got {metric!r}."
+        )
+        raise ValueError(msg)
+    if resolved.check is not None:
+        for values in predictions:
+            resolved.check(truth, values)
+    everybody = SubgroupCodes(np.zeros(len(truth), np.intp), (EVERYBODY,), EVERYBODY)
+    parts = {EVERYBODY: everybody} | {
+        name: check_subgroups(
+            labels, n_rows=len(truth), name=f"subgroups[{name!r}]", missing=missing
+        )
+        for name, labels in subgroups.items()
+    }
+    rows = [
+        (
+            name,
+            label,
+            *_paired_change(resolved, truth, predictions, codes.codes == code),
+        )
+        for name, codes in parts.items()
+        for code, label in enumerate(codes.labels)
+    ]
+    return _tabulate(rows, resolved, level, min_subgroup_size)
+
+
+def _paired_change(
+    metric: Metric, truth: Vector, predictions: list[Vector], rows: NDArray[np.bool_]
+) -> tuple[int, float, float, float]:
+    """Return the count, both values and the standard error of their difference."""
+    assert metric.columns is not None
+    assert metric.finish is not None
+    n = int(rows.sum())
+    values, influence = [], np.zeros(n)
+    for sign, prediction in zip((-1.0, 1.0), predictions, strict=True):
+        columns = np.column_stack(metric.columns(truth[rows], prediction[rows]))
+        mean = columns.mean(axis=0)
+        values.append(float(metric.finish(mean)))
+        influence += sign * ((columns - mean) @ _gradient(metric.finish, mean))
+    variance = influence @ influence / (n - 1) if n > 1 else np.nan
+    return n, values[0], values[1], float(np.sqrt(variance / n))
+
+
+def _gradient(finish: Any, mean: Vector) -> Vector:
+    """Differentiate by central differences: the sums are smooth and few."""
+    steps = np.diag(np.maximum(np.abs(mean), np.abs(mean).max() * 1e-3) * 1e-5)
+    rise = finish(mean + steps) - finish(mean - steps)
+    return rise / (2.0 * np.diag(steps))
+
+
+def _tabulate(
+    rows: list[tuple[Any, ...]], metric: Metric, level: float, min_subgroup_size: int
+) -> FidelityChange:
+    grouping, subgroup, *figures = zip(*rows, strict=True)
+    n, before, after, std_error = (np.array(column) for column in figures)
+    change = after - before
+    freedom = np.maximum(n - 1, 1)
+    margin = student_t.ppf((1.0 + level) / 2.0, freedom) * std_error
+    sure = student_t.ppf(1.0 - (1.0 - level) / (2.0 * len(n)), freedom) * std_error
+    harm = metric.as_loss(after) - metric.as_loss(before)
+    return FidelityChange(
+        grouping=grouping,
+        subgroup=subgroup,
+        n=n,
+        before=before,
+        after=after,
+        change=change,
+        std_error=std_error,
+        ci_low=change - margin,
+        ci_high=change + margin,
+        verdict=tuple(
+            _verdict(*row, too_few=row_n < min_subgroup_size)
+            for *row, row_n in zip(harm, sure, n, strict=True)
+        ),
+        metric=metric.label,
+        greater_is_better=metric.greater_is_better,
+        confidence_level=level,
+    )
+
+
+def _verdict(harm: float, margin: float, *, too_few: bool) -> str:
+    if too_few or not np.isfinite(margin):
+        return "insufficient evidence"
+    if harm > margin:
+        return "worse"
+    return "better" if harm < -margin else "no change shown"
+
+
+def _interval(low: float, high: float) -> str:
+    return f"{low:+.3g} to {high:+.3g}"
