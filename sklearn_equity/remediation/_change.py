@@ -4,7 +4,7 @@ Before and after are compared on the same held-out rows, person by person: what 
 row hard for one model makes it hard for the other, and cancels in the difference.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,12 +23,13 @@ from sklearn_equity._checks import (
 from sklearn_equity.fidelity import Metric, resolve_metric
 
 Vector = NDArray[np.float64]
+_Sums = tuple[Callable[[Vector, Vector], list[Vector]], Callable[[Vector], Vector]]
 EVERYBODY = "everybody"
 
 
 @dataclass(frozen=True)
 class FidelityChange:
-    """The fidelity of every subgroup before and after, and the change with its interval.
+    """The fidelity of every subgroup before and after a remedy, and the change.
 
     Attributes
     ----------
@@ -108,9 +109,9 @@ class FidelityChange:
         names[0] = EVERYBODY
         width = max(map(len, names))
         lines = [
-            f"{name:<{width}} {self.n[i]:>7,} {self.before[i]:>8.3g} {self.after[i]:>8.3g}"
-            f" {self.change[i]:>+10.3g} {_interval(self.ci_low[i], self.ci_high[i]):>22}"
-            f"  {self.verdict[i]}"
+            f"{name:<{width}} {self.n[i]:>7,} {self.before[i]:>8.3g} "
+            f"{self.after[i]:>8.3g} {self.change[i]:>+10.3g} "
+            f"{_interval(self.ci_low[i], self.ci_high[i]):>22}  {self.verdict[i]}"
             for i, name in enumerate(names)
         ]
         heading = (
@@ -177,9 +178,10 @@ def fidelity_change(
     resolved = resolve_metric(metric)
     if resolved.columns is None or resolved.finish is None:
         msg = (
-            f"`metric` must follow from sums over rows, such as 'rmse'; got {metric!r}."
+            f"`metric` must follow from sums over rows, as 'rmse' does; got {metric!r}."
         )
         raise ValueError(msg)
+    sums = (resolved.columns, resolved.finish)
     if resolved.check is not None:
         for values in predictions:
             resolved.check(truth, values)
@@ -194,7 +196,7 @@ def fidelity_change(
         (
             name,
             label,
-            *_paired_change(resolved, truth, predictions, codes.codes == code),
+            *_paired_change(sums, truth, predictions, codes.codes == code),
         )
         for name, codes in parts.items()
         for code, label in enumerate(codes.labels)
@@ -203,26 +205,29 @@ def fidelity_change(
 
 
 def _paired_change(
-    metric: Metric, truth: Vector, predictions: list[Vector], rows: NDArray[np.bool_]
+    sums: _Sums, truth: Vector, predictions: list[Vector], rows: NDArray[np.bool_]
 ) -> tuple[int, float, float, float]:
     """Return the count, both values and the standard error of their difference."""
-    assert metric.columns is not None
-    assert metric.finish is not None
+    columns_of, finish = sums
     n = int(rows.sum())
     values, influence = [], np.zeros(n)
     for sign, prediction in zip((-1.0, 1.0), predictions, strict=True):
-        columns = np.column_stack(metric.columns(truth[rows], prediction[rows]))
+        columns = np.column_stack(columns_of(truth[rows], prediction[rows]))
         mean = columns.mean(axis=0)
-        values.append(float(metric.finish(mean)))
-        influence += sign * ((columns - mean) @ _gradient(metric.finish, mean))
+        values.append(float(finish(mean)))
+        influence += sign * ((columns - mean) @ _gradient(finish, mean))
     variance = influence @ influence / (n - 1) if n > 1 else np.nan
     return n, values[0], values[1], float(np.sqrt(variance / n))
 
 
-def _gradient(finish: Any, mean: Vector) -> Vector:
-    """Differentiate by central differences: the sums are smooth and few."""
+def _gradient(finish: Callable[[Vector], Vector], mean: Vector) -> Vector:
+    """Differentiate by central differences: the sums are few, and smooth in between.
+
+    At a perfect model the root of the mean squared error has no derivative: NaN.
+    """
     steps = np.diag(np.maximum(np.abs(mean), np.abs(mean).max() * 1e-3) * 1e-5)
-    rise = finish(mean + steps) - finish(mean - steps)
+    with np.errstate(invalid="ignore"):
+        rise = finish(mean + steps) - finish(mean - steps)
     return rise / (2.0 * np.diag(steps))
 
 
