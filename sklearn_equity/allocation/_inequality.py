@@ -1,0 +1,554 @@
+"""How much more deteriorated is one group than another, in a dataset or at equal score?
+
+Both definitions are a ratio of two areas, and a dataset is the case of one window that
+holds everyone. On the scale of logarithms the errors of the two sides add.
+"""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, Literal, Unpack
+
+import numpy as np
+from numpy.random import RandomState
+from numpy.typing import ArrayLike
+
+from sklearn_equity._checks import MissingPolicy, check_confidence_level
+from sklearn_equity.allocation._area import EVERYONE
+from sklearn_equity.allocation._cohort import (
+    ScoreScale,
+    Threshold,
+    describe_subgroup,
+    take_cohort,
+)
+from sklearn_equity.allocation._resampling import resample_log_ratio
+from sklearn_equity.allocation._result import (
+    RULE,
+    InequalityResult,
+    Spread,
+    judge,
+    normal_spread,
+)
+from sklearn_equity.allocation._severity import SeverityOptions
+from sklearn_equity.allocation._sides import (
+    Field,
+    Sides,
+    check_count,
+    cut_cells,
+    find_sides,
+    lay_field,
+    weigh_sides,
+)
+from sklearn_equity.allocation._steps import Bounds, Direction, check_choice
+from sklearn_equity.exceptions import SmallSubgroupWarning
+
+IntervalMethod = Literal["closed_form", "bootstrap"]
+
+
+@dataclass(frozen=True)
+class Inference:
+    """How sure to be, and how to find out."""
+
+    confidence_level: float
+    tolerance: float
+    min_subgroup_size: int
+    interval: IntervalMethod
+    n_resamples: int
+    random_state: int | RandomState | None
+
+    def __post_init__(self) -> None:
+        check_confidence_level(self.confidence_level)
+        check_choice(self.interval, ("closed_form", "bootstrap"), name="interval")
+        if not (np.isfinite(self.tolerance) and self.tolerance > 0.0):
+            msg = "`tolerance` must be positive (0.1 for a tenth, either way); got "
+            raise ValueError(msg + f"{self.tolerance!r}.")
+        for name in ("min_subgroup_size", "n_resamples"):
+            check_count(getattr(self, name), name=name, least=1)
+
+
+def measure_inequality(
+    field: Field,
+    compare: tuple[Any, Any],
+    inference: Inference,
+    decision_threshold: float | None,
+) -> InequalityResult:
+    """Compare two sides of a field, with an interval and a verdict."""
+    sides = weigh_sides(field, find_sides(field.cohort, compare))
+    spread = _spread_of(field, sides, inference)
+    one, other = sides.areas
+    region = 1.0 if decision_threshold is None else 1.0 - decision_threshold
+    ratio = np.exp(spread.log_ratio)
+    n_least = min(one.n_rows, other.n_rows)
+    length = sides.length if sides.length > 0.0 else np.nan
+    return InequalityResult(
+        kind="dataset" if decision_threshold is None else "model",
+        subgroup=describe_subgroup(field.cohort.labels[sides.rows[0][0]]),
+        reference=(
+            describe_subgroup(None)
+            if compare[1] is None
+            else describe_subgroup(field.cohort.labels[sides.rows[1][0]])
+        ),
+        n_subgroup=one.n_rows,
+        n_reference=other.n_rows,
+        deterioration_subgroup=one.value / length,
+        deterioration_reference=other.value / length,
+        estimate=float(ratio - 1.0),
+        std_error=float(ratio * spread.std_error),
+        ci_low=float(np.expm1(spread.ci_low)),
+        ci_high=float(np.expm1(spread.ci_high)),
+        p_value=spread.p_value,
+        confidence_level=inference.confidence_level,
+        covered=sides.length / region,
+        verdict=judge(
+            spread, n_least, inference.tolerance, inference.min_subgroup_size
+        ),
+        rule=RULE.format(
+            tolerance=inference.tolerance,
+            min_subgroup_size=inference.min_subgroup_size,
+        ),
+        decision_threshold=decision_threshold,
+        bandwidth=field.cohort.bandwidth,
+    )
+
+
+def _spread_of(field: Field, sides: Sides, inference: Inference) -> Spread:
+    level = inference.confidence_level
+    if inference.interval == "closed_form" or not np.isfinite(sides.log_ratio):
+        return normal_spread(sides.log_ratio, sides.variance, level)
+    return resample_log_ratio(
+        field,
+        sides,
+        n_resamples=inference.n_resamples,
+        confidence_level=level,
+        random_state=inference.random_state,
+    )
+
+
+def dataset_inequality(
+    measurement: ArrayLike,
+    *,
+    subgroups: Any,
+    compare: tuple[Any, Any],
+    threshold: Threshold,
+    bounds: Bounds = (None, None),
+    n_steps: int = 20,
+    direction: Direction = "above",
+    sample_weight: ArrayLike | None = None,
+    missing: MissingPolicy = "raise",
+    confidence_level: float = 0.95,
+    tolerance: float = 0.1,
+    min_subgroup_size: int = 30,
+    interval: IntervalMethod = "closed_form",
+    n_resamples: int = 1000,
+    random_state: int | RandomState | None = None,
+    **severity: Unpack[SeverityOptions],
+) -> InequalityResult:
+    r"""Inequality of deterioration between two groups of a dataset (Definition 2.4).
+
+    0 is equality; 0.25 means that the first subgroup is a quarter more deteriorated
+    than the second, -0.2 that it is a fifth less so. Free of the measurement's unit.
+    Trust no figure of fewer than 30 people a side.
+
+    Parameters
+    ----------
+    measurement : array-like of shape (n_rows,)
+        A clinical measurement of the people who were given the resource.
+    subgroups : array-like of shape (n_rows,) or (n_rows, n_attributes)
+        One label a row; several columns are combined (intersections).
+    compare : tuple of two labels
+        The subgroup in question and the one that it is compared with; None as the
+        second stands for all the rest. An intersection is a tuple of labels.
+    threshold : float, mapping or array-like of shape (n_rows,)
+        Where abnormal begins: for all, by subgroup, or for each row.
+    bounds : tuple of (float or None, float or None), default=(None, None)
+        The possible range of the measurement. The end that deterioration runs to is
+        read off the sample, with a `BoundsFromSampleWarning`, where it is not given.
+    n_steps : int, default=20
+        The number of steps from the threshold to the bound.
+    direction : {"above", "below"}, default="above"
+        Whether high or low values are the bad ones.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Weight w counts a row w times; rows of weight 0 do not count.
+    missing : {"raise", "group", "drop"}, default="raise"
+        What happens to missing labels.
+    confidence_level : float, default=0.95
+        Nominal coverage of the interval.
+    tolerance : float, default=0.1
+        The ratio of the sides may differ from 1 by this much, either way, for the
+        verdict "within tolerance".
+    min_subgroup_size : int, default=30
+        With fewer rows on a side the verdict is "insufficient evidence".
+    interval : {"closed_form", "bootstrap"}, default="closed_form"
+        How the interval is found.
+    n_resamples : int, default=1000
+        Draws of the bootstrap.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the bootstrap.
+    **severity
+        Further options of `severity_score`: `weights`, `step`, `bandwidth`,
+        `boundary`, `discrete`.
+
+    Returns
+    -------
+    InequalityResult
+        The estimate with the rows behind it, interval, p-value and verdict.
+
+    Raises
+    ------
+    ValueError
+        If `compare` names no subgroup, or another argument breaks its rule.
+
+    See Also
+    --------
+    model_inequality : The same at equal scores of a model.
+    compare_deterioration : All subgroups at once, corrected for their number.
+
+    Notes
+    -----
+    :math:`d(P_1; m) / d(P_2; m) - 1` [1]_ with the index of `deterioration_index`; one
+    set of steps and one bandwidth, from the pooled rows, serve both sides. The interval
+    is normal on the scale of logarithms, where the variance is the sum over both sides
+    of :math:`\mathrm{var}(F) / (n d^2)`. Nobody deteriorated on one side: no interval;
+    on neither: NaN.
+
+    References
+    ----------
+    .. [1] Wu, Wang, Sylolypavan and Wild (2022), "Quantifying Health Inequalities
+       Induced by Data and AI Models", IJCAI, 5192-5198.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_equity.allocation import dataset_inequality
+    >>> ward = np.repeat(["east", "west"], 100)
+    >>> n_conditions = np.concatenate([np.arange(100) % 6, np.arange(100) % 5])
+    >>> result = dataset_inequality(
+    ...     n_conditions, subgroups=ward, compare=("east", "west"), threshold=3,
+    ...     bounds=(0, 17), n_steps=1,
+    ... )
+    >>> round(result.estimate, 3), result.verdict
+    (0.225, 'insufficient evidence')
+    """
+    inference = Inference(
+        confidence_level,
+        tolerance,
+        min_subgroup_size,
+        interval,
+        n_resamples,
+        random_state,
+    )
+    cohort = take_cohort(
+        measurement,
+        subgroups=subgroups,
+        threshold=threshold,
+        bounds=bounds,
+        n_steps=n_steps,
+        direction=direction,
+        sample_weight=sample_weight,
+        missing=missing,
+        severity=severity,
+    )
+    field = cut_cells(cohort, EVERYONE, min_rows=1)
+    return measure_inequality(field, compare, inference, decision_threshold=None)
+
+
+def model_inequality(
+    allocation: ArrayLike,
+    measurement: ArrayLike,
+    *,
+    subgroups: Any,
+    compare: tuple[Any, Any],
+    threshold: Threshold,
+    decision_threshold: float = 0.0,
+    bounds: Bounds = (None, None),
+    n_steps: int = 20,
+    direction: Direction = "above",
+    half_width: float = 0.05,
+    min_rows: int = 20,
+    n_points: int = 100,
+    scale: ScoreScale = None,
+    sample_weight: ArrayLike | None = None,
+    missing: MissingPolicy = "raise",
+    confidence_level: float = 0.95,
+    tolerance: float = 0.1,
+    min_subgroup_size: int = 30,
+    interval: IntervalMethod = "closed_form",
+    n_resamples: int = 1000,
+    random_state: int | RandomState | None = None,
+    **severity: Unpack[SeverityOptions],
+) -> InequalityResult:
+    r"""Inequality between two groups that a model induces (Definition 2.5).
+
+    0 is equality: people with equal scores are equally ill. 0.25 means that at equal
+    score the first subgroup is a quarter more deteriorated than the second: allocation
+    by this score would serve it worse. Free of the measurement's unit.
+
+    Parameters
+    ----------
+    allocation : array-like of shape (n_rows,)
+        The model's score, by which a resource is allocated, from 0 to 1; see `scale`.
+    measurement : array-like of shape (n_rows,)
+        A clinical measurement, not an input or output of the model.
+    subgroups : array-like of shape (n_rows,) or (n_rows, n_attributes)
+        One label a row; several columns are combined (intersections).
+    compare : tuple of two labels
+        The subgroup in question and the one that it is compared with; None as the
+        second stands for all the rest. An intersection is a tuple of labels.
+    threshold : float, mapping or array-like of shape (n_rows,)
+        Where abnormal begins: for all, by subgroup, or for each row.
+    decision_threshold : float, default=0.0
+        Where the decision region begins, on the scale of the (mapped) scores; 0 for
+        the whole range.
+    bounds : tuple of (float or None, float or None), default=(None, None)
+        The possible range of the measurement. The end that deterioration runs to is
+        read off the sample, with a `BoundsFromSampleWarning`, where it is not given.
+    n_steps : int, default=20
+        The number of steps from the threshold to the bound.
+    direction : {"above", "below"}, default="above"
+        Whether high or low values are the bad ones.
+    half_width : float, default=0.05
+        People with scores in [x - half_width, x + half_width) make the curve at x.
+    min_rows : int, default=20
+        A point of the curve needs this many rows of each side; elsewhere is a gap.
+    n_points : int, default=100
+        Points of the curve over the whole range; a region has its share of them.
+    scale : {"rank", "minmax", None}, default=None
+        Map scores to the interval from 0 to 1: to the share of all people below them,
+        or by their least and greatest value. None takes them as they are.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Weight w counts a row w times; rows of weight 0 do not count.
+    missing : {"raise", "group", "drop"}, default="raise"
+        What happens to missing labels.
+    confidence_level : float, default=0.95
+        Nominal coverage of the interval.
+    tolerance : float, default=0.1
+        The ratio of the sides may differ from 1 by this much, either way, for the
+        verdict "within tolerance".
+    min_subgroup_size : int, default=30
+        With fewer rows on a side the verdict is "insufficient evidence".
+    interval : {"closed_form", "bootstrap"}, default="closed_form"
+        How the interval is found.
+    n_resamples : int, default=1000
+        Draws of the bootstrap.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the bootstrap.
+    **severity
+        Further options of `severity_score`: `weights`, `step`, `bandwidth`,
+        `boundary`, `discrete`.
+
+    Returns
+    -------
+    InequalityResult
+        The estimate with the rows behind it, the share of the region that both sides
+        cover, interval, p-value and verdict. NaN where they share no part of it.
+
+    Raises
+    ------
+    ValueError
+        If scores lie outside 0 to 1, `compare` names no subgroup, or another argument
+        breaks its rule.
+
+    See Also
+    --------
+    dataset_inequality : All people compared, whatever their scores.
+    da_index_ratio : The ratio alone, for a scorer.
+    exacerbation : This inequality against that of the data.
+
+    Notes
+    -----
+    :math:`AUC(a, P_1; \tau) / AUC(a, P_2; \tau) - 1` [1]_, the areas under both A-D
+    curves where the score is at least tau. Curves are integrated by Simpson's rule over
+    each run of points that both sides have; a point without a neighbour spans nothing,
+    and gaps are left out on both sides. The region's points begin at tau, and its first
+    window reaches half a window below.
+
+    The interval is normal on the scale of logarithms. An area is a sum of means, so the
+    influence of person i on it is :math:`\psi_i = \sum_j c_j 1[i \in j] (F_i - d_j) /
+    n_j` with Simpson's weights c, and its variance :math:`\sum_i \psi_i^2`: people
+    whom overlapping windows share are counted as the same people.
+
+    References
+    ----------
+    .. [1] Wu, Wang, Sylolypavan and Wild (2022), "Quantifying Health Inequalities
+       Induced by Data and AI Models", IJCAI, 5192-5198.
+
+    Examples
+    --------
+    At equal score, more people of the east ward have three conditions or more:
+
+    >>> import numpy as np
+    >>> from sklearn_equity.allocation import model_inequality
+    >>> ward = np.tile(["east", "west"], 1000)
+    >>> score = np.repeat(np.linspace(0, 1, 1000), 2)
+    >>> n_conditions = np.where(ward == "east", np.arange(2000) % 10, 0)
+    >>> n_conditions = np.where(ward == "west", np.arange(2000) // 2 % 5, n_conditions)
+    >>> result = model_inequality(
+    ...     score, n_conditions, subgroups=ward, compare=("east", "west"), threshold=3,
+    ...     bounds=(0, 17), n_steps=1,
+    ... )
+    >>> round(result.estimate, 2), result.covered, result.verdict
+    (0.5, 1.0, 'unequal')
+    """
+    inference = Inference(
+        confidence_level,
+        tolerance,
+        min_subgroup_size,
+        interval,
+        n_resamples,
+        random_state,
+    )
+    cohort = take_cohort(
+        measurement,
+        allocation=allocation,
+        scale=scale,
+        subgroups=subgroups,
+        threshold=threshold,
+        bounds=bounds,
+        n_steps=n_steps,
+        direction=direction,
+        sample_weight=sample_weight,
+        missing=missing,
+        severity=severity,
+    )
+    field = lay_field(
+        cohort,
+        start=decision_threshold,
+        half_width=half_width,
+        min_rows=min_rows,
+        n_points=n_points,
+    )
+    return measure_inequality(field, compare, inference, decision_threshold)
+
+
+def da_index_ratio(
+    allocation: ArrayLike,
+    measurement: ArrayLike,
+    *,
+    subgroups: Any,
+    compare: tuple[Any, Any],
+    threshold: Threshold,
+    decision_threshold: float = 0.0,
+    bounds: Bounds = (None, None),
+    n_steps: int = 20,
+    direction: Direction = "above",
+    half_width: float = 0.05,
+    min_rows: int = 20,
+    n_points: int = 100,
+    scale: ScoreScale = None,
+    sample_weight: ArrayLike | None = None,
+    missing: MissingPolicy = "raise",
+    **severity: Unpack[SeverityOptions],
+) -> float:
+    r"""Ratio of the areas under the A-D curves of two groups.
+
+    1 is equality; more than 1 means that at equal score the first subgroup is more
+    deteriorated than the second. Free of the measurement's unit. The bare figure for a
+    scorer: whoever shows it to a person takes `model_inequality`, with its interval.
+
+    Parameters
+    ----------
+    allocation : array-like of shape (n_rows,)
+        The model's score, by which a resource is allocated, from 0 to 1; see `scale`.
+    measurement : array-like of shape (n_rows,)
+        A clinical measurement, not an input or output of the model.
+    subgroups : array-like of shape (n_rows,) or (n_rows, n_attributes)
+        One label a row; several columns are combined (intersections).
+    compare : tuple of two labels
+        The subgroup in question and the one that it is compared with; None as the
+        second stands for all the rest. An intersection is a tuple of labels.
+    threshold : float, mapping or array-like of shape (n_rows,)
+        Where abnormal begins: for all, by subgroup, or for each row.
+    decision_threshold : float, default=0.0
+        Where the decision region begins, on the scale of the (mapped) scores; 0 for
+        the whole range.
+    bounds : tuple of (float or None, float or None), default=(None, None)
+        The possible range of the measurement. The end that deterioration runs to is
+        read off the sample, with a `BoundsFromSampleWarning`, where it is not given.
+    n_steps : int, default=20
+        The number of steps from the threshold to the bound.
+    direction : {"above", "below"}, default="above"
+        Whether high or low values are the bad ones.
+    half_width : float, default=0.05
+        People with scores in [x - half_width, x + half_width) make the curve at x.
+    min_rows : int, default=20
+        A point of the curve needs this many rows of each side; elsewhere is a gap.
+    n_points : int, default=100
+        Points of the curve over the whole range; a region has its share of them.
+    scale : {"rank", "minmax", None}, default=None
+        Map scores to the interval from 0 to 1: to the share of all people below them,
+        or by their least and greatest value. None takes them as they are.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Weight w counts a row w times; rows of weight 0 do not count.
+    missing : {"raise", "group", "drop"}, default="raise"
+        What happens to missing labels.
+    **severity
+        Further options of `severity_score`: `weights`, `step`, `bandwidth`,
+        `boundary`, `discrete`.
+
+    Returns
+    -------
+    float
+        The ratio; NaN, with a `SmallSubgroupWarning`, where the sides share no part of
+        the region, or nobody there is deteriorated.
+
+    Raises
+    ------
+    ValueError
+        If scores lie outside 0 to 1, `compare` names no subgroup, or another argument
+        breaks its rule.
+
+    See Also
+    --------
+    model_inequality : This ratio less 1, with its interval and how it is computed.
+
+    Notes
+    -----
+    Definition 2.5 of [1]_, before 1 is taken off.
+
+    References
+    ----------
+    .. [1] Wu, Wang, Sylolypavan and Wild (2022), "Quantifying Health Inequalities
+       Induced by Data and AI Models", IJCAI, 5192-5198.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_equity.allocation import da_index_ratio
+    >>> ward = np.tile(["east", "west"], 1000)
+    >>> score = np.repeat(np.linspace(0, 1, 1000), 2)
+    >>> n_conditions = np.where(ward == "east", 4, np.arange(2000) // 2 % 2 * 4)
+    >>> ratio = da_index_ratio(
+    ...     score, n_conditions, subgroups=ward, compare=("east", "west"), threshold=3,
+    ...     bounds=(0, 17),
+    ... )
+    >>> round(ratio, 2)
+    2.0
+    """
+    cohort = take_cohort(
+        measurement,
+        allocation=allocation,
+        scale=scale,
+        subgroups=subgroups,
+        threshold=threshold,
+        bounds=bounds,
+        n_steps=n_steps,
+        direction=direction,
+        sample_weight=sample_weight,
+        missing=missing,
+        severity=severity,
+    )
+    field = lay_field(
+        cohort,
+        start=decision_threshold,
+        half_width=half_width,
+        min_rows=min_rows,
+        n_points=n_points,
+    )
+    log_ratio = weigh_sides(field, find_sides(cohort, compare)).log_ratio
+    if np.isnan(log_ratio):
+        msg = (
+            f"The sides of `compare`={compare!r} cannot be compared: no part of the "
+            f"region from {decision_threshold:g} has {min_rows} rows of each within "
+            f"{half_width:g}, or nobody there is deteriorated. The ratio is NaN."
+        )
+        warnings.warn(msg, SmallSubgroupWarning, stacklevel=2)
+    return float(np.exp(log_ratio))

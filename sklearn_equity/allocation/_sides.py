@@ -1,0 +1,163 @@
+"""Which people are on the two sides of a comparison, and the area under each curve."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_equity.allocation._area import (
+    EVERYONE,
+    Area,
+    covered_length,
+    integrate_windows,
+    simpson_weights,
+)
+from sklearn_equity.allocation._cohort import Cohort
+from sklearn_equity.allocation._windows import (
+    CellSums,
+    Windows,
+    find_cells,
+    over_windows,
+    slide_windows,
+    sum_cells,
+)
+
+
+@dataclass(frozen=True)
+class Field:
+    """A cohort, cut into the cells of its windows.
+
+    Attributes
+    ----------
+    cohort : Cohort
+        The people.
+    windows : Windows
+        The windows of the region compared.
+    cells : ndarray of shape (n_rows,)
+        Where each person is.
+    sums : CellSums
+        Sums by subgroup and cell.
+    min_rows : int
+        How many rows of one side a window needs.
+    """
+
+    cohort: Cohort
+    windows: Windows
+    cells: NDArray[np.intp]
+    sums: CellSums
+    min_rows: int
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Two sides of a comparison: which subgroups, and the areas under their curves."""
+
+    rows: tuple[NDArray[np.intp], NDArray[np.intp]]
+    sums: tuple[CellSums, CellSums]
+    areas: tuple[Area, Area]
+    measure: NDArray[np.float64]
+    length: float
+
+    @property
+    def log_ratio(self) -> float:
+        """Logarithm of the first area over the second; NaN where both are 0."""
+        first, second = (area.value for area in self.areas)
+        if self.length == 0.0 or (first == 0.0 and second == 0.0):
+            return np.nan
+        with np.errstate(divide="ignore"):
+            return float(np.log(first) - np.log(second))
+
+    @property
+    def variance(self) -> float:
+        """Variance of the log ratio."""
+        return sum(
+            area.variance(sums) / area.value**2 if area.value > 0.0 else np.nan
+            for area, sums in zip(self.areas, self.sums, strict=True)
+        )
+
+
+def check_count(value: Any, *, name: str, least: int) -> None:
+    """Refuse what is not an integer of at least `least`."""
+    if not isinstance(value, int | np.integer) or value < least:
+        msg = f"`{name}` must be an integer of at least {least}; got {value!r}."
+        raise ValueError(msg)
+
+
+def lay_field(
+    cohort: Cohort,
+    *,
+    start: float,
+    half_width: float,
+    min_rows: int,
+    n_points: int,
+) -> Field:
+    """Cut a cohort into the windows of the region from `start` to 1."""
+    check_windows(half_width, min_rows, n_points)
+    if not 0.0 <= start < 1.0:
+        msg = f"`decision_threshold` must be from 0 to less than 1; got {start!r}."
+        raise ValueError(msg)
+    # The region's own points begin on its edge, about as far apart as those of a curve.
+    n_region = max(round((1.0 - start) * (n_points - 1)) + 1, 3)
+    return cut_cells(cohort, slide_windows(start, n_region, half_width), min_rows)
+
+
+def check_windows(half_width: float, min_rows: int, n_points: int) -> None:
+    """Refuse windows that can't be laid."""
+    if not (1e-6 <= half_width <= 1.0):
+        msg = f"`half_width` must be from 1e-6 to 1; got {half_width!r}."
+        raise ValueError(msg)
+    check_count(min_rows, name="min_rows", least=2)
+    check_count(n_points, name="n_points", least=3)
+
+
+def cut_cells(cohort: Cohort, windows: Windows, min_rows: int) -> Field:
+    """Sum up a cohort by the cells of some windows."""
+    if cohort.allocation is None:
+        cells = np.zeros(len(cohort.codes), np.intp)
+    else:
+        cells = find_cells(cohort.allocation, windows.edges)
+    shape = (len(cohort.labels), windows.n_cells)
+    sums = sum_cells(cohort.codes, cells, shape, cohort.severity, cohort.sample_weight)
+    return Field(cohort, windows, cells, sums, min_rows)
+
+
+def find_sides(cohort: Cohort, compare: Any) -> tuple[NDArray[np.intp], ...]:
+    """Return the subgroups on each side of `compare`; None stands for the rest."""
+    try:
+        first, second = compare
+    except (TypeError, ValueError) as error:
+        msg = (
+            "`compare` must be a pair of subgroups, the one in question first, with "
+            f"None as the second for all the rest; got {compare!r}."
+        )
+        raise ValueError(msg) from error
+    one = cohort.position_of(first, name="compare")
+    if second is None:
+        rest = np.flatnonzero(np.arange(len(cohort.labels)) != one)
+        if not len(rest):
+            msg = f"`compare`={compare!r} has no rest: {first!r} is the only subgroup."
+            raise ValueError(msg)
+        return np.array([one]), rest
+    other = cohort.position_of(second, name="compare")
+    if one == other:
+        raise ValueError(f"`compare` must name two different subgroups; got {compare}.")
+    return np.array([one]), np.array([other])
+
+
+def weigh_sides(field: Field, rows: tuple[NDArray[np.intp], ...]) -> Sides:
+    """Integrate both sides over the windows that have enough rows of each."""
+    one, other = field.sums.of(rows[0]), field.sums.of(rows[1])
+    windows = field.windows
+    if windows is EVERYONE:
+        measure, length = np.ones(1), 1.0
+    else:
+        present = np.ones(len(windows.points), dtype=bool)
+        for side in (one, other):
+            present &= over_windows(side.count[0], windows) >= field.min_rows
+        measure = simpson_weights(present, windows.spacing)
+        length = covered_length(present, windows.spacing)
+    areas = tuple(integrate_windows(side, windows, measure) for side in (one, other))
+    return Sides(
+        (rows[0], rows[1]), (one, other), (areas[0], areas[1]), measure, length
+    )
