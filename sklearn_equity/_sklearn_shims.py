@@ -5,11 +5,13 @@ mended in one file.
 """
 
 import inspect
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
+from typing import Any, NamedTuple
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.metrics._scorer import _BaseScorer as BaseScorer
+from sklearn.metrics._scorer import _cached_call as cached_call
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -30,12 +32,16 @@ __all__ = [
     "Interval",
     "MetadataRequest",
     "Options",
+    "ScorerParts",
     "StrOptions",
+    "cached_call",
     "check_response_method",
     "enclosing_call",
     "fit_context",
     "num_samples",
     "safe_indexing",
+    "scorer_parts",
+    "turns_errors_into_scores",
     "validate_params",
 ]
 
@@ -49,11 +55,41 @@ def enclosing_call(*functions: str) -> Mapping[str, Any] | None:
     """
     frame = inspect.currentframe()
     while frame is not None:
-        if frame.f_code.co_name in functions and _is_scikit_learn(frame.f_globals):
+        if frame.f_code.co_name in functions and _package_of(frame) == "sklearn":
             return frame.f_locals
         frame = frame.f_back
     return None
 
 
-def _is_scikit_learn(module_globals: Mapping[str, Any]) -> bool:
-    return str(module_globals.get("__name__")).startswith("sklearn.")
+def turns_errors_into_scores() -> bool:
+    """Tell whether scikit-learn would make a NaN of what the calling scorer raises.
+
+    True inside a search or cross-validation whose ``error_score`` is a number, as long
+    as no one else's function stands between: that one expects a number in return.
+    """
+    frame = inspect.currentframe()
+    while frame is not None and _package_of(frame) in ("sklearn", "sklearn_equity"):
+        if frame.f_code.co_name == "_score" and "error_score" in frame.f_locals:
+            return bool(frame.f_locals["error_score"] != "raise")
+        frame = frame.f_back
+    return False
+
+
+def _package_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__")).partition(".")[0]
+
+
+class ScorerParts(NamedTuple):
+    """What a scorer of scikit-learn is made of."""
+
+    function: Callable[..., float]
+    sign: int
+    options: Mapping[str, Any]
+    response_method: str | Sequence[str]
+
+
+def scorer_parts(scorer: BaseScorer) -> ScorerParts:
+    """Take a scorer apart."""
+    parts = vars(scorer)
+    names = ("_score_func", "_sign", "_kwargs", "_response_method")
+    return ScorerParts(*(parts[name] for name in names))
