@@ -1,0 +1,230 @@
+"""How does a scorer learn whose row is whose, wherever scikit-learn calls it?"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NoReturn, Self
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import is_regressor
+
+from sklearn_equity._checks import check_subgroups
+from sklearn_equity._sklearn_shims import (
+    BaseScorer,
+    MetadataRequest,
+    cached_call,
+    check_response_method,
+    enclosing_call,
+    num_samples,
+    safe_indexing,
+    turns_errors_into_scores,
+)
+from sklearn_equity.exceptions import ScorerError
+from sklearn_equity.scorers._sources import MetadataSource, Source
+
+__all__ = ["SourcedScorer"]
+
+
+class _Refusal:
+    """An error on its way through a caller that would make a NaN of it.
+
+    scikit-learn takes a score apart outside of the ``try`` that swallows what a scorer
+    raises: it calls `item` on what is no plain number. There the error comes out.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __repr__(self) -> str:
+        return str(self.error)
+
+    def item(self) -> NoReturn:
+        """Raise the error."""
+        raise ScorerError(str(self.error)) from self.error
+
+
+class SourcedScorer(BaseScorer):
+    """A scorer that finds beside X and y what its measure needs of every row.
+
+    Parameters
+    ----------
+    measure : callable
+        ``measure(y_true, y_pred, **found)``; it must not be satisfied with less than
+        all its sources give, since some tools keep it and nothing else of a scorer.
+    sign : int
+        1 if a higher measure is better, -1 if a lower one is.
+    response_method : str or sequence of str
+        What a model is asked for.
+    sources : mapping of str to Source
+        For each argument of the measure, where its values come from.
+    """
+
+    def __init__(
+        self,
+        measure: Callable[..., float],
+        sign: int,
+        response_method: Any,
+        sources: Mapping[str, Source],
+    ) -> None:
+        super().__init__(measure, sign, {}, response_method)
+        self._sources = dict(sources)
+
+    @property
+    def __name__(self) -> str:
+        return ("neg_" if self._sign < 0 else "") + self._score_func.__name__
+
+    # -- scoring -------------------------------------------------------------------
+    def __call__(
+        self,
+        estimator: Any,
+        X: Any,
+        y_true: Any = None,
+        *,
+        sample_weight: Any = None,
+        **metadata: Any,
+    ) -> float:
+        """Score a model on some rows.
+
+        Parameters
+        ----------
+        estimator : object
+            A fitted model.
+        X : array-like or data frame of shape (n_rows, n_features)
+            What the model predicts from.
+        y_true : array-like of shape (n_rows,)
+            The truth.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Weight w counts a row w times.
+        **metadata : array-like of shape (n_rows,)
+            Values of sources that were left to metadata, by the argument's name.
+
+        Returns
+        -------
+        float
+            The score; greater is better.
+        """
+        if sample_weight is not None:
+            metadata["sample_weight"] = sample_weight
+        return self._score(partial(cached_call, None), estimator, X, y_true, **metadata)
+
+    def _score(
+        self,
+        method_caller: Callable[..., Any],
+        estimator: Any,
+        X: Any,
+        y_true: Any,
+        **metadata: Any,
+    ) -> float:
+        response = self._ask(method_caller, estimator, X)
+        try:
+            found = self._find(X, y_true, metadata)
+            return self._sign * self._measure(estimator, y_true, response, found)
+        except Exception as error:
+            if turns_errors_into_scores():
+                return _Refusal(error)  # type: ignore[return-value]
+            raise
+
+    def _measure(
+        self, estimator: Any, y_true: Any, response: Any, found: dict[str, Any]
+    ) -> float:
+        del estimator  # for scorers that ask the model for more than its response
+        return self._score_func(y_true, response, **found)
+
+    def _ask(self, method_caller: Callable[..., Any], estimator: Any, X: Any) -> Any:
+        """Get the model's response. What it raises is the model's fault, not ours."""
+        method = check_response_method(estimator, self._response_method).__name__
+        pos_label = None if is_regressor(estimator) else self._pos_label()
+        response = method_caller(estimator, method, X, pos_label=pos_label)
+        array = np.asarray(response)
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            msg = (
+                f"The model's {method} gave values that are not finite for "
+                f"{int((~np.isfinite(array)).sum())} of {array.size} values."
+            )
+            raise ValueError(msg)
+        return array
+
+    def _pos_label(self) -> Any:
+        """Return the class that responses are about; None for the greatest label."""
+        return None
+
+    def _find(self, X: Any, y: Any, metadata: dict[str, Any]) -> dict[str, Any]:
+        """Collect the values of every source, and the weights."""
+        given = dict(metadata)
+        found = {
+            argument: _take(source, X, y, given.pop(argument, None))
+            for argument, source in self._sources.items()
+        }
+        if self._accept_sample_weight():
+            found["sample_weight"] = given.pop("sample_weight", None)
+        if given:
+            msg = f"{self!r} takes {sorted(found)} beside X and y; got {sorted(given)}."
+            raise TypeError(msg)
+        return found
+
+    # -- metadata routing ----------------------------------------------------------
+    def _get_metadata_request(self) -> MetadataRequest:
+        """Request what is left to metadata, without having to be asked to."""
+        # The owner is only displayed; the scorer itself would be copied with it.
+        request = MetadataRequest(owner=repr(self))
+        for argument, source in self._sources.items():
+            if isinstance(source, MetadataSource):
+                alias = source.metadata_name
+                request.score.add_request(
+                    param=argument, alias=True if alias == argument else alias
+                )
+        if self._accept_sample_weight():
+            request.score.add_request(param="sample_weight", alias=None)
+        for argument, alias in getattr(self, "_asked_requests", {}).items():
+            request.score.add_request(param=argument, alias=alias)
+        return request
+
+    def set_score_request(self, **requests: bool | str | None) -> Self:
+        """Set which metadata the scorer asks for, beside those asked for by default.
+
+        Parameters
+        ----------
+        **requests : bool, str or None
+            For `sample_weight` or another argument: whether it is asked for, or by
+            which name.
+
+        Returns
+        -------
+        object
+            The scorer itself.
+        """
+        if not get_config()["enable_metadata_routing"]:
+            msg = (
+                "set_score_request needs metadata routing: call "
+                "sklearn.set_config(enable_metadata_routing=True) first."
+            )
+            raise RuntimeError(msg)
+        self._asked_requests = {**getattr(self, "_asked_requests", {}), **requests}
+        return self
+
+
+def _take(source: Source, X: Any, y: Any, metadata: Any) -> Any:
+    """Take the values of a source, unless a permutation of X has mixed them up."""
+    values = source.take(X, y, metadata)
+    call = enclosing_call("_calculate_permutation_scores")
+    if call is None:
+        return values
+    rows = call.get("row_indices")  # there if only a sample of the rows is scored
+    before = source.take(
+        call["X"] if rows is None else safe_indexing(call["X"], rows), y, metadata
+    )
+    n_rows = num_samples(X)
+    ours, theirs = (
+        check_subgroups(labels, n_rows=n_rows, missing="group")
+        for labels in (values, before)
+    )
+    if ours.labels != theirs.labels or not np.array_equal(ours.codes, theirs.codes):
+        argument = source.argument
+        msg = (
+            f"permutation_importance shuffled what `{argument}`={source!r} reads, and "
+            "so the people among the subgroups: the drop in score would mix the "
+            "feature's importance with that. What works here: "
+            f"`{argument}` as a pandas Series with the index of X."
+        )
+        raise ValueError(msg)
+    return values
