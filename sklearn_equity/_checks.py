@@ -172,7 +172,10 @@ def check_confidence_level(confidence_level: float) -> float:
 # ---------------------------------------------------------------------------------
 def take_columns(table: Any, columns: Sequence[str], *, name: str) -> nw.DataFrame[Any]:
     """Return the named columns of an eager data frame, or list those that it has."""
-    frame = nw.from_native(table, eager_only=True, pass_through=True)
+    frame = nw.from_native(table, pass_through=True)
+    if isinstance(frame, nw.LazyFrame):
+        msg = f"The table of `{name}` must be eager; got a lazy one. Call .collect() first."
+        raise TypeError(msg)
     if not isinstance(frame, nw.DataFrame):
         msg = (
             f"`{name}`={list(columns)!r} names columns, but the table is a "
@@ -192,7 +195,7 @@ def take_columns(table: Any, columns: Sequence[str], *, name: str) -> nw.DataFra
 def refuse_overflow(table: NDArray[Any], *, name: str) -> None:
     """Refuse columns whose squares are not finite: they cannot be standardised."""
     limit = 1e150
-    largest = np.abs(table).max(axis=0)
+    largest = np.abs(table).max(axis=0).astype(np.float64)
     if (largest > limit).any():
         column = int(largest.argmax())
         msg = (
