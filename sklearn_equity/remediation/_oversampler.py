@@ -14,17 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import KFold, StratifiedKFold
-from sklearn.utils import Tags, check_random_state, column_or_1d, get_tags, indexable
+from sklearn.utils import Tags, check_random_state, get_tags, indexable
 from sklearn.utils.metadata_routing import process_routing
-from sklearn.utils.multiclass import check_classification_targets
 
-from sklearn_equity._checks import (
-    DROPPED,
-    SubgroupCodes,
-    check_numbers,
-    check_sample_weight,
-    check_subgroups,
-)
+from sklearn_equity._checks import SubgroupCodes, check_sample_weight
 from sklearn_equity._sklearn_shims import (
     HasMethods,
     Interval,
@@ -46,6 +39,7 @@ from sklearn_equity.remediation._emphasis import (
     refuse_weights_that_do_not_arrive,
     repeat_rows,
 )
+from sklearn_equity.remediation._inputs import check_target, number_labels
 from sklearn_equity.remediation._remedied_model import RemediedModel
 from sklearn_equity.remediation._under_served import UnderServedRule
 
@@ -125,7 +119,8 @@ class SubgroupOversampler(RemediedModel):
 
     See Also
     --------
-    subgroup_fidelity : Measures each subgroup on held-out rows, with intervals.
+    fidelity_change : Who gained and who lost by it, on held-out rows, with intervals.
+    subgroup_fidelity : The fidelity of each subgroup on held-out rows, with intervals.
 
     Notes
     -----
@@ -144,8 +139,9 @@ class SubgroupOversampler(RemediedModel):
 
     With metadata routing on, `subgroups` is requested by default; `sample_weight`
     reaches the wrapped estimator if that requests it. User's weights multiply those of
-    ``strategy="weight"``, and weigh rows when fidelity is measured. With routing off, a
-    Pipeline or search can't pass `subgroups`: use a `segmenter` there.
+    ``strategy="weight"``, and weigh rows when fidelity is measured; they do not equal
+    repeating rows, because segmenter and folds see each row once. With routing off, a
+    search can't pass `subgroups`: use a `segmenter` there.
 
     References
     ----------
@@ -309,7 +305,9 @@ class SubgroupOversampler(RemediedModel):
         """Return the rows to train on and how often each counts; set what was found."""
         (X,) = indexable(X)
         n_rows = num_samples(X)
-        y, y_array = self._check_target(y, n_rows)
+        y, y_array = check_target(
+            y, n_rows, is_classifier=is_classifier(self.estimator)
+        )
         weights = check_sample_weight(sample_weight, n_rows=n_rows, rows_of="X")
         if self.strategy == "weight":
             refuse_weights_that_do_not_arrive(self.estimator)
@@ -333,27 +331,6 @@ class SubgroupOversampler(RemediedModel):
         repeated = self.strategy == "duplicate"
         self.sample_indices_ = repeat_rows(emphasis) if repeated else np.arange(n_rows)
         return training, emphasis
-
-    def _check_target(self, y: Any, n_rows: int) -> tuple[Any, NDArray[Any]]:
-        """Return the target in the caller's type, and as one plain array."""
-        if y is None:
-            msg = (
-                "SubgroupOversampler requires y to be passed, but the target y is None."
-            )
-            raise ValueError(msg)
-        array = column_or_1d(y, warn=True)
-        if len(array) != n_rows:
-            msg = (
-                f"`y` must have one value per row of `X` ({n_rows}); got {len(array)}."
-            )
-            raise ValueError(msg)
-        if array.dtype.kind == "f" or not is_classifier(self.estimator):
-            array = check_numbers(array, name="y")
-        if is_classifier(self.estimator):
-            _number_labels(array, n_rows, name="y")
-            check_classification_targets(array)
-        (y,) = indexable(y)
-        return (y if np.ndim(y) == 1 else array), array
 
     def _check_metric(self, y: NDArray[Any]) -> MetricOfTarget:
         metric = resolve_metric(self.metric)
@@ -411,9 +388,11 @@ class SubgroupOversampler(RemediedModel):
             raise ValueError(msg)
         self.segmenter_ = None
         if self.segmenter is not None:
-            self.segmenter_ = clone(self.segmenter).fit(X)
+            # Without y: segments selected on the outcome would turn oversampling into
+            # a shift of its distribution. FrozenEstimator wants to be told.
+            self.segmenter_ = clone(self.segmenter).fit(X, None)
             name, subgroups = "segmenter", self.segmenter_.predict(X)
-        return _number_labels(subgroups, n_rows, name=name, at_least=2)
+        return number_labels(subgroups, n_rows, name=name, at_least=2)
 
     # ---- what scikit-learn asks --------------------------------------------------
     def _get_metadata_request(self) -> MetadataRequest:
@@ -437,25 +416,3 @@ class SubgroupOversampler(RemediedModel):
         # The default metric divides by the mean of the target.
         tags.target_tags.positive_only |= self.metric == "nrmse"
         return tags
-
-
-def _number_labels(
-    labels: Any, n_rows: int, *, name: str, at_least: int = 1
-) -> SubgroupCodes:
-    """Number labels, one a row of X, and refuse missing ones."""
-    codes = check_subgroups(
-        labels,
-        n_rows=n_rows,
-        name=name,
-        rows_of="X",
-        missing="drop",
-        min_subgroups=at_least,
-    )
-    n_missing = int((codes.codes == DROPPED).sum())
-    if n_missing:
-        msg = (
-            f"`{name}` must not have missing labels; got {n_missing} of {n_rows}. "
-            "Give those rows a label of their own, or leave them out."
-        )
-        raise ValueError(msg)
-    return codes
