@@ -174,7 +174,7 @@ def take_columns(table: Any, columns: Sequence[str], *, name: str) -> nw.DataFra
     """Return the named columns of an eager data frame, or list those that it has."""
     frame = nw.from_native(table, pass_through=True)
     if isinstance(frame, nw.LazyFrame):
-        msg = f"The table of `{name}` must be eager; got a lazy one. Call .collect() first."
+        msg = f"The table of `{name}` must be eager; got a lazy one: .collect() it."
         raise TypeError(msg)
     if not isinstance(frame, nw.DataFrame):
         msg = (
