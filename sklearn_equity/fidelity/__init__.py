@@ -3,13 +3,18 @@
 from sklearn_equity.fidelity._bands import Band, QuantileBands
 from sklearn_equity.fidelity._estimates import nrmse, subgroup_estimates
 from sklearn_equity.fidelity._metrics import METRIC_NAMES, Metric, resolve_metric
+from sklearn_equity.fidelity._subgroup_fidelity import subgroup_fidelity
+from sklearn_equity.fidelity._table import OverallFidelity, SubgroupTable
 
 __all__ = [
     "METRIC_NAMES",
     "Band",
     "Metric",
+    "OverallFidelity",
     "QuantileBands",
+    "SubgroupTable",
     "nrmse",
     "resolve_metric",
     "subgroup_estimates",
+    "subgroup_fidelity",
 ]

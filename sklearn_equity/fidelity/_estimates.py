@@ -7,17 +7,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import gen_batches
 
-from sklearn_equity._checks import (
-    DROPPED,
-    SubgroupCodes,
-    check_numbers,
-    check_sample_weight,
-)
+from sklearn_equity._checks import DROPPED, SubgroupCodes
 from sklearn_equity.fidelity._metrics import Metric, resolve_metric
 from sklearn_equity.fidelity._normalization import Normalization
+from sklearn_equity.fidelity._population import check_population, without_ghosts
 from sklearn_equity.sufficient_statistics import subgroup_sums
 
-__all__ = ["nrmse", "rows_of_subgroups", "shifted", "subgroup_estimates"]
+__all__ = ["nrmse", "rows_of_subgroups", "subgroup_estimates", "value_of_rows"]
 
 Vector = NDArray[np.float64]
 
@@ -60,7 +56,7 @@ def subgroup_estimates(
     if metric.columns is None or metric.finish is None:
         return _estimates_by_rows(y_true, y_pred, codes, metric, sample_weight)
     if metric.shift_invariant:
-        y_true, y_pred = shifted(y_true, y_pred, codes)
+        y_true, y_pred = _shifted(y_true, y_pred, codes)
     sums: NDArray[np.float64] | float = 0.0
     for rows in gen_batches(len(y_true), _BLOCK_ROWS):
         columns = metric.columns(y_true[rows], y_pred[rows])
@@ -106,7 +102,7 @@ def rows_of_subgroups(codes: SubgroupCodes) -> Iterator[NDArray[np.intp]]:
         yield order[start:end]
 
 
-def shifted(
+def _shifted(
     y_true: Vector, y_pred: Vector, codes: SubgroupCodes
 ) -> tuple[Vector, Vector]:
     """Subtract from every row the truth of its subgroup's first row.
@@ -169,9 +165,9 @@ def nrmse(
     The choice of *d* is a choice of question. "mean" asks how large the error is beside
     the quantity itself, and depends on where the unit puts its zero: HbA1c in mmol/mol
     and in per cent give different figures, though each is a linear function of the
-    other. "std" is free of that, but where spread and error grow together it hides the error:
-    it equals :math:`\sqrt{1 - R^2}`. The standard deviation divides by the sum of
-    weights, not by one less. The interquartile range averages at jumps of the
+    other. "std" is free of that, but hides the error where spread and error grow
+    together: it equals :math:`\sqrt{1 - R^2}`. The standard deviation divides by the
+    sum of weights, not by one less. The interquartile range averages at jumps of the
     distribution function, so that a weight equals repetition.
 
     Examples
@@ -184,19 +180,14 @@ def nrmse(
     >>> nrmse([40.0, 60.0], [45.0, 55.0], normalization=None)
     5.0
     """
-    truth = check_numbers(y_true, name="y_true")
-    prediction = check_numbers(y_pred, name="y_pred", n_rows=len(truth))
-    weights = check_sample_weight(sample_weight, n_rows=len(truth))
-    if weights is not None:
-        counted = weights > 0.0
-        truth, prediction, weights = (
-            truth[counted],
-            prediction[counted],
-            weights[counted],
-        )
-    everybody = SubgroupCodes(np.zeros(len(truth), dtype=np.intp), ("all",), "all")
-    metric = resolve_metric("nrmse", normalization=normalization)
+    people, _ = without_ghosts(check_population(y_true, y_pred, sample_weight), {})
+    n_rows = len(people.y_true)
+    everybody = SubgroupCodes(np.zeros(n_rows, dtype=np.intp), ("all",), "all")
     estimates = subgroup_estimates(
-        truth, prediction, everybody, metric, sample_weight=weights
+        people.y_true,
+        people.y_pred,
+        everybody,
+        resolve_metric("nrmse", normalization=normalization),
+        sample_weight=people.sample_weight,
     )
     return float(estimates[0])

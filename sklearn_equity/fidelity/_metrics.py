@@ -25,6 +25,8 @@ from sklearn_equity.fidelity._normalization import (
 
 __all__ = ["METRIC_NAMES", "Metric", "resolve_metric"]
 
+_LOWER_IS_BETTER = ("_error", "_loss", "_deviance")
+
 Vector = NDArray[np.float64]
 Columns = Callable[[Vector, Vector], list[Vector]]
 Finish = Callable[[Vector], Vector]
@@ -80,6 +82,11 @@ class Metric:
     def best_is_inside(self) -> bool:
         """Whether values on both sides of the best one occur, as with a bias."""
         return self.best is not None and self.bounds[0] < self.best < self.bounds[1]
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether it is the mean of one number a row."""
+        return self.finish is _finish_mean
 
     def as_loss(self, values: Vector) -> Vector:
         """Turn values so that higher is worse, in the metric's own unit."""
@@ -374,7 +381,7 @@ def _metric_of_function(
     if greater_is_better is None:
         if name.endswith("_score"):
             greater_is_better = True
-        elif name.endswith(("_error", "_loss", "_deviance")):
+        elif name.endswith(_LOWER_IS_BETTER):
             greater_is_better = False
         else:
             msg = (
@@ -384,8 +391,15 @@ def _metric_of_function(
                 "a higher value is better, else False."
             )
             raise ValueError(msg)
-    called = functools.partial(_call, function)
-    return Metric(name, name, greater_is_better, function=called)
+    # Scikit-learn's errors, losses and deviances have no negative values.
+    low = 0.0 if name.endswith(_LOWER_IS_BETTER) else -np.inf
+    return Metric(
+        name,
+        name,
+        greater_is_better,
+        bounds=(low, np.inf),
+        function=functools.partial(_call, function),
+    )
 
 
 def _call(

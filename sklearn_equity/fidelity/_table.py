@@ -1,0 +1,222 @@
+"""The fidelity of every subgroup, each with its count, its interval and a verdict."""
+
+import textwrap
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_equity._checks import format_label
+from sklearn_equity._optional import build_frame
+
+__all__ = ["OverallFidelity", "SubgroupTable"]
+
+Vector = NDArray[np.float64]
+
+_RULE_WIDTH = 88
+_NUMBERS = ("n", "weight", "estimate", "std_error", "ci_low", "ci_high", "shrunken")
+
+
+@dataclass(frozen=True)
+class OverallFidelity:
+    """The fidelity over everybody.
+
+    Attributes
+    ----------
+    n : int
+        The number of rows.
+    weight : float
+        The sum of their weights; the number of rows if there are none.
+    estimate, std_error, ci_low, ci_high : float
+        The metric, its standard error, and the ends of its interval.
+    """
+
+    n: int
+    weight: float
+    estimate: float
+    std_error: float
+    ci_low: float
+    ci_high: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SubgroupTable:
+    """The fidelity of every subgroup, one row each; what `subgroup_fidelity` returns.
+
+    Parameters
+    ----------
+    grouping : tuple of str
+        The grouping that each row belongs to.
+    subgroup : tuple
+        The label of each row's subgroup; a tuple for an intersection.
+    n : ndarray of shape (n_rows,)
+        How many people it has; those of weight 0 do not count.
+    weight : ndarray of shape (n_rows,)
+        The sum of their weights; `n` if there are none.
+    estimate : ndarray of shape (n_rows,)
+        The metric; NaN where it is not defined.
+    std_error : ndarray of shape (n_rows,)
+        Its standard error; NaN where it is unknown.
+    ci_low, ci_high : ndarray of shape (n_rows,)
+        The ends of its confidence interval; NaN where they are unknown.
+    shrunken : ndarray of shape (n_rows,)
+        The estimate drawn to the mean of its grouping by as much as it is noise.
+    verdict : tuple of str
+        "under-served", "served" or "insufficient evidence".
+    metric : str
+        What is measured.
+    greater_is_better : bool
+        Whether a higher value is better. False for a bias too, of which the distance
+        from 0 counts.
+    best : float or None
+        The value of a perfect model; None where it is not known.
+    confidence_level : float
+        The level of the intervals.
+    rule : str
+        How the verdicts were reached.
+    overall : OverallFidelity
+        The same figures for everybody.
+
+    See Also
+    --------
+    subgroup_fidelity : Makes such a table.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_equity.fidelity import subgroup_fidelity
+    >>> rng = np.random.default_rng(0)
+    >>> y_true = rng.uniform(30, 60, size=400)
+    >>> ward = np.repeat(["east", "north", "south", "west"], 100)
+    >>> y_pred = y_true + rng.normal(size=400) * np.where(ward == "west", 9, 3)
+    >>> table = subgroup_fidelity(y_true, y_pred, subgroups=ward, random_state=0)
+    >>> table.worst().subgroup
+    ('west',)
+    >>> table.verdict[3]
+    'under-served'
+    """
+
+    grouping: tuple[str, ...]
+    subgroup: tuple[Hashable, ...]
+    n: NDArray[np.intp]
+    weight: Vector
+    estimate: Vector
+    std_error: Vector
+    ci_low: Vector
+    ci_high: Vector
+    shrunken: Vector
+    verdict: tuple[str, ...]
+    metric: str
+    greater_is_better: bool
+    best: float | None
+    confidence_level: float
+    rule: str
+    overall: OverallFidelity
+
+    def __len__(self) -> int:
+        return len(self.subgroup)
+
+    def to_columns(self) -> dict[str, list[Any]]:
+        """List the columns by name.
+
+        Returns
+        -------
+        dict of str to list
+            ``grouping, subgroup, n, weight, estimate, std_error, ci_low, ci_high,
+            shrunken, verdict``. Labels are whole numbers if all of them are, and text
+            otherwise.
+        """
+        labels: list[Any] = list(self.subgroup)
+        if not all(type(label) is int for label in labels):
+            labels = [format_label(label) for label in labels]
+        return {
+            "grouping": list(self.grouping),
+            "subgroup": labels,
+            **{name: getattr(self, name).tolist() for name in _NUMBERS},
+            "verdict": list(self.verdict),
+        }
+
+    def to_frame(self) -> Any:
+        """Return the rows as a data frame.
+
+        Returns
+        -------
+        pandas.DataFrame or polars.DataFrame
+            The columns of `to_columns`; polars if
+            ``sklearn.set_config(transform_output="polars")`` says so.
+        """
+        return build_frame(self.to_columns(), feature="SubgroupTable.to_frame")
+
+    def worst(self, k: int = 1) -> "SubgroupTable":
+        """Return the rows of the subgroups that are served worst.
+
+        Ranked by the shrunken estimate: by the plain one, a small subgroup with bad
+        luck would come first.
+
+        Parameters
+        ----------
+        k : int, default=1
+            How many, at least 1; all if there are fewer.
+
+        Returns
+        -------
+        SubgroupTable
+            The worst first.
+        """
+        if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+            raise ValueError(f"`k` must be a whole number of at least 1; got {k!r}.")
+        if self.best is not None and not self.greater_is_better:
+            loss = np.abs(self.shrunken - self.best)
+        else:
+            loss = -self.shrunken if self.greater_is_better else self.shrunken
+        return self._take(np.argsort(-loss, kind="stable")[:k].tolist())
+
+    def select(self, grouping: str) -> "SubgroupTable":
+        """Return the rows of one grouping.
+
+        Parameters
+        ----------
+        grouping : str
+            Its name.
+
+        Returns
+        -------
+        SubgroupTable
+            Its rows, in their order.
+        """
+        rows = [i for i, name in enumerate(self.grouping) if name == grouping]
+        if not rows:
+            names = ", ".join(repr(name) for name in dict.fromkeys(self.grouping))
+            msg = f"`grouping` must be one of {names}; got {grouping!r}."
+            raise ValueError(msg)
+        return self._take(rows)
+
+    def _take(self, rows: Sequence[int]) -> "SubgroupTable":
+        return replace(
+            self,
+            grouping=tuple(self.grouping[i] for i in rows),
+            subgroup=tuple(self.subgroup[i] for i in rows),
+            verdict=tuple(self.verdict[i] for i in rows),
+            **{name: getattr(self, name)[rows] for name in _NUMBERS},
+        )
+
+    def __repr__(self) -> str:
+        level = f"{self.confidence_level:.4g}"
+        heads = ["grouping", "subgroup", "n", self.metric, f"interval ({level})"]
+        cells = [[*heads, "verdict"]]
+        for i, label in enumerate(self.subgroup):
+            figures = (self.estimate[i], self.ci_low[i], self.ci_high[i])
+            name = [self.grouping[i], format_label(label)]
+            cells.append([*name, *_figures(self.n[i], *figures), self.verdict[i]])
+        everybody = self.overall
+        figures = (everybody.estimate, everybody.ci_low, everybody.ci_high)
+        cells.append(["(all)", "", *_figures(everybody.n, *figures), ""])
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
+        return "\n".join([*lines, *textwrap.wrap(self.rule, _RULE_WIDTH)])
+
+
+def _figures(n: int, estimate: float, low: float, high: float) -> list[str]:
+    return [f"{n:,}", f"{estimate:.4g}", f"{low:.4g} to {high:.4g}"]

@@ -1,0 +1,180 @@
+"""Who is shown to be served worse, who is shown not to be, and who neither?
+
+The comparison is with the median subgroup of the grouping, whose own uncertainty comes
+from the same resamples. Two things keep chance from calling anybody under-served where
+errors have heavy tails. The test is made in the metric's own unit, where an estimate
+blown up by one row has a standard error blown up with it. And no subgroup is taken to
+be surer than the one in which the median person sits would be with as few rows: a small
+subgroup without its share of large errors looks good and sure at once.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtr
+
+from sklearn_equity.fidelity._metrics import Metric
+
+__all__ = ["Comparison", "Measured", "compare_with_median", "guarded_errors", "shrink"]
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the subgroups of one grouping showed.
+
+    Attributes
+    ----------
+    n : ndarray of shape (n_subgroups,)
+        Their rows.
+    estimate, std_error : ndarray of shape (n_subgroups,)
+        The metric and its standard error; NaN where unknown.
+    guarded : ndarray of shape (n_subgroups,)
+        What `guarded_errors` makes of the standard errors.
+    skew : ndarray of shape (n_subgroups,)
+        How much further the interval reaches to the worse side than Student's t would,
+        at least 1.
+    replicates : ndarray of shape (n_subgroups, n_resamples)
+        The resampled estimates; NaN where undefined.
+    judged : ndarray of shape (n_subgroups,)
+        Those with enough rows and a known error.
+    """
+
+    n: NDArray[np.intp]
+    estimate: Vector
+    std_error: Vector
+    guarded: Vector
+    skew: Vector
+    replicates: Vector
+    judged: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One-sided tests of the subgroups of one grouping against its median.
+
+    Attributes
+    ----------
+    p_worse : ndarray of shape (n_subgroups,)
+        Of the hypothesis that a subgroup is no worse than the median; NaN if untested.
+    p_not_worse : ndarray of shape (n_subgroups,)
+        Of the hypothesis that it is worse by the tolerance or more; NaN if untested.
+    """
+
+    p_worse: Vector
+    p_not_worse: Vector
+
+
+def guarded_errors(n: NDArray[np.intp], std_error: Vector, judged: Vector) -> Vector:
+    """Raise standard errors to what the median person's subgroup says of their size.
+
+    Parameters
+    ----------
+    n : ndarray of shape (n_subgroups,)
+        The rows of each subgroup.
+    std_error : ndarray of shape (n_subgroups,)
+        Their standard errors; NaN where unknown.
+    judged : ndarray of shape (n_subgroups,)
+        The subgroups that are large enough to say something of the others; if there is
+        none, all speak.
+
+    Returns
+    -------
+    ndarray of shape (n_subgroups,)
+        Standard errors; NaN where unknown.
+    """
+    known = np.isfinite(std_error)
+    speaking = judged if judged.any() else known
+    if not speaking.any():
+        return std_error
+    per_row = (n * std_error**2)[speaking]
+    order = np.argsort(per_row, kind="stable")
+    people = np.cumsum(n[speaking][order])
+    # The upper of two middle ones: of two subgroups alike in size, the less sure.
+    median = np.searchsorted(people, people[-1] / 2.0, side="right")
+    floor = np.sqrt(per_row[order][median] / np.maximum(n, 1))
+    return np.where(known, np.maximum(std_error, floor), np.nan)
+
+
+def compare_with_median(
+    metric: Metric,
+    measured: Measured,
+    *,
+    tolerance: float,
+    rng: np.random.Generator,
+) -> Comparison:
+    """Test each judged subgroup of a grouping against the median of the judged."""
+    judged = measured.judged
+    p_worse = np.full(len(judged), np.nan)
+    p_not_worse = np.full(len(judged), np.nan)
+    if judged.sum() < 2:
+        return Comparison(p_worse, p_not_worse)
+    estimate, replicates = measured.estimate[judged], measured.replicates[judged]
+    extra = np.sqrt(measured.guarded[judged] ** 2 - measured.std_error[judged] ** 2)
+    replicates = replicates + extra[:, np.newaxis] * rng.standard_normal(
+        replicates.shape
+    )
+    loss, losses, median, medians = _as_losses(metric, estimate, replicates)
+    freedom = measured.n[judged] - 1
+    t_worse = _t(loss - median, losses - medians)
+    sides = 2.0 if metric.best_is_inside else 1.0  # a bias may be worse upwards or down
+    p_worse[judged] = np.minimum(sides * stdtr(freedom, -t_worse), 1.0)
+    limit, limits = median + tolerance * abs(median), medians + tolerance * abs(medians)
+    t_over = _t(loss - limit, losses - limits) / measured.skew[judged]
+    p_not_worse[judged] = stdtr(freedom, t_over)
+    return Comparison(p_worse, p_not_worse)
+
+
+def _as_losses(
+    metric: Metric, estimate: Vector, replicates: Vector
+) -> tuple[Vector, Vector, float, Vector]:
+    """Turn values so that higher is worse; also the median and its resamples."""
+    if metric.best is not None and metric.best_is_inside:
+        side = np.where(estimate >= metric.best, 1.0, -1.0)
+        return (
+            side * (estimate - metric.best),
+            side[:, np.newaxis] * (replicates - metric.best),
+            float(abs(np.median(estimate) - metric.best)),
+            np.abs(np.nanmedian(replicates, axis=0) - metric.best),
+        )
+    losses = metric.as_loss(replicates)
+    loss = metric.as_loss(estimate)
+    return loss, losses, float(np.median(loss)), np.nanmedian(losses, axis=0)
+
+
+def _t(difference: Vector, resampled: Vector) -> Vector:
+    """Divide by the standard deviation of resamples; a sure difference is infinite."""
+    error = np.nanstd(resampled, axis=1, ddof=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(difference == 0.0, 0.0, difference / error)
+
+
+def shrink(estimate: Vector, guarded: Vector) -> Vector:
+    """Draw estimates towards their mean by as much as they are noise.
+
+    The mean is weighted by precision; the variance between subgroups is the method of
+    moments' (DerSimonian and Laird, 1986).
+    """
+    known = np.isfinite(estimate) & (guarded > 0.0)
+    if not known.any():
+        return estimate
+    values, variances = estimate[known], guarded[known] ** 2
+    between = _variance_between(values, variances)
+    weights = 1.0 / (variances + between)
+    center = float(weights @ values) / float(weights.sum())
+    kept = np.zeros_like(estimate)
+    kept[known] = between / (between + variances)
+    kept[np.isfinite(estimate) & (guarded == 0.0)] = 1.0
+    spread = np.where(kept > 0.0, estimate - center, 0.0)
+    return center + kept * spread
+
+
+def _variance_between(values: Vector, variances: Vector) -> float:
+    weights = 1.0 / variances
+    total = float(weights.sum())
+    center = float(weights @ values) / total
+    excess = float(weights @ (values - center) ** 2) - (len(values) - 1)
+    room = total - float(weights @ weights) / total
+    return max(excess / room, 0.0) if room > 0.0 else 0.0
