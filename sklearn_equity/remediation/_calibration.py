@@ -20,6 +20,7 @@ from sklearn_equity.remediation._emphasis import TrainingRows, draw_repeats
 from sklearn_equity.remediation._under_served import (
     UnderServedRule,
     choose_under_served,
+    refuse_unknown_labels,
 )
 
 Folds = list[tuple[NDArray[np.intp], NDArray[np.intp]]]
@@ -162,6 +163,7 @@ def calibrate_and_remedy(
     The rounds end early when none is called under-served.
     """
     subgroups = calibration.subgroups
+    refuse_unknown_labels(rule, subgroups.labels)
     n_rows = dict(zip(subgroups.labels, subgroups.counts().tolist(), strict=True))
     factors = dict.fromkeys(subgroups.labels, 1.0)
     emphasis: NDArray[Any] = np.ones(len(subgroups.codes), dtype=np.intp)
@@ -174,9 +176,8 @@ def calibrate_and_remedy(
             if n_rows[label] >= min_subgroup_size and not np.isnan(value)
         }
         _warn_if_nothing_to_compare(judged, n_rows, rule, min_subgroup_size)
-        under_served = choose_under_served(
-            rule, judged, labels=subgroups.labels, metric=calibration.metric.metric
-        )
+        chosen = choose_under_served(rule, judged, calibration.metric.metric)
+        under_served = tuple(label for label in fidelity if label in chosen)
         factors |= {label: factors[label] * multiplier for label in under_served}
         history.append(
             RemediationRound(n_rows, fidelity, overall, under_served, dict(factors))

@@ -127,9 +127,9 @@ class SubgroupOversampler(RemediedModel):
     With ``measured_on="cv"`` the folds are those of ``KFold(5, shuffle=True,
     random_state=random_state)``, for a classifier of ``StratifiedKFold``; they are the
     same in every round. Rows are split first and repeated afterwards, so no copy of a
-    row is on both sides. An estimator that splits off validation rows of its own, for
-    early stopping, does see copies on both sides with ``strategy="duplicate"``: use
-    "weight", or switch its early stopping off.
+    row is on both sides. An estimator that splits rows again by itself, for early
+    stopping or as a search, does see copies on both sides if rows are duplicated: use
+    ``strategy="weight"``, or search around the oversampler instead of inside it.
 
     A row whose multiplier is m is repeated floor(m) times, and once more with
     probability m - floor(m), by systematic sampling: the expected count is m exactly,

@@ -20,30 +20,36 @@ UnderServedRule = (
 )
 
 
-def choose_under_served(
-    rule: UnderServedRule,
-    judged: Fidelities,
-    *,
-    labels: tuple[Hashable, ...],
-    metric: Metric,
-) -> tuple[Hashable, ...]:
-    """Return the labels that the rule calls under-served, in display order.
+def refuse_unknown_labels(rule: UnderServedRule, labels: tuple[Hashable, ...]) -> None:
+    """Refuse a list that names what is no subgroup, before anything is measured."""
+    if not isinstance(rule, str) and not callable(rule):
+        _refuse_outside("`under_served` must hold labels of subgroups", rule, labels)
 
-    `judged` holds the subgroups that are large enough to judge; `labels` all of them.
-    Only the caller's own list may name a subgroup outside `judged`.
+
+def choose_under_served(
+    rule: UnderServedRule, judged: Fidelities, metric: Metric
+) -> tuple[Hashable, ...]:
+    """Return the labels that the rule calls under-served.
+
+    `judged` holds the subgroups that are large enough to judge, in display order. Only
+    the caller's own list may name another.
     """
     if isinstance(rule, str):
         return _worse_than_median(judged, metric)
-    if callable(rule):
-        chosen, allowed = tuple(rule(dict(judged))), tuple(judged)
-        rule_text = "The function `under_served` must return labels of its argument"
-    else:
-        chosen, allowed = tuple(rule), labels
-        rule_text = "`under_served` must hold labels of subgroups"
+    if not callable(rule):
+        return tuple(rule)
+    chosen = tuple(rule(dict(judged)))
+    must = "The function `under_served` must return labels of its argument"
+    _refuse_outside(must, chosen, tuple(judged))
+    return chosen
+
+
+def _refuse_outside(
+    must: str, chosen: Collection[Hashable], allowed: tuple[Hashable, ...]
+) -> None:
     unknown = [label for label in chosen if label not in allowed]
     if unknown:
-        raise ValueError(f"{rule_text}, which are {list(allowed)}; got {unknown}.")
-    return tuple(label for label in allowed if label in chosen)
+        raise ValueError(f"{must}, which are {list(allowed)}; got {unknown}.")
 
 
 def _worse_than_median(judged: Fidelities, metric: Metric) -> tuple[Hashable, ...]:
