@@ -39,8 +39,8 @@ def limit_to_distinct_rows(
     if n_distinct >= numbers[-1]:
         return numbers
     msg = (
-        f"`X` has {n_distinct} distinct rows, too few for {numbers[-1]} components: "
-        f"at most {n_distinct} are in use."
+        f"{numbers[-1]} components need as many distinct rows; `X` has {n_distinct}, "
+        f"so that at most {n_distinct} are in use."
     )
     warnings.warn(msg, FewerSegmentsWarning, stacklevel=5)
     return [*(number for number in numbers if number < n_distinct), n_distinct]

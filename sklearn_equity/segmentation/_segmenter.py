@@ -20,11 +20,14 @@ from sklearn.base import (
     DensityMixin,
     TransformerMixin,
 )
+from sklearn.cluster import kmeans_plusplus
+from sklearn.metrics import pairwise_distances_argmin
 from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_equity._checks import refuse_overflow
 from sklearn_equity._sklearn_shims import Interval, StrOptions, fit_context
 from sklearn_equity.exceptions import FewerSegmentsWarning
 from sklearn_equity.segmentation._choice import (
@@ -84,7 +87,8 @@ class LatentGMMSegmenter(
     max_iter : int, default=100
         The most steps of a start.
     reg_covar : float, default=1e-06
-        Added to the variances of the components; the columns have variance 1.
+        Added to the variances of the components; the columns have variance 1. More than
+        0, unless `init_params` is "kmeans" or "random".
     random_state : int, RandomState instance or None, default=None
         Decides the start of the mixture, the rows drawn, and what `sample` draws. Pass
         an int for the same result every time.
@@ -231,6 +235,7 @@ class LatentGMMSegmenter(
         if self.component_choice is not None:
             numbers = check_candidates(self.candidates, self.component_choice)
         table = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        refuse_overflow(table, name="X")
         self.scaler_ = StandardScaler().fit(table)
         points = self.scaler_.transform(table)
         self._fit_mixture(points, numbers)
@@ -284,10 +289,9 @@ class LatentGMMSegmenter(
         ndarray of shape (n_rows, n_segments)
             Posterior probabilities; rows sum to 1.
         """
-        posteriors = self.mixture_.predict_proba(self._standardise(X))
-        proba: NDArray[np.float64] = (
-            posteriors @ np.eye(self.n_segments_)[self._segment_of]
-        )
+        points = self._standardise(X)
+        memberships = np.eye(self.n_segments_)[self._segment_of]
+        proba: NDArray[np.float64] = self.mixture_.predict_proba(points) @ memberships
         return proba
 
     def transform(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -417,6 +421,7 @@ class LatentGMMSegmenter(
                 max_iter=self.max_iter,
                 n_init=self.n_init,
                 init_params=self.init_params,
+                precisions_init=self._tied_precisions(points, n_components, seed),
                 random_state=seed,
             ).fit(points)
 
@@ -427,6 +432,23 @@ class LatentGMMSegmenter(
         self.mixture_, self.choice_scores_ = choose_mixture(
             fit_mixture, numbers, points, self.component_choice, seed
         )
+
+    def _tied_precisions(
+        self, points: NDArray[np.float64], n_components: int, seed: int
+    ) -> NDArray[np.float64] | None:
+        """Start a tied covariance from the spread around `n_components` seed rows.
+
+        scikit-learn starts it from one row a component and all rows' second moments,
+        which is far too wide: all components then end up in the same place.
+        """
+        if self.covariance_type != "tied" or self.init_params in {"kmeans", "random"}:
+            return None
+        centres, _ = kmeans_plusplus(points, n_components, random_state=seed)
+        apart = points - centres[pairwise_distances_argmin(points, centres)]
+        covariance = apart.T @ apart / len(points)
+        covariance += self.reg_covar * np.eye(points.shape[1])
+        precisions: NDArray[np.float64] = np.linalg.inv(covariance)
+        return (precisions + precisions.T) / 2.0  # symmetric to the last digit
 
     def _form_segments(self, points: NDArray[np.float64]) -> None:
         """Join components that are empty or too small, and order the rest in a tree."""
@@ -463,7 +485,7 @@ class LatentGMMSegmenter(
             )
         else:
             return
-        warnings.warn(msg, FewerSegmentsWarning, stacklevel=4)
+        warnings.warn(msg, FewerSegmentsWarning, stacklevel=5)
 
     # ---- use of the mixture ------------------------------------------------------
     def _standardise(self, X: ArrayLike) -> NDArray[np.float64]:

@@ -1,0 +1,471 @@
+"""Do the segments keep their contract, find what is there, and merge as promised?"""
+
+import pickle
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import multivariate_normal
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_rand_score, silhouette_score
+from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_limits
+
+import sklearn_equity.segmentation as stage
+from sklearn_equity.exceptions import FewerSegmentsWarning
+from sklearn_equity.representation import AutoencoderEmbedder
+from sklearn_equity.segmentation import LatentGMMSegmenter
+
+fewer_segments = pytest.mark.filterwarnings(
+    "ignore::sklearn_equity.exceptions.FewerSegmentsWarning"
+)
+every_covariance = pytest.mark.parametrize(
+    "covariance_type", ["full", "tied", "diag", "spherical"]
+)
+CENTRES = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 40.0], [40.0, 40.0]])
+
+
+def clouds(sizes=(80, 120, 60, 140), seed=41107, scale=0.3):
+    """Well separated clouds of known sizes: the first two are the closest."""
+    rng = np.random.default_rng(seed)
+    cloud = np.repeat(np.arange(len(sizes)), sizes)
+    return CENTRES[cloud] + rng.normal(scale=scale, size=(len(cloud), 2)), cloud
+
+
+def plain(n_rows=600, seed=7772):
+    """A space without gaps, as latent spaces are."""
+    return np.random.default_rng(seed).normal(size=(n_rows, 2))
+
+
+def is_union(coarse, fine):
+    """Tell whether every fine label lies within one coarse label."""
+    return all(len(np.unique(coarse[fine == label])) == 1 for label in np.unique(fine))
+
+
+def test_the_stage_has_one_public_name():
+    assert stage.__all__ == ["LatentGMMSegmenter"]
+
+
+# ---- laws ------------------------------------------------------------------------
+@fewer_segments
+@parametrize_with_checks(
+    [
+        LatentGMMSegmenter(),
+        LatentGMMSegmenter(5, min_segment_size=4, covariance_type="diag"),
+        LatentGMMSegmenter(component_choice="silhouette", candidates=(2, 3)),
+    ]
+)
+def test_scikit_learn_contract(estimator, check):
+    check(estimator)
+
+
+def test_equal_seeds_give_equal_results_and_other_seeds_others():
+    X = plain()
+    first, again = (LatentGMMSegmenter(12, random_state=3).fit(X) for _ in range(2))
+    assert_array_equal(first.predict(X), again.predict(X))
+    assert_array_equal(first.hierarchy_, again.hierarchy_)
+    other = LatentGMMSegmenter(12, random_state=4).fit(X)
+    assert adjusted_rand_score(first.predict(X), other.predict(X)) < 0.99
+
+
+def test_result_does_not_depend_on_the_number_of_threads():
+    X = plain(n_rows=3000)
+    results = []
+    for n_threads in (1, 2):
+        with threadpool_limits(n_threads):
+            results.append(LatentGMMSegmenter(12, random_state=3).fit_predict(X))
+    assert_array_equal(*results)
+
+
+def test_segment_of_a_row_does_not_depend_on_the_other_rows():
+    X = plain()
+    segmenter = LatentGMMSegmenter(12, random_state=3).fit(X)
+    labels = segmenter.predict(X)
+    assert_array_equal(segmenter.predict(X[::-1])[::-1], labels)
+    assert [segmenter.predict(X[[row]])[0] for row in range(50)] == labels[:50].tolist()
+
+
+@every_covariance
+def test_segments_are_numbered_without_gaps_and_sizes_add_up(covariance_type):
+    X = plain()
+    segmenter = LatentGMMSegmenter(
+        15, covariance_type=covariance_type, min_segment_size=30, random_state=0
+    ).fit(X)
+    labels = segmenter.predict(X)
+    assert_array_equal(np.unique(labels), np.arange(segmenter.n_segments_))
+    assert_array_equal(np.bincount(labels), segmenter.segment_sizes_)
+    assert segmenter.segment_sizes_.sum() == len(X)
+    assert segmenter.segment_sizes_.min() >= 30
+    assert segmenter.n_segments_ < 15, "else nothing was merged"
+
+
+@every_covariance
+def test_coarser_segments_are_unions_of_finer_ones(covariance_type):
+    X = plain()
+    segmenter = LatentGMMSegmenter(
+        12, covariance_type=covariance_type, random_state=0
+    ).fit(X)
+    levels = [segmenter.coarsen(n) for n in range(12, 0, -1)]
+    labels = [level.predict(X) for level in levels]
+    assert [level.n_segments_ for level in levels] == list(range(12, 0, -1))
+    for level, label in zip(levels, labels, strict=True):
+        assert_array_equal(np.bincount(label), level.segment_sizes_)
+        assert level.transform(X).shape == (len(X), level.n_segments_)
+        assert len(level.get_feature_names_out()) == level.n_segments_
+    assert all(is_union(coarse, fine) for fine, coarse in pairwise(labels))
+
+
+def test_coarsening_in_two_steps_is_coarsening_in_one():
+    X = plain()
+    segmenter = LatentGMMSegmenter(12, random_state=0).fit(X)
+    once, twice = segmenter.coarsen(4), segmenter.coarsen(9).coarsen(4)
+    assert_array_equal(once.predict(X), twice.predict(X))
+    assert_allclose(once.hierarchy_, twice.hierarchy_)
+
+
+def test_coarsening_leaves_the_finer_segments_as_they_were():
+    X = plain()
+    segmenter = LatentGMMSegmenter(12, random_state=0).fit(X)
+    before = segmenter.predict(X), segmenter.hierarchy_.copy()
+    segmenter.coarsen(2)
+    assert_array_equal(segmenter.predict(X), before[0])
+    assert_array_equal(segmenter.hierarchy_, before[1])
+
+
+def test_memberships_are_probabilities_that_merges_add_up():
+    X = plain()
+    segmenter = LatentGMMSegmenter(12, random_state=0).fit(X)
+    fine, coarse = segmenter.predict_proba(X), segmenter.coarsen(5).predict_proba(X)
+    assert_allclose(fine.sum(axis=1), 1.0)
+    assert_array_equal(fine.argmax(axis=1), segmenter.predict(X))
+    coarse_of = segmenter.coarsen(5)._segment_of
+    for segment in range(5):
+        assert_allclose(fine[:, coarse_of == segment].sum(axis=1), coarse[:, segment])
+
+
+def test_unit_of_a_column_does_not_matter():
+    X, _ = clouds()
+    expected = LatentGMMSegmenter(4, random_state=0).fit_predict(X)
+    other_unit = X * [1e-6, 1e6] + [5.0, -1e7]
+    labels = LatentGMMSegmenter(4, random_state=0).fit_predict(other_unit)
+    assert_array_equal(labels, expected)
+
+
+def test_input_may_be_read_only_and_float32():
+    X, cloud = clouds()
+    X = X.astype(np.float32)
+    X.setflags(write=False)
+    labels = LatentGMMSegmenter(4, random_state=0).fit_predict(X)
+    assert adjusted_rand_score(labels, cloud) == 1.0
+
+
+def test_survives_pickle_clone_and_grid_search():
+    X, _ = clouds()
+    segmenter = LatentGMMSegmenter(4, random_state=0).fit(X)
+    assert_array_equal(
+        pickle.loads(pickle.dumps(segmenter)).predict(X), segmenter.predict(X)
+    )
+    assert clone(segmenter).get_params() == segmenter.get_params()
+    search = GridSearchCV(
+        LatentGMMSegmenter(random_state=0), {"n_components": [1, 4]}, cv=3
+    ).fit(np.random.default_rng(0).permutation(X))
+    assert search.best_params_ == {"n_components": 4}
+
+
+def test_output_is_a_frame_of_the_library_asked_for():
+    X = pd.DataFrame(clouds()[0], columns=["u", "v"])
+    segmenter = LatentGMMSegmenter(4, random_state=0).fit(X)
+    names = [f"latentgmmsegmenter{i}" for i in range(4)]
+    assert list(segmenter.set_output(transform="pandas").transform(X).columns) == names
+    frame = segmenter.set_output(transform="polars").transform(X)
+    assert isinstance(frame, pl.DataFrame)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_is_the_last_step_of_a_pipeline():
+    X = np.random.default_rng(0).normal(size=(200, 5))
+    pipeline = make_pipeline(
+        StandardScaler(),
+        AutoencoderEmbedder(max_epochs=3, random_state=0),
+        LatentGMMSegmenter(6, random_state=0),
+    )
+    labels = pipeline.fit(X).predict(X)
+    assert_array_equal(pipeline.fit_predict(X), labels)
+    people = pipeline[:-1].inverse_transform(pipeline[-1].sample(10, segment=2)[0])
+    assert people.shape == (10, 5)
+
+
+# ---- cases with a known answer ---------------------------------------------------
+@every_covariance
+def test_separated_clouds_are_found(covariance_type):
+    X, cloud = clouds()
+    segmenter = LatentGMMSegmenter(
+        4, covariance_type=covariance_type, n_init=3, random_state=0
+    ).fit(X)
+    assert adjusted_rand_score(segmenter.predict(X), cloud) == 1.0
+    assert sorted(segmenter.segment_sizes_) == [60, 80, 120, 140]
+    found = segmenter.scaler_.inverse_transform(segmenter.mixture_.means_)
+    found = found[np.lexsort(np.round(found).T)]
+    assert_allclose(found, CENTRES[[0, 1, 2, 3]], atol=5 * 0.3 / 60**0.5)
+
+
+@every_covariance
+def test_closest_clouds_merge_first(covariance_type):
+    X, cloud = clouds()
+    segmenter = LatentGMMSegmenter(
+        4, covariance_type=covariance_type, n_init=3, random_state=0
+    ).fit(X)
+    merged = np.array([0, 0, 1, 2])[cloud]
+    assert adjusted_rand_score(segmenter.coarsen(3).predict(X), merged) == 1.0
+    assert segmenter.hierarchy_[-1, 3] == 4
+    assert (np.diff(segmenter.hierarchy_[:, 2]) >= 0).all()
+
+
+def test_height_of_a_merge_is_the_bhattacharyya_distance_by_hand():
+    X, _ = clouds(sizes=(150, 250))
+    segmenter = LatentGMMSegmenter(2, random_state=0).fit(X)
+    (first, second), (cov_1, cov_2) = (
+        segmenter.mixture_.means_,
+        segmenter.mixture_.covariances_,
+    )
+    middle = (cov_1 + cov_2) / 2
+    by_hand = (first - second) @ np.linalg.inv(middle) @ (first - second) / 8 + np.log(
+        np.linalg.det(middle) / np.sqrt(np.linalg.det(cov_1) * np.linalg.det(cov_2))
+    ) / 2
+    assert_allclose(segmenter.hierarchy_, [[0, 1, by_hand, 2]])
+
+
+def test_small_segment_joins_the_nearest_one():
+    X, cloud = clouds(sizes=(80, 9, 60, 140))
+    segmenter = LatentGMMSegmenter(
+        4, min_segment_size=10, n_init=3, random_state=0
+    ).fit(X)
+    merged = np.array([0, 0, 1, 2])[cloud]
+    assert adjusted_rand_score(segmenter.predict(X), merged) == 1.0
+    assert sorted(segmenter.segment_sizes_) == [60, 80 + 9, 140]
+    assert segmenter.mixture_.n_components == 4
+
+
+@pytest.mark.parametrize("criterion", ["silhouette", "bic"])
+def test_number_of_clouds_is_found(criterion):
+    X, _ = clouds()
+    segmenter = LatentGMMSegmenter(
+        component_choice=criterion, candidates=[9, 2, 4], n_init=3, random_state=0
+    )
+    if criterion == "silhouette":  # the first two lie ten times closer than the others
+        X = X * [10.0, 1.0]
+    segmenter.fit(X)
+    assert segmenter.n_segments_ == 4
+    assert list(segmenter.choice_scores_) == [2, 4, 9]
+
+
+def test_choice_scores_are_those_of_scikit_learn():
+    X = plain()
+    points = StandardScaler().fit_transform(X)
+    for criterion in ("silhouette", "bic"):
+        segmenter = LatentGMMSegmenter(
+            component_choice=criterion, candidates=(3, 6), random_state=0
+        ).fit(X)
+        params = segmenter.mixture_.get_params()
+        for number in (3, 6):
+            mixture = GaussianMixture(**{**params, "n_components": number}).fit(points)
+            score = (
+                mixture.bic(points)
+                if criterion == "bic"
+                else silhouette_score(points, mixture.predict(points))
+            )
+            assert_allclose(segmenter.choice_scores_[number], score)
+
+
+def test_number_given_stands_without_a_choice():
+    segmenter = LatentGMMSegmenter(7, candidates=(2, 3), random_state=0).fit(plain())
+    assert segmenter.mixture_.n_components == 7
+    assert segmenter.choice_scores_ == {}
+
+
+def test_log_density_of_one_component_is_the_normal_one():
+    X = plain() @ np.array([[3.0, 1.0], [0.0, 0.01]]) + [100.0, 0.0]
+    segmenter = LatentGMMSegmenter(1, reg_covar=0.0, init_params="kmeans").fit(X)
+    normal = multivariate_normal(X.mean(axis=0), np.cov(X.T, bias=True))
+    assert_allclose(segmenter.score_samples(X), normal.logpdf(X), atol=1e-9)
+    assert_allclose(segmenter.score(X), normal.logpdf(X).mean(), rtol=1e-9)
+
+
+@every_covariance
+def test_agreement_with_scikit_learns_mixture(covariance_type):
+    X = plain()
+    segmenter = LatentGMMSegmenter(
+        8, covariance_type=covariance_type, random_state=5
+    ).fit(X)
+    points = StandardScaler().fit_transform(X)
+    mixture = GaussianMixture(**segmenter.mixture_.get_params()).fit(points)
+    assert_array_equal(segmenter.predict(X), mixture.predict(points))
+    assert_allclose(segmenter.transform(X), mixture.predict_proba(points))
+    assert segmenter.n_iter_ == mixture.n_iter_
+
+
+# ---- samples ---------------------------------------------------------------------
+@every_covariance
+def test_samples_come_from_the_segment_asked_for(covariance_type):
+    X, _ = clouds()
+    segmenter = LatentGMMSegmenter(
+        4, covariance_type=covariance_type, n_init=3, random_state=0
+    ).fit(X)
+    coarse = segmenter.coarsen(3)
+    for fitted in (segmenter, coarse):
+        for segment in range(fitted.n_segments_):
+            rows, segments = fitted.sample(50, segment=segment)
+            assert rows.shape == (50, 2)
+            assert_array_equal(segments, segment)
+            assert_array_equal(fitted.predict(rows), segment)
+
+
+def test_samples_have_the_shares_and_moments_of_the_clouds():
+    X, _ = clouds(sizes=(100, 0, 0, 300))
+    segmenter = LatentGMMSegmenter(2, random_state=0).fit(X)
+    rows, segments = segmenter.sample(20_000)
+    # Four standard errors of a share: 4 * sqrt(p (1 - p) / n)
+    shares = np.bincount(segments) / 20_000
+    assert_allclose(sorted(shares), [0.25, 0.75], atol=4 * 0.0031)
+    deviation = 40 * (0.25 * 0.75) ** 0.5  # of 0 and 40; the clouds' own is .3
+    assert_allclose(rows.mean(axis=0), X.mean(axis=0), atol=4 * deviation / 20_000**0.5)
+    assert_array_equal(segments, segmenter.predict(rows))
+
+
+def test_samples_repeat_with_an_int_seed():
+    segmenter = LatentGMMSegmenter(5, random_state=0).fit(plain())
+    assert_array_equal(segmenter.sample(9)[0], segmenter.sample(9)[0])
+    segmenter.set_params(random_state=None)
+    assert (segmenter.sample(9)[0] != segmenter.sample(9)[0]).any()
+
+
+# ---- parameters ------------------------------------------------------------------
+def test_sizes_count_all_rows_when_few_are_fitted():
+    X, cloud = clouds(sizes=(800, 1200, 600, 1400))
+    segmenter = LatentGMMSegmenter(4, max_fit_rows=200, n_init=3, random_state=0).fit(X)
+    assert adjusted_rand_score(segmenter.predict(X), cloud) == 1.0
+    assert sorted(segmenter.segment_sizes_) == [600, 800, 1200, 1400]
+    whole = LatentGMMSegmenter(4, max_fit_rows=None, n_init=3, random_state=0).fit(X)
+    assert (whole.mixture_.weights_ != segmenter.mixture_.weights_).any()
+
+
+def test_parameters_reach_the_mixture():
+    params = {
+        "covariance_type": "diag",
+        "init_params": "random_from_data",
+        "n_init": 2,
+        "tol": 0.01,
+        "max_iter": 77,
+        "reg_covar": 1e-5,
+    }
+    segmenter = LatentGMMSegmenter(3, **params, random_state=0).fit(plain())
+    assert params.items() <= segmenter.mixture_.get_params().items()
+
+
+# ---- degenerate input ------------------------------------------------------------
+@pytest.mark.parametrize(("n_distinct", "asked"), [(1, 50), (3, 50), (3, 4)])
+def test_few_distinct_rows_are_counted_and_used(n_distinct, asked):
+    rows = CENTRES[:n_distinct]
+    X = np.repeat(rows, 20, axis=0)
+    message = f"{asked} components need as many distinct rows; `X` has {n_distinct}"
+    with pytest.warns(FewerSegmentsWarning, match=message):
+        segmenter = LatentGMMSegmenter(asked, random_state=0).fit(X)
+    assert segmenter.segment_sizes_.tolist() == [20] * n_distinct
+    assert len(np.unique(segmenter.predict(rows))) == n_distinct
+
+
+def test_candidates_beyond_the_distinct_rows_are_replaced():
+    X = np.repeat(CENTRES, 20, axis=0)
+    with pytest.warns(FewerSegmentsWarning, match="8 components need as many"):
+        segmenter = LatentGMMSegmenter(
+            component_choice="silhouette", candidates=(2, 5, 8), random_state=0
+        ).fit(X)
+    assert list(segmenter.choice_scores_) == [2, 4]
+    assert segmenter.n_segments_ == 4
+
+
+def test_outlier_that_empties_components_is_reported():
+    X = plain()
+    X[3] = 1e9
+    with pytest.warns(FewerSegmentsWarning, match=r"hold no row: \d+ are in use"):
+        segmenter = LatentGMMSegmenter(10, random_state=0).fit(X)
+    assert segmenter.segment_sizes_.min() >= 1
+    assert np.isfinite(segmenter.score_samples(X)).all()
+
+
+def test_merging_everything_into_one_segment_is_reported():
+    with pytest.warns(FewerSegmentsWarning, match="All 4 components were joined"):
+        segmenter = LatentGMMSegmenter(4, min_segment_size=301, random_state=0).fit(
+            plain()
+        )
+    assert segmenter.n_segments_ == 1
+    assert segmenter.hierarchy_.shape == (0, 4)
+    assert segmenter.coarsen(1).n_segments_ == 1
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.column_stack([plain(), np.full(600, 3.0)]),
+        plain()[:, :1],
+        plain() * 1e-6,
+        plain() * 1e9 + 1e12,
+    ],
+    ids=["constant column", "one column", "small", "large"],
+)
+def test_degenerate_table_uses_all_components(X):
+    segmenter = LatentGMMSegmenter(10, random_state=0).fit(X)
+    assert segmenter.n_segments_ == 10
+    assert np.isfinite(segmenter.score_samples(X)).all()
+
+
+def test_unfinished_mixture_is_reported():
+    with pytest.warns(ConvergenceWarning, match="did not converge"):
+        LatentGMMSegmenter(10, max_iter=1, random_state=0).fit(plain())
+
+
+# ---- refusals --------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"n_components": 0}, "'n_components' parameter .* Got 0"),
+        ({"min_segment_size": 0}, "'min_segment_size' parameter .* Got 0"),
+        (
+            {"component_choice": "silhouette", "candidates": (1, 2)},
+            r"`candidates` must be one or more integers of 2 or more .* got \(1, 2\)",
+        ),
+        (
+            {"component_choice": "bic", "candidates": ()},
+            r"`candidates` must be one or more integers of 1 or more .* got \(\)",
+        ),
+        ({"component_choice": "aic"}, "'component_choice' parameter .* Got 'aic'"),
+    ],
+)
+def test_parameter_out_of_range_is_refused(params, message):
+    with pytest.raises(ValueError, match=message):
+        LatentGMMSegmenter(**params).fit(plain())
+
+
+def test_numbers_too_large_to_square_are_refused():
+    X = plain()
+    X[3, 1] = -1e200
+    with pytest.raises(ValueError, match=r"below 1e\+150 .* got 1e\+200 in column 1"):
+        LatentGMMSegmenter(3).fit(X)
+
+
+def test_segments_that_do_not_exist_are_refused():
+    segmenter = LatentGMMSegmenter(3, random_state=0).fit(plain())
+    with pytest.raises(ValueError, match="`n_segments` must be an integer from 1 to 3"):
+        segmenter.coarsen(4)
+    with pytest.raises(ValueError, match="`segment` must be an integer from 0 to 2"):
+        segmenter.sample(5, segment=3)
+    with pytest.raises(ValueError, match="`n` must be an integer of 1 or more; got 0"):
+        segmenter.sample(0)
