@@ -35,22 +35,66 @@ class RemediedModel(MetaEstimatorMixin, BaseEstimator):
 
     @available_if(_wrapped_has("predict"))
     def predict(self, X: Any) -> Any:
-        """Predict by the remedied model."""
+        """Predict by the remedied model.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            What the wrapped estimator predicts.
+        """
         return self._fitted().predict(X)
 
     @available_if(_wrapped_has("predict_proba"))
     def predict_proba(self, X: Any) -> Any:
-        """Predict class probabilities by the remedied model."""
+        """Predict class probabilities by the remedied model.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_classes)
+            Probabilities in the order of ``classes_``.
+        """
         return self._fitted().predict_proba(X)
 
     @available_if(_wrapped_has("predict_log_proba"))
     def predict_log_proba(self, X: Any) -> Any:
-        """Predict logarithms of class probabilities by the remedied model."""
+        """Predict logarithms of class probabilities by the remedied model.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_classes)
+            Logarithms in the order of ``classes_``.
+        """
         return self._fitted().predict_log_proba(X)
 
     @available_if(_wrapped_has("decision_function"))
     def decision_function(self, X: Any) -> Any:
-        """Decision values of the remedied model."""
+        """Decision values of the remedied model.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,) or (n_rows, n_classes)
+            Values that are higher for the more likely class.
+        """
         return self._fitted().decision_function(X)
 
     @available_if(_wrapped_has("score"))
