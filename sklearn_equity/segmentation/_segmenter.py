@@ -9,6 +9,7 @@ segments.
 import copy
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
@@ -20,9 +21,6 @@ from sklearn.base import (
     DensityMixin,
     TransformerMixin,
 )
-from sklearn.cluster import kmeans_plusplus
-from sklearn.metrics import pairwise_distances_argmin
-from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -42,8 +40,7 @@ from sklearn_equity.segmentation._hierarchy import (
     merge_small_segments,
     segment_distances,
 )
-
-_ROWS_AT_ONCE = 65536  # bounds the memory of posteriors that are not asked for
+from sklearn_equity.segmentation._mixture import fit_mixture, in_blocks, restrict
 
 
 class LatentGMMSegmenter(
@@ -323,7 +320,7 @@ class LatentGMMSegmenter(
             Natural logarithms of the density in the units of `X`.
         """
         points = self._standardise(X)
-        log_density = _in_blocks(self.mixture_.score_samples, points)
+        log_density = in_blocks(self.mixture_.score_samples, points)
         scaled: NDArray[np.float64] = log_density - np.log(self.scaler_.scale_).sum()
         return scaled
 
@@ -371,7 +368,7 @@ class LatentGMMSegmenter(
         if segment is not None:
             _check_integer(segment, "segment", 0, self.n_segments_ - 1)
             components = np.flatnonzero(self._segment_of == segment)
-        part = _restrict(self.mixture_, components)
+        part = restrict(self.mixture_, components)
         part.random_state = self.random_state
         points, drawn = part.sample(n)
         return (
@@ -412,43 +409,23 @@ class LatentGMMSegmenter(
             points = points[np.sort(drawn)]
         numbers = limit_to_distinct_rows(numbers, points)
 
-        def fit_mixture(n_components: int) -> GaussianMixture:
-            return GaussianMixture(
-                n_components,
-                covariance_type=self.covariance_type,
-                tol=self.tol,
-                reg_covar=self.reg_covar,
-                max_iter=self.max_iter,
-                n_init=self.n_init,
-                init_params=self.init_params,
-                precisions_init=self._tied_precisions(points, n_components, seed),
-                random_state=seed,
-            ).fit(points)
-
+        params = {
+            "covariance_type": self.covariance_type,
+            "tol": self.tol,
+            "reg_covar": self.reg_covar,
+            "max_iter": self.max_iter,
+            "n_init": self.n_init,
+            "init_params": self.init_params,
+            "random_state": seed,
+        }
+        fit = partial(fit_mixture, points=points, params=params)
         self.choice_scores_: dict[int, float] = {}
         if self.component_choice is None:
-            self.mixture_ = fit_mixture(numbers[0])
+            self.mixture_ = fit(numbers[0])
             return
         self.mixture_, self.choice_scores_ = choose_mixture(
-            fit_mixture, numbers, points, self.component_choice, seed
+            fit, numbers, points, self.component_choice, seed
         )
-
-    def _tied_precisions(
-        self, points: NDArray[np.float64], n_components: int, seed: int
-    ) -> NDArray[np.float64] | None:
-        """Start a tied covariance from the spread around `n_components` seed rows.
-
-        scikit-learn starts it from one row a component and all rows' second moments,
-        which is far too wide: all components then end up in the same place.
-        """
-        if self.covariance_type != "tied" or self.init_params in {"kmeans", "random"}:
-            return None
-        centres, _ = kmeans_plusplus(points, n_components, random_state=seed)
-        apart = points - centres[pairwise_distances_argmin(points, centres)]
-        covariance = apart.T @ apart / len(points)
-        covariance += self.reg_covar * np.eye(points.shape[1])
-        precisions: NDArray[np.float64] = np.linalg.inv(covariance)
-        return (precisions + precisions.T) / 2.0  # symmetric to the last digit
 
     def _form_segments(self, points: NDArray[np.float64]) -> None:
         """Join components that are empty or too small, and order the rest in a tree."""
@@ -495,30 +472,7 @@ class LatentGMMSegmenter(
         return points
 
     def _components_of(self, points: NDArray[np.float64]) -> NDArray[np.intp]:
-        return _in_blocks(self.mixture_.predict, points)
-
-
-def _in_blocks(method: Any, points: NDArray[np.float64]) -> NDArray[Any]:
-    """Call a method of the mixture on some rows at a time."""
-    return np.concatenate(
-        [
-            method(points[start : start + _ROWS_AT_ONCE])
-            for start in range(0, len(points), _ROWS_AT_ONCE)
-        ]
-    )
-
-
-def _restrict(
-    mixture: GaussianMixture, components: NDArray[np.intp]
-) -> GaussianMixture:
-    """Make a mixture of some of the components."""
-    part = copy.copy(mixture)
-    part.weights_ = mixture.weights_[components]
-    part.weights_ = part.weights_ / part.weights_.sum()
-    part.means_ = mixture.means_[components]
-    if mixture.covariance_type != "tied":
-        part.covariances_ = mixture.covariances_[components]
-    return part
+        return in_blocks(self.mixture_.predict, points)
 
 
 def _check_integer(value: int, name: str, low: int, high: int | None = None) -> None:
