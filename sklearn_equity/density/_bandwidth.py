@@ -1,4 +1,4 @@
-"""How far should a kernel smooth? Rules that follow the unit and the spread of the data.
+"""How far should a kernel smooth? Rules that follow the unit and spread of the data.
 
 Multiplying the data by c multiplies every bandwidth by c. The rules read binned counts,
 many rows (subgroups) at once, in units of the interval that the grid spans.
@@ -46,7 +46,7 @@ def row_bandwidths(
         In units of the interval. They differ for "isj" alone, whose smoothing of a
         probability falls as n**(-1/3). NaN for an empty row, 0 for one without spread.
     """
-    deviation, spread = _spread_of_rows(counts)
+    deviation, spread = spread_of_rows(counts)
     with np.errstate(divide="ignore", invalid="ignore"):
         if rule == "scott":
             chosen = normal_reference(deviation, n_values, factor=1.06)
@@ -79,7 +79,7 @@ def _isj_or_silverman(
     return np.minimum(density, widest), np.minimum(probability, widest)
 
 
-def _spread_of_rows(counts: Array) -> tuple[Array, Array]:
+def spread_of_rows(counts: Array) -> tuple[Array, Array]:
     """Return the standard deviation and min(sd, IQR / 1.34) of each row."""
     n_nodes = counts.shape[1]
     node = np.linspace(0.0, 1.0, n_nodes)
@@ -98,6 +98,20 @@ def robust_spread(deviation: Array, quartile_range: Array) -> Array:
     """Return min(sd, IQR / 1.34), or the sd where half of the values agree."""
     spread = np.minimum(deviation, quartile_range / 1.34)
     return np.where(quartile_range > 0.0, spread, deviation)
+
+
+def weighted_quantiles(
+    x: Array, w: Array | None, levels: tuple[float, ...]
+) -> tuple[float, ...]:
+    """Return the least values that have these shares of the weight at or below them."""
+    if w is None:
+        ranks = [max(int(np.ceil(level * len(x))) - 1, 0) for level in levels]
+        ordered = np.partition(x, ranks)
+        return tuple(float(ordered[rank]) for rank in ranks)
+    order = np.argsort(x, kind="stable")
+    cumulated = np.cumsum(w[order])
+    places = np.searchsorted(cumulated, np.array(levels) * cumulated[-1], side="left")
+    return tuple(float(value) for value in x[order][np.minimum(places, len(x) - 1)])
 
 
 def _cross_validated(

@@ -80,9 +80,7 @@ def _fixed_point(tables: Array, log_n: Array) -> Array:
 
     def excess(log_time: Array) -> Array:
         norm = _interpolate(tables[:, -1], log_time)
-        for order in range(_N_STAGES - 1, 0, -1):
-            if order == 1:
-                break
+        for order in range(_N_STAGES - 1, 1, -1):
             stage = (_stage_constant(order) - log_n - norm) * 2.0 / (3.0 + 2.0 * order)
             norm = _interpolate(tables[:, order - 1], stage)
         return -0.4 * (np.log(2.0 * np.sqrt(np.pi)) + log_n + norm) - log_time
@@ -103,7 +101,7 @@ def _fixed_point(tables: Array, log_n: Array) -> Array:
 def _first_crossing(values: Array) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """Find where each row first falls through zero."""
     falls = (values[:, :-1] > 0.0) & (values[:, 1:] <= 0.0)
-    return falls.argmax(axis=1), falls.any(axis=1)
+    return np.argmax(falls, axis=1), np.asarray(falls.any(axis=1))
 
 
 def _interpolate(table: Array, log_time: Array) -> Array:

@@ -8,9 +8,9 @@ from sklearn_equity.density._bandwidth import (
     OVERSMOOTHING,
     RULES,
     check_bandwidth,
-    normal_reference,
     robust_spread,
     row_bandwidths,
+    weighted_quantiles,
 )
 from sklearn_equity.density._binning import bin_linearly
 from sklearn_equity.density._spectrum import cosine_moments
@@ -18,6 +18,7 @@ from sklearn_equity.density._ties import (
     are_frequencies,
     may_have_ties,
     split_ties,
+    spread_over_step,
     tabulate,
 )
 
@@ -94,41 +95,40 @@ def _scaled(bounds: Bounds, exponent: int) -> Bounds:
 
 
 def _select(rule: str, x: Array, w: Array | None, bounds: Bounds) -> float:
-    n = n_values_behind(w, len(x))
+    n = _n_values(w, len(x))
     if rule in ("isj", "cv"):
         if may_have_ties(x):
-            split = split_ties(tabulate(x, w))
-            x, w = split.rest, split.rest_mass
-            n = n_values_behind(None, float(split.rest_rows.sum()))
+            sample = tabulate(x, w)
+            split = split_ties(sample)
+            rest = spread_over_step(sample.take(~split.is_point), split.step)
+            x, w, n = rest.values, rest.mass, rest.n_values if len(rest.mass) else n
         x, w = _without_outliers(x, w)
         if len(x) < 2 or x.min() == x.max():
             return 0.0
         return _select_from_counts(rule, x, w, n, bounds)
     deviation = _standard_deviation(x, w)
     if rule == "scott":
-        return float(normal_reference(deviation, n, factor=1.06))
+        return 1.06 * deviation * n**-0.2
     lower, upper = weighted_quantiles(x, w, (0.25, 0.75))
-    spread = robust_spread(deviation, np.float64(upper - lower))
-    if rule == "cdf":
-        return float(0.5 * spread * n ** (-1.0 / 3.0))
-    return float(normal_reference(spread, n, factor=0.9))
+    spread = float(robust_spread(np.array(deviation), np.array(upper - lower)))
+    return 0.5 * spread * n ** (-1.0 / 3.0) if rule == "cdf" else 0.9 * spread * n**-0.2
 
 
-def n_values_behind(sample_weight: Array | None, n_rows: float) -> np.float64:
+def _n_values(sample_weight: Array | None, n_rows: int) -> float:
     """Return how many values a bandwidth may rely on."""
     if sample_weight is None:
-        return np.float64(n_rows)
+        return float(n_rows)
     total = sample_weight.sum()
     if are_frequencies(sample_weight):
-        return np.float64(total)
-    return np.float64(total**2 / (sample_weight @ sample_weight))
+        return float(total)
+    return float(total**2 / (sample_weight @ sample_weight))
 
 
 def _select_from_counts(
-    rule: str, x: Array, w: Array | None, n: np.float64, bounds: Bounds
+    rule: str, x: Array, w: Array | None, n: float, bounds: Bounds
 ) -> float:
     deviation = _standard_deviation(x, w)
-    margin = _REACH * normal_reference(deviation, n, factor=OVERSMOOTHING)
+    margin = _REACH * OVERSMOOTHING * deviation * n**-0.2
     lower, upper = float(x.min() - margin), float(x.max() + margin)
     if bounds[0] is not None:
         lower = max(lower, min(bounds[0], float(x.min())))
@@ -152,23 +152,9 @@ def _without_outliers(x: Array, w: Array | None) -> tuple[Array, Array | None]:
     return x[near], None if w is None else w[near]
 
 
-def _standard_deviation(x: Array, w: Array | None) -> np.float64:
+def _standard_deviation(x: Array, w: Array | None) -> float:
     """Return the root of the mean squared deviation, weights counting as people."""
     if w is None:
-        return np.float64(x.std())
+        return float(x.std())
     mean = w @ (x - x[0]) / w.sum()
-    return np.float64(np.sqrt(w @ (x - x[0] - mean) ** 2 / w.sum()))
-
-
-def weighted_quantiles(
-    x: Array, w: Array | None, levels: tuple[float, ...]
-) -> tuple[float, ...]:
-    """Return the least values that have these shares of the weight at or below them."""
-    if w is None:
-        ranks = [max(int(np.ceil(level * len(x))) - 1, 0) for level in levels]
-        ordered = np.partition(x, ranks)
-        return tuple(float(ordered[rank]) for rank in ranks)
-    order = np.argsort(x, kind="stable")
-    cumulated = np.cumsum(w[order])
-    places = np.searchsorted(cumulated, np.array(levels) * cumulated[-1], side="left")
-    return tuple(float(value) for value in x[order][np.minimum(places, len(x) - 1)])
+    return float(np.sqrt(w @ (x - x[0] - mean) ** 2 / w.sum()))

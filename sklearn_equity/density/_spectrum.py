@@ -70,7 +70,7 @@ def smooth_cdf(moments: Array, bandwidth: Array, positions: Array) -> Array:
 
 
 def smooth_pdf(moments: Array, bandwidth: Array, positions: Array) -> Array:
-    """Return f of each row at each position: an array of shape (n_rows, n_positions)."""
+    """Return f of each row at each position, likewise."""
     damped = damped_moments(moments, bandwidth)
     frequency = np.pi * np.arange(1, damped.shape[1] + 1)[:, np.newaxis]
     waves = np.cos(frequency * positions)

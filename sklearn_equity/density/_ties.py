@@ -1,7 +1,8 @@
 """Which values of a sample are point masses, and what is left to smooth?
 
-Zero inflation, detection limits, counts, readings rounded to a lattice: a kernel spreads
-such ties to values that nobody has, so they are set apart before anything is smoothed.
+Zero inflation, detection limits, counts, readings rounded to a lattice: a kernel
+spreads such ties to values that nobody has, so they are set apart before anything is
+smoothed.
 The rules look at how often values repeat, never at their type: whole numbers with few
 repeats are continuous, readings in steps of 0.1 with many are not.
 """
@@ -22,13 +23,14 @@ _MIN_PROBE_TIES = 8  # a lattice of more than a million steps is finer than any 
 _MAX_DISTINCT_SHARE = 0.6  # of the rows, for a sample to count as tied
 _MIN_POINT_SHARE = 0.01
 _MIN_POINT_ROWS = 5
-_COARSE_LATTICE = 15.0
-_SUBPOINTS = 16
+_COARSE_LATTICE = 3.0
+_SUBPOINTS = 8
+_MAX_SPIKES = 2  # a mass at either end of the range
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Distinct values in rising order, how often each occurs, and what each weighs.
+    """Distinct values in rising order, and how much of the sample has each.
 
     Attributes
     ----------
@@ -38,35 +40,43 @@ class Sample:
         How many people have each value: rows, or sums of whole weights.
     mass : ndarray of shape (n_distinct,)
         Sum of the weights of each value.
+    squares : ndarray of shape (n_distinct,)
+        Sum of the squared weights; of the weights themselves where these are whole,
+        because they then count people of weight 1.
     """
 
     values: Array
     rows: Array
     mass: Array
+    squares: Array
+
+    def take(self, chosen: NDArray[np.bool_]) -> "Sample":
+        """Return the part with the chosen values."""
+        columns = (self.values, self.rows, self.mass, self.squares)
+        return Sample(*(column[chosen] for column in columns))
+
+    @property
+    def n_values(self) -> float:
+        """How many values a bandwidth may rely on (Kish's number)."""
+        return float(self.mass.sum() ** 2 / self.squares.sum())
 
 
 @dataclass(frozen=True)
 class Split:
-    """A sample cut into point masses and a part to smooth.
+    """Which values of a sample are point masses, and on which lattice the rest lies.
 
     Attributes
     ----------
-    points, point_mass : ndarray of shape (n_points,)
-        Values that stay as they are, rising, and their weight.
-    rest, rest_rows, rest_mass : ndarray
-        Values to smooth, the rows and the weight of each.
+    is_point : ndarray of shape (n_distinct,)
+        The values that stay as they are.
     step : float
         Above 0: the part to smooth lies on a lattice of this step, so fine that
-        smoothing its masses helps; each value was spread over its step.
+        smoothing its masses helps.
     origin : float
         One point of that lattice.
     """
 
-    points: Array
-    point_mass: Array
-    rest: Array
-    rest_rows: Array
-    rest_mass: Array
+    is_point: NDArray[np.bool_]
     step: float = 0.0
     origin: float = 0.0
 
@@ -103,8 +113,8 @@ def is_discrete(values: ArrayLike, sample_weight: ArrayLike | None = None) -> bo
     sample = tabulate(x, w)
     if len(sample.values) == 1 or find_lattice(sample) is not None:
         return True
-    split = split_ties(sample)
-    return bool(split.point_mass.sum() >= 0.5 * sample.mass.sum())
+    is_point = split_ties(sample).is_point
+    return bool(sample.mass[is_point].sum() >= 0.5 * sample.mass.sum())
 
 
 def may_have_ties(values: Array) -> bool:
@@ -127,13 +137,16 @@ def are_frequencies(sample_weight: Array) -> bool:
 def tabulate(values: Array, sample_weight: Array | None) -> Sample:
     """Gather equal values."""
     if sample_weight is None:
-        distinct, rows = np.unique(values, return_counts=True)
-        counts = rows.astype(np.float64)
-        return Sample(distinct, counts, counts)
-    distinct, place, rows = np.unique(values, return_inverse=True, return_counts=True)
+        distinct, n_each = np.unique(values, return_counts=True)
+        once = n_each.astype(np.float64)
+        return Sample(distinct, once, once, once)
+    distinct, place = np.unique(values, return_inverse=True)
+    rows = np.bincount(place).astype(np.float64)
     mass = np.bincount(place, weights=sample_weight)
-    counts = mass if are_frequencies(sample_weight) else rows.astype(np.float64)
-    return Sample(distinct, counts, mass)
+    if are_frequencies(sample_weight):
+        return Sample(distinct, mass, mass, mass)
+    squares = np.bincount(place, weights=sample_weight**2)
+    return Sample(distinct, rows, mass, squares)
 
 
 def find_lattice(sample: Sample) -> float | None:
@@ -154,28 +167,36 @@ def find_lattice(sample: Sample) -> float | None:
 
 
 def split_ties(sample: Sample) -> Split:
-    """Set point masses apart; spread the values of a fine lattice over their step."""
+    """Find the point masses of a sample and the lattice of the rest."""
     step = find_lattice(sample)
     if step is not None:
         return _split_lattice(sample, step)
-    if len(sample.values) == sample.rows.sum() and len(sample.values) > 1:
-        return _cut(sample, np.zeros(len(sample.values), dtype=bool))
     heavy = _is_heavy(sample)
-    n_left = sample.rows[~heavy].sum()
-    still_tied = (~heavy).sum() <= _MAX_DISTINCT_SHARE * n_left
-    if still_tied or (~heavy).sum() < 2:
-        return all_points(sample)
-    return _cut(sample, heavy)
+    n_left = (~heavy).sum()
+    still_tied = n_left <= _MAX_DISTINCT_SHARE * sample.rows[~heavy].sum()
+    return all_points(sample) if still_tied or n_left < 2 else Split(heavy)
 
 
 def all_points(sample: Sample) -> Split:
     """Leave nothing to smooth."""
-    return _cut(sample, np.ones(len(sample.values), dtype=bool))
+    return Split(np.ones(len(sample.values), dtype=bool))
 
 
 def no_points(sample: Sample) -> Split:
     """Leave everything to smooth."""
-    return _cut(sample, np.zeros(len(sample.values), dtype=bool))
+    return Split(np.zeros(len(sample.values), dtype=bool))
+
+
+def spread_over_step(sample: Sample, step: float) -> Sample:
+    """Share the mass of each lattice point evenly over its step."""
+    if step == 0.0:
+        return sample
+    places = step * ((np.arange(_SUBPOINTS) + 0.5) / _SUBPOINTS - 0.5)
+    shares = (
+        np.repeat(column / _SUBPOINTS, _SUBPOINTS)
+        for column in (sample.rows, sample.mass, sample.squares)
+    )
+    return Sample(np.add.outer(sample.values, places).ravel(), *shares)
 
 
 def _is_heavy(sample: Sample) -> NDArray[np.bool_]:
@@ -183,39 +204,21 @@ def _is_heavy(sample: Sample) -> NDArray[np.bool_]:
     return sample.rows >= least
 
 
-def _cut(sample: Sample, is_point: NDArray[np.bool_]) -> Split:
-    return Split(
-        sample.values[is_point],
-        sample.mass[is_point],
-        sample.values[~is_point],
-        sample.rows[~is_point],
-        sample.mass[~is_point],
-    )
-
-
 def _split_lattice(sample: Sample, step: float) -> Split:
     """Keep a coarse lattice as it is; smooth a fine one, but for its spikes."""
     n_rows = sample.rows.sum()
-    mean = sample.rows @ (sample.values - sample.values[0]) / n_rows
-    deviation = sample.values - sample.values[0] - mean
+    deviation = sample.values - sample.values[0]
+    deviation = deviation - sample.rows @ deviation / n_rows
     spread = np.sqrt(sample.rows @ deviation**2 / n_rows)
     # The bias of smoothing grows with the step, the noise that it removes with 1/n.
     if (step / spread) ** 2 * np.sqrt(n_rows) > _COARSE_LATTICE:
         return all_points(sample)
     spikes = _is_spike(sample, step)
-    if (~spikes).sum() < 3:
+    # Many spikes are heaping: what a kernel put in their place would be taken from
+    # the values beside them.
+    if spikes.sum() > _MAX_SPIKES or (~spikes).sum() < 3:
         return all_points(sample)
-    cut = _cut(sample, spikes)
-    places = (np.arange(_SUBPOINTS) + 0.5) / _SUBPOINTS - 0.5
-    return Split(
-        cut.points,
-        cut.point_mass,
-        np.add.outer(cut.rest, step * places).ravel(),
-        np.repeat(cut.rest_rows / _SUBPOINTS, _SUBPOINTS),
-        np.repeat(cut.rest_mass / _SUBPOINTS, _SUBPOINTS),
-        step,
-        float(sample.values[0]),
-    )
+    return Split(spikes, step, float(sample.values[0]))
 
 
 def _is_spike(sample: Sample, step: float) -> NDArray[np.bool_]:

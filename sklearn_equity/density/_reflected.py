@@ -1,0 +1,156 @@
+"""What is the smoothed probability, if mass at a bound is reflected back inside?
+
+Also the estimate without bounds: its interval then reaches so far beyond the data that
+nothing arrives at its ends.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_equity.density._bandwidth import (
+    OVERSMOOTHING,
+    normal_reference,
+    row_bandwidths,
+    spread_of_rows,
+)
+from sklearn_equity.density._grid import Grid
+from sklearn_equity.density._spectrum import cosine_moments, smooth_cdf, smooth_pdf
+
+Array = NDArray[np.float64]
+
+_REACH = 8.3  # a Gaussian beyond this many bandwidths is below the rounding of a double
+_LEAST_CELLS = 2.0  # narrower kernels alias on the grid
+_N_QUANTILE_NODES = 8193
+_BLOCK = 2**21  # elements of the table of waves, 16 MB
+
+
+@dataclass(frozen=True)
+class ReflectedRows:
+    """Gaussian kernel estimates, reflected at the ends of an interval.
+
+    Attributes
+    ----------
+    moments : ndarray of shape (n_rows, n_frequencies)
+        Cosine moments on the interval.
+    lower, length : float
+        The interval.
+    for_density, for_probability : ndarray of shape (n_rows,)
+        Bandwidths in units of the interval.
+    """
+
+    moments: Array
+    lower: float
+    length: float
+    for_density: Array
+    for_probability: Array
+
+    @property
+    def bandwidth(self) -> Array:
+        """The bandwidth of each row's density in the unit of the data."""
+        return self.for_density * self.length
+
+    def cdf(self, values: Array) -> Array:
+        """Return Pr(M <= value) of each row at each value."""
+        places = np.clip((values - self.lower) / self.length, 0.0, 1.0)
+        blocks = [
+            smooth_cdf(self.moments, self.for_probability, block)
+            for block in self._blocks(places)
+        ]
+        return np.concatenate(blocks, axis=1)
+
+    def pdf(self, values: Array) -> Array:
+        """Return the density of each row at each value."""
+        places = (values - self.lower) / self.length
+        outside = (places < 0.0) | (places > 1.0)
+        blocks = [
+            smooth_pdf(self.moments, self.for_density, block)
+            for block in self._blocks(np.clip(places, 0.0, 1.0))
+        ]
+        density = np.concatenate(blocks, axis=1) / self.length
+        return np.where(outside, 0.0, density)
+
+    def quantile(self, row: int, levels: Array) -> Array:
+        """Return the values of one row below which these probabilities lie."""
+        places = np.linspace(0.0, 1.0, _N_QUANTILE_NODES)
+        one = ReflectedRows(
+            self.moments[[row]],
+            0.0,
+            1.0,
+            self.for_density[[row]],
+            self.for_probability[[row]],
+        )
+        probability = np.maximum.accumulate(one.cdf(places)[0])
+        return self.lower + self.length * np.interp(levels, probability, places)
+
+    def _blocks(self, places: Array) -> list[Array]:
+        size = max(_BLOCK // self.moments.shape[1], 1)
+        return [places[i : i + size] for i in range(0, max(len(places), 1), size)]
+
+
+def reflect_rows(
+    grid: Grid,
+    n_values: Array,
+    *,
+    rule: str | float,
+    bounds: tuple[float, float],
+) -> ReflectedRows:
+    """Smooth counts on the scale of the data, reflected at finite bounds.
+
+    Parameters
+    ----------
+    grid : Grid
+        Counts of each row.
+    n_values : ndarray of shape (n_rows,)
+        The number of values behind each row.
+    rule : {"isj", "silverman", "scott", "cv"} or float
+        The bandwidth rule, or a bandwidth in the unit of the data.
+    bounds : tuple of (float, float)
+        Where to reflect; infinite for nowhere.
+    """
+    widest = rule if isinstance(rule, float) else widest_bandwidth(grid, n_values)
+    while grid.n_nodes > 64 and widest > 64.0 * grid.n_nodes * grid.width:
+        grid = grid.coarsened()
+    grid = with_margin(grid, _REACH * widest, bounds)
+    n_cells = grid.n_nodes - 1
+    length = n_cells * grid.width
+    moments = cosine_moments(grid.counts)
+    if isinstance(rule, float):
+        density = np.full(len(moments), rule / length)
+        probability = density
+    else:
+        density, probability = row_bandwidths(rule, grid.counts, moments, n_values)
+    least = _LEAST_CELLS / n_cells
+    return ReflectedRows(
+        moments,
+        grid.node(0),
+        length,
+        np.maximum(density, least),
+        np.maximum(probability, least),
+    )
+
+
+def widest_bandwidth(grid: Grid, n_values: Array) -> float:
+    """Return a bandwidth that no rule exceeds for any row."""
+    deviation, _ = spread_of_rows(grid.counts)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        widest = normal_reference(deviation, n_values, factor=2.0 * OVERSMOOTHING)
+    length = (grid.n_nodes - 1) * grid.width
+    return float(np.nanmax(widest, initial=0.0)) * length
+
+
+def with_margin(grid: Grid, margin: float, bounds: tuple[float, float]) -> Grid:
+    """Widen a grid by a margin on both sides, but not beyond a bound."""
+    n_more = int(np.ceil(margin / grid.width)) + 1
+    first, last = grid.first - n_more, grid.first + grid.n_nodes - 1 + n_more
+    if np.isfinite(bounds[0]):
+        first = max(first, _nearest_node(grid, bounds[0]))
+    if np.isfinite(bounds[1]):
+        last = min(last, _nearest_node(grid, bounds[1]))
+    return grid.widened(first, last)
+
+
+def _nearest_node(grid: Grid, value: float) -> int:
+    """Return the number of the node at a bound: bounds are nodes of the grid."""
+    return round((value - grid.origin) / grid.width)
