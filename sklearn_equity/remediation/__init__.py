@@ -4,7 +4,11 @@ A remedy is a change meant to narrow a measured gap. It can fail, and it can har
 whom it does not aim at: measure every remedied model again, on rows that it never saw.
 """
 
-from sklearn_equity.remediation._change import FidelityChange, fidelity_change
+from sklearn_equity.remediation._change import (
+    EVERYBODY,
+    FidelityChange,
+    fidelity_change,
+)
 from sklearn_equity.remediation._oversampler import SubgroupOversampler
 
-__all__ = ["FidelityChange", "SubgroupOversampler", "fidelity_change"]
+__all__ = ["EVERYBODY", "FidelityChange", "SubgroupOversampler", "fidelity_change"]

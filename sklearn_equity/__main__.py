@@ -1,0 +1,167 @@
+"""The command line: ``python -m sklearn_equity demo`` and ``... audit TABLE``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sklearn_equity import __version__
+from sklearn_equity._progress import StageBar
+from sklearn_equity.report import AuditResult
+
+_DESCRIPTION = "Find whom a model fails, and how sure that is."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit status.
+
+    Parameters
+    ----------
+    arguments : sequence of str, default=None
+        The words after the command's name; None takes them from the command line.
+
+    Returns
+    -------
+    int
+        0 when the report is written, 2 when the input is refused.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        result = options.run(options)
+        _write(result, options.output)
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        print(f"sklearn-equity {options.command}: error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("sklearn-equity", description=_DESCRIPTION)
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_demo(commands)
+    _add_audit(commands)
+    return parser
+
+
+# ---- demo ------------------------------------------------------------------------
+def _add_demo(commands: Any) -> None:
+    demo = commands.add_parser(
+        "demo",
+        help="audit and remedy a model of HbA1c on 5,000 real people",
+        description=(
+            "Train a regressor of HbA1c on the adults of NHANES 2017-2018, audit it on "
+            "held-out people, compare two groups by allocation and deterioration, "
+            "remedy it by oversampling, and write the report."
+        ),
+    )
+    demo.add_argument(
+        "--rows", type=int, help="how many people to use (default: all)", metavar="N"
+    )
+    _add_common(demo)
+    demo.set_defaults(run=_run_demo)
+
+
+def _run_demo(options: argparse.Namespace) -> AuditResult:
+    from sklearn_equity._demo import N_STAGES, run_demo
+
+    with StageBar(N_STAGES) as bar:
+        return run_demo(n_rows=options.rows, seed=options.seed, begin=bar.begin)
+
+
+# ---- audit -----------------------------------------------------------------------
+def _add_audit(commands: Any) -> None:
+    audit = commands.add_parser(
+        "audit",
+        help="audit the predictions in a CSV or Parquet file, made by any model",
+        description=(
+            "Audit the predictions of any model, made anywhere. Without --prediction, "
+            "a plain model of the features is cross-validated and audited instead."
+        ),
+    )
+    audit.add_argument("table", type=Path, metavar="TABLE", help="CSV or Parquet file")
+    audit.add_argument("--target", required=True, metavar="COL", help="the true values")
+    audit.add_argument("--prediction", metavar="COL", help="the model's predictions")
+    audit.add_argument(
+        "--subgroups",
+        required=True,
+        action="append",
+        metavar="COL[,COL...]",
+        help=(
+            "whom to compare: each column by itself; A+B is the intersection of two "
+            "columns, AGE:4 cuts a number into four bands"
+        ),
+    )
+    audit.add_argument(
+        "--features",
+        action="append",
+        default=[],
+        metavar="COL[,COL...]",
+        help="columns to learn segments from (and to model, without --prediction)",
+    )
+    audit.add_argument(
+        "--segments", type=int, default=10, metavar="N", help="how many (default: 10)"
+    )
+    audit.add_argument("--metric", default="nrmse", help="default: nrmse")
+    audit.add_argument(
+        "--normalization",
+        default="mean",
+        help="what divides the RMSE in nrmse: mean (default), std, iqr, range, max",
+    )
+    _add_common(audit)
+    audit.set_defaults(run=_run_audit)
+
+
+def _run_audit(options: argparse.Namespace) -> AuditResult:
+    from sklearn_equity._table_audit import N_STAGES, TableAudit
+
+    request = TableAudit(
+        path=options.table,
+        target=options.target,
+        prediction=options.prediction,
+        subgroups=_split(options.subgroups),
+        features=_split(options.features),
+        n_segments=options.segments,
+        metric=options.metric,
+        normalization=options.normalization,
+        seed=options.seed,
+    )
+    with StageBar(N_STAGES) as bar:
+        return request.run(begin=bar.begin)
+
+
+def _split(arguments: Sequence[str]) -> list[str]:
+    """Split ``--subgroups A,B --subgroups C`` into its names."""
+    names = [name.strip() for argument in arguments for name in argument.split(",")]
+    return [name for name in names if name]
+
+
+# ---- both ------------------------------------------------------------------------
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("equity_audit"),
+        metavar="DIR",
+        help="folder for the report and its tables (default: equity_audit)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="equal seeds give equal reports (default: 0)",
+    )
+
+
+def _write(result: AuditResult, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    report = result.to_html(folder / "equity_report.html")
+    tables = result.to_csv(folder)
+    print(result)
+    print(f"\nReport: {report}")
+    print(f"Tables: {', '.join(str(path) for path in tables)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""Audit predictions that lie in a file, whoever made them and wherever."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import KFold, cross_val_predict
+
+from sklearn_equity._baseline import baseline_regressor, baseline_segmenter
+from sklearn_equity._checks import check_numbers, take_columns
+from sklearn_equity._optional import import_optional
+from sklearn_equity.report import LEARNT, AuditResult, audit_frame, resolve_groupings
+
+N_STAGES = 4
+_PREDICTED = "cross-validated prediction"
+_READERS = {".csv": "read_csv", ".parquet": "read_parquet", ".pq": "read_parquet"}
+
+
+@dataclass(frozen=True)
+class TableAudit:
+    """One request of the command line, in the words of its options."""
+
+    path: Path
+    target: str
+    prediction: str | None
+    subgroups: Sequence[str]
+    features: Sequence[str]
+    n_segments: int
+    metric: str
+    normalization: str
+    seed: int
+
+    def run(self, *, begin: Callable[[str], None]) -> AuditResult:
+        """Read, check everything, then model and segment if asked, and audit."""
+        begin(f"reading {self.path.name}")
+        table = read_table(self.path)
+        groupings: dict[str, Any] = {
+            name: _specification(name, table) for name in self.subgroups
+        }
+        self._check(table, groupings)
+
+        notes = []
+        prediction = self.prediction
+        if prediction is None:
+            begin("cross-validating a plain model of the features")
+            table = table.assign(**{_PREDICTED: self._cross_validate(table)})
+            prediction = _PREDICTED
+            notes.append(
+                "No predictions were given: those audited here come from boosted trees "
+                f"on {len(self.features)} features, each row predicted by a model that "
+                "was fitted on other rows (5-fold cross-validation)."
+            )
+        if self.features:
+            begin("embedding and segmenting the features")
+            groupings[LEARNT] = self._segment(table)
+            notes.append(
+                f"The learnt segments divide the people by {len(self.features)} "
+                "features; neither the target nor the prediction is among them."
+            )
+        begin("measuring fidelity in every subgroup")
+        result = audit_frame(
+            table,
+            y_true=self.target,
+            y_pred=prediction,
+            subgroups=groupings,
+            metric=self.metric,
+            normalization=self.normalization,
+            missing="group",
+            random_state=self.seed,
+        )
+        if self.prediction is None:
+            result = replace(result, model="Boosted trees, cross-validated")
+        return result.with_findings(notes=notes)
+
+    def _check(self, table: Any, groupings: dict[str, Any]) -> None:
+        """Refuse what can't be audited before any model is fitted."""
+        take_columns(table, [self.target], name="--target")
+        check_numbers(table[self.target], name=f"--target {self.target}")
+        if self.prediction is None and not self.features:
+            msg = (
+                "give --prediction with the column of the model's predictions, or "
+                "--features to audit a plain model of them; got neither."
+            )
+            raise ValueError(msg)
+        if self.prediction is not None:
+            take_columns(table, [self.prediction], name="--prediction")
+            check_numbers(
+                table[self.prediction], name=f"--prediction {self.prediction}"
+            )
+        take_columns(table, self.features, name="--features")
+        leaks = [
+            name for name in self.features if name in {self.target, self.prediction}
+        ]
+        if leaks:
+            msg = (
+                f"--features must not name the target or the prediction; got {leaks}. "
+                "Segments made from an outcome find only the outcome."
+            )
+            raise ValueError(msg)
+        resolve_groupings(groupings, table, n_rows=len(table), missing="group")
+
+    def _cross_validate(self, table: Any) -> np.ndarray:
+        return cross_val_predict(
+            baseline_regressor(seed=self.seed),
+            table[list(self.features)],
+            table[self.target],
+            cv=KFold(5, shuffle=True, random_state=self.seed),
+        )
+
+    def _segment(self, table: Any) -> np.ndarray:
+        features = table[list(self.features)]
+        segmenter = baseline_segmenter(n_segments=self.n_segments, seed=self.seed)
+        return segmenter.fit(features).predict(features)
+
+
+def _specification(name: str, table: Any) -> str | tuple[Any, ...]:
+    """Read ``A``, ``A+B`` or ``A:4``; a column of just that name comes first."""
+    if name in table.columns:
+        return name
+    if "+" in name:
+        return tuple(part.strip() for part in name.split("+"))
+    column, _, n_bands = name.rpartition(":")
+    return (column, int(n_bands)) if column and n_bands.isdigit() else name
+
+
+def read_table(path: Path) -> Any:
+    """Read a CSV or Parquet file into a data frame, or say why it can't be."""
+    reader = _READERS.get(path.suffix.lower())
+    if path.name.lower().endswith(".csv.gz"):
+        reader = "read_csv"
+    if reader is None:
+        msg = f"TABLE must be a .csv, .csv.gz or .parquet file; got {path.name}."
+        raise ValueError(msg)
+    if not path.is_file():
+        raise FileNotFoundError(f"TABLE must be an existing file; got {path}.")
+    pandas = import_optional("pandas", feature="Reading a table")
+    try:
+        table = getattr(pandas, reader)(path)
+    except pandas.errors.EmptyDataError:
+        raise ValueError(f"TABLE must have rows; {path.name} is empty.") from None
+    except (ValueError, OSError) as error:
+        kind = reader.removeprefix("read_")
+        msg = f"TABLE must be a readable {kind} file; {path.name}: {error}"
+        raise ValueError(msg) from error
+    if table.empty:
+        raise ValueError(f"TABLE must have rows; {path.name} has none.")
+    return table

@@ -1,0 +1,7 @@
+"""What does a person read: one audit, as text, as a page and as tables?"""
+
+from sklearn_equity.report._audit import LEARNT, audit, audit_frame
+from sklearn_equity.report._groupings import resolve_groupings
+from sklearn_equity.report._result import AuditResult
+
+__all__ = ["LEARNT", "AuditResult", "audit", "audit_frame", "resolve_groupings"]

@@ -1,0 +1,301 @@
+"""Whom does this model fail? One call from a fitted model, or a column, to a result."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_equity._checks import MissingPolicy, check_numbers, take_columns
+from sklearn_equity.fidelity import Metric, subgroup_fidelity
+from sklearn_equity.report._groupings import resolve_groupings
+from sklearn_equity.report._result import AuditResult
+from sklearn_equity.report._spread import grouping_spreads
+
+LEARNT = "learnt segment"
+
+
+def audit(
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
+    *,
+    subgroups: Any = None,
+    segmenter: Any = None,
+    metric: Any = "nrmse",
+    normalization: Any = "mean",
+    sample_weight: ArrayLike | None = None,
+    min_subgroup_size: int = 30,
+    confidence_level: float = 0.95,
+    tolerance: float = 0.1,
+    n_resamples: int = 1000,
+    missing: MissingPolicy = "raise",
+    random_state: int | None = None,
+) -> AuditResult:
+    """Audit a fitted estimator: its fidelity in every subgroup, and how sure that is.
+
+    Use rows that the estimator was not fitted on: on training rows a model looks
+    better than it is, and not equally so for everybody.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        Its `predict` is compared with `y`.
+    X : data frame or array-like of shape (n_rows, n_features)
+        The held-out rows, as `estimator` takes them.
+    y : array-like of shape (n_rows,)
+        The true target, numeric.
+    subgroups : str, tuple, list, mapping or array-like, default=None
+        Whom to compare. A name takes a column of `X`; a tuple of names, the
+        intersection of several; a name with a number, ``("age", 4)``, that many
+        quantile bands; a list of these examines each by itself; a mapping gives labels,
+        or one of these, by the name to show. Anything else is labels, one a row.
+    segmenter : fitted estimator, default=None
+        Its `predict` gives a learnt segment to each row of `X`. Fit it on other rows,
+        such as the training rows.
+    metric : str or callable, default="nrmse"
+        A metric's name, or a scikit-learn metric of predicted values.
+    normalization : str, float, callable or None, default="mean"
+        What divides the error, for ``metric="nrmse"``.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Case weights.
+    min_subgroup_size : int, default=30
+        Smaller subgroups are shown with the verdict "insufficient evidence".
+    confidence_level : float, default=0.95
+        The coverage of each interval.
+    tolerance : float, default=0.1
+        A subgroup is "served" when it is shown to be worse than the median subgroup by
+        less than this share.
+    n_resamples : int, default=1000
+        Bootstrap replicates in each subgroup.
+    missing : {"raise", "group", "drop"}, default="raise"
+        What happens to rows without a label: an error, a subgroup of their own, or left
+        out of that grouping.
+    random_state : int or None, default=None
+        Seed of the bootstrap: equal seeds give equal figures.
+
+    Returns
+    -------
+    AuditResult
+        Prints as text, shows as HTML in a notebook, writes HTML and CSV files.
+
+    Raises
+    ------
+    ValueError
+        If a column is absent, labels are missing, a grouping has one label or more than
+        200, or `y` is not numeric and complete.
+    TypeError
+        If columns are named but `X` has no column names.
+
+    See Also
+    --------
+    audit_frame : The same for predictions that are a column of a table.
+    subgroup_fidelity : The table alone.
+
+    Notes
+    -----
+    All groupings together count as one family of comparisons for the verdicts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from sklearn_equity import audit
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(600, 2))
+    >>> ward = np.repeat(["north", "south"], 300)
+    >>> y = 50 + X[:, 0] + rng.normal(size=600) * np.repeat([1.0, 3.0], 300)
+    >>> model = LinearRegression().fit(X[::2], y[::2])
+    >>> result = audit(model, X[1::2], y[1::2], subgroups=ward[1::2], random_state=0)
+    >>> result.fidelity.verdict
+    ('served', 'under-served')
+    """
+    check_is_fitted(estimator)
+    y_true = check_numbers(y, name="y")
+    groupings = resolve_groupings(subgroups, X, n_rows=len(y_true), missing=missing)
+    if segmenter is not None:
+        groupings[LEARNT] = np.asarray(segmenter.predict(X))
+    _require_groupings(groupings, "subgroups", "segmenter")
+    y_pred = check_numbers(
+        estimator.predict(X),
+        name="estimator.predict(X)",
+        n_rows=len(y_true),
+        rows_of="y",
+    )
+    return _audit_predictions(
+        y_true,
+        y_pred,
+        groupings,
+        model=_describe(estimator),
+        target=str(getattr(y, "name", None) or "y"),
+        metric=metric,
+        normalization=normalization,
+        sample_weight=sample_weight,
+        min_subgroup_size=min_subgroup_size,
+        confidence_level=confidence_level,
+        tolerance=tolerance,
+        n_resamples=n_resamples,
+        missing=missing,
+        random_state=random_state,
+    )
+
+
+def audit_frame(
+    table: Any,
+    *,
+    y_true: str,
+    y_pred: str,
+    subgroups: Any,
+    metric: str = "nrmse",
+    normalization: Any = "mean",
+    sample_weight: str | None = None,
+    min_subgroup_size: int = 30,
+    confidence_level: float = 0.95,
+    tolerance: float = 0.1,
+    n_resamples: int = 1000,
+    missing: MissingPolicy = "raise",
+    random_state: int | None = None,
+) -> AuditResult:
+    """Audit predictions that are a column of a table, made by any model anywhere.
+
+    Parameters
+    ----------
+    table : data frame
+        An eager data frame of any library that narwhals speaks to: pandas, polars,
+        pyarrow and others.
+    y_true : str
+        The column of the true target.
+    y_pred : str
+        The column of the predictions, made on rows that the model was not fitted on.
+    subgroups : str, tuple, list, mapping or array-like
+        Whom to compare, as in `audit`.
+    metric : str, default="nrmse"
+        A metric's name.
+    normalization : str, float, callable or None, default="mean"
+        What divides the error, for ``metric="nrmse"``.
+    sample_weight : str, default=None
+        The column of case weights.
+    min_subgroup_size : int, default=30
+        Smaller subgroups are shown with the verdict "insufficient evidence".
+    confidence_level : float, default=0.95
+        The coverage of each interval.
+    tolerance : float, default=0.1
+        A subgroup is "served" when it is shown to be worse than the median subgroup by
+        less than this share.
+    n_resamples : int, default=1000
+        Bootstrap replicates in each subgroup.
+    missing : {"raise", "group", "drop"}, default="raise"
+        What happens to rows without a label: an error, a subgroup of their own, or left
+        out of that grouping.
+    random_state : int or None, default=None
+        Seed of the bootstrap: equal seeds give equal figures.
+
+    Returns
+    -------
+    AuditResult
+        Prints as text, shows as HTML in a notebook, writes HTML and CSV files.
+
+    Raises
+    ------
+    ValueError
+        If a column is absent (those that exist are listed), or holds text or missing
+        values where numbers are needed.
+    TypeError
+        If `table` is no eager data frame.
+
+    See Also
+    --------
+    audit : The same for a fitted estimator.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_equity import audit_frame
+    >>> table = pd.DataFrame(
+    ...     {
+    ...         "hba1c": [36.0, 41.0, 39.0, 52.0] * 25,
+    ...         "predicted": [37.0, 40.0, 39.0, 41.0] * 25,
+    ...         "smoker": ["no", "no", "yes", "yes"] * 25,
+    ...     }
+    ... )
+    >>> result = audit_frame(
+    ...     table,
+    ...     y_true="hba1c",
+    ...     y_pred="predicted",
+    ...     subgroups="smoker",
+    ...     random_state=0,
+    ... )
+    >>> result.fidelity.worst().subgroup
+    ('yes',)
+    """
+    truth = _numbers_of(table, y_true, "y_true")
+    prediction = _numbers_of(table, y_pred, "y_pred")
+    weights = (
+        None
+        if sample_weight is None
+        else _numbers_of(table, sample_weight, "sample_weight")
+    )
+    groupings = resolve_groupings(subgroups, table, n_rows=len(truth), missing=missing)
+    _require_groupings(groupings, "subgroups")
+    return _audit_predictions(
+        truth,
+        prediction,
+        groupings,
+        model=f"Predictions in the column {y_pred!r}",
+        target=y_true,
+        metric=metric,
+        normalization=normalization,
+        sample_weight=weights,
+        min_subgroup_size=min_subgroup_size,
+        confidence_level=confidence_level,
+        tolerance=tolerance,
+        n_resamples=n_resamples,
+        missing=missing,
+        random_state=random_state,
+    )
+
+
+def _audit_predictions(
+    y_true: NDArray[np.float64],
+    y_pred: NDArray[np.float64],
+    groupings: dict[str, Any],
+    *,
+    model: str,
+    target: str,
+    metric: str | Metric,
+    min_subgroup_size: int,
+    random_state: int | None,
+    **options: Any,
+) -> AuditResult:
+    table = subgroup_fidelity(
+        y_true,
+        y_pred,
+        subgroups=groupings,
+        metric=metric,
+        min_subgroup_size=min_subgroup_size,
+        random_state=random_state,
+        **options,
+    )
+    spreads = grouping_spreads(
+        table, min_subgroup_size=min_subgroup_size, random_state=random_state
+    )
+    return AuditResult(model=model, target=target, fidelity=table, spreads=spreads)
+
+
+def _require_groupings(groupings: dict[str, Any], *arguments: str) -> None:
+    if not groupings:
+        names = " or ".join(f"`{argument}`" for argument in arguments)
+        raise ValueError(f"An audit compares subgroups: give {names}; got none.")
+
+
+def _numbers_of(table: Any, column: str, argument: str) -> NDArray[np.float64]:
+    values = take_columns(table, [column], name=argument)[column]
+    return check_numbers(values.to_native(), name=f"{argument} ({column!r})")
+
+
+def _describe(estimator: Any) -> str:
+    """Name a model by its class, a pipeline by its steps."""
+    if isinstance(estimator, Pipeline):
+        return ", then ".join(type(step).__name__ for _, step in estimator.steps)
+    return type(estimator).__name__

@@ -1,0 +1,45 @@
+"""How does a file appear whole or not at all?"""
+
+import contextlib
+import csv
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file under a temporary name beside its own, then rename it.
+
+    Whoever reads `path` sees the old file or the new one, never a half; a link at
+    `path` is replaced, not followed.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        with unfinished.open("x", encoding="utf-8", newline="") as file:
+            file.write(text)
+        unfinished.replace(path)
+    except BaseException:  # Ctrl-C too: nothing half-written stays behind
+        with contextlib.suppress(FileNotFoundError):
+            unfinished.unlink()
+        raise
+
+
+def write_table(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Write columns as a CSV file, whole or not at all; None and NaN become empty."""
+    buffer = _Lines()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    for row in zip(*columns.values(), strict=True):
+        writer.writerow(["" if value != value else value for value in row])
+    write_text(path, "".join(buffer.lines))
+
+
+class _Lines:
+    """The least that `csv.writer` needs of a file."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def write(self, line: str) -> None:
+        self.lines.append(line)

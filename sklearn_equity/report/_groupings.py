@@ -1,0 +1,100 @@
+"""Which subgroups does an audit look at, and where do their labels come from?"""
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+
+from sklearn_equity._checks import (
+    MissingPolicy,
+    check_numbers,
+    check_subgroups,
+    format_label,
+    take_columns,
+)
+from sklearn_equity.fidelity import QuantileBands
+
+# A learnt segmentation has 50; a column with more labels than this is a number or an
+# identifier, and a table with a row for each would tell nobody anything.
+MAX_SUBGROUPS = 200
+
+
+def resolve_groupings(
+    subgroups: Any, table: Any, *, n_rows: int, missing: MissingPolicy
+) -> dict[str, Any]:
+    """Give every grouping a name and one label a row.
+
+    A name takes a column of `table`; a tuple of names their intersection; a name with
+    a number, such as ``("age", 4)``, that many quantile bands; a list of these examines
+    each by itself. A mapping gives labels, or one of these, by the name to show;
+    anything else is taken as the labels of one grouping.
+    """
+    if subgroups is None:
+        groupings = {}
+    elif isinstance(subgroups, Mapping):
+        groupings = {
+            str(name): _labels_of(value, table) for name, value in subgroups.items()
+        }
+    elif _is_specification(subgroups):
+        groupings = {_title(subgroups): _labels_of(subgroups, table)}
+    elif _names_columns(subgroups, table):
+        groupings = {_title(item): _labels_of(item, table) for item in subgroups}
+    else:
+        groupings = {_name_of(subgroups): subgroups}
+    for name, labels in groupings.items():
+        check_subgroups(
+            labels,
+            n_rows=n_rows,
+            name=f"subgroups[{name!r}]" if name != "subgroups" else name,
+            missing=missing,
+            min_subgroups=2,
+            max_subgroups=MAX_SUBGROUPS,
+        )
+    return groupings
+
+
+def _is_specification(item: Any) -> bool:
+    """Tell a column, an intersection or bands from labels."""
+    return isinstance(item, str) or (
+        isinstance(item, tuple)
+        and len(item) > 1
+        and isinstance(item[0], str)
+        and (_is_bands(item) or all(isinstance(part, str) for part in item))
+    )
+
+
+def _is_bands(item: tuple[Any, ...]) -> bool:
+    return len(item) == 2 and isinstance(item[1], int | np.integer)
+
+
+def _names_columns(subgroups: Any, table: Any) -> bool:
+    """Tell a list of columns from a list of labels, which may be text as well."""
+    if not isinstance(subgroups, list) or not all(map(_is_specification, subgroups)):
+        return False
+    frame = nw.from_native(table, eager_only=True, pass_through=True)
+    return not isinstance(frame, nw.DataFrame) or len(subgroups) != len(frame)
+
+
+def _labels_of(item: Any, table: Any) -> Any:
+    if not _is_specification(item):
+        return item
+    if isinstance(item, str):
+        return take_columns(table, [item], name="subgroups")[item].to_native()
+    if _is_bands(item):
+        column, n_bands = item
+        values = take_columns(table, [column], name="subgroups")[column]
+        name = f"subgroups ({column!r})"
+        numbers = check_numbers(values.to_native(), name=name, allow_nan=True)
+        return QuantileBands(n_bands).fit(numbers).label(numbers)
+    return take_columns(table, list(item), name="subgroups").to_native()
+
+
+def _title(item: str | tuple[Any, ...]) -> str:
+    if isinstance(item, tuple) and _is_bands(item):
+        return f"{item[0]} in {item[1]} bands"
+    return format_label(item)
+
+
+def _name_of(labels: Any) -> Hashable:
+    return str(getattr(labels, "name", None) or "subgroups")

@@ -1,0 +1,98 @@
+"""How unequal is each grouping, and how unequal would noise alone make it look?"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from sklearn_equity.fidelity import SubgroupTable
+from sklearn_equity.inequality import gini
+
+_N_DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class GroupingSpread:
+    """The inequality of one grouping beside what sampling error alone would show.
+
+    Attributes
+    ----------
+    grouping : str
+        The grouping's name.
+    n_subgroups : int
+        The subgroups compared: those with enough rows to be judged.
+    n_left_out : int
+        The subgroups with too few rows.
+    gini : float
+        Gini index of the estimates, one voice for each subgroup.
+    gini_if_equal : float
+        The mean index that subgroups of exactly equal fidelity would show, given the
+        standard errors of these estimates.
+    gini_if_equal_high : float
+        The value that such equal subgroups would exceed in one of twenty samples.
+    """
+
+    grouping: str
+    n_subgroups: int
+    n_left_out: int
+    gini: float
+    gini_if_equal: float
+    gini_if_equal_high: float
+
+    def sentence(self) -> str:
+        """Say how unequal the grouping is, beside what noise alone would show."""
+        sentence = (
+            f"Gini index of the {self.n_subgroups} subgroups with enough rows: "
+            f"{self.gini:.3f}. Equal subgroups of these sizes would show "
+            f"{self.gini_if_equal:.3f} from sampling noise alone, and more than "
+            f"{self.gini_if_equal_high:.3f} in one sample of twenty."
+        )
+        if self.n_left_out:
+            sentence += f" Left out as too small: {self.n_left_out}."
+        return sentence
+
+
+def grouping_spreads(
+    table: SubgroupTable, *, min_subgroup_size: int, random_state: int | None
+) -> tuple[GroupingSpread, ...]:
+    """Summarise each grouping of a table whose estimates can't be negative.
+
+    Estimates that may be negative, such as a bias, have no Gini index: the result is
+    then empty. So it is for a grouping with fewer than two subgroups large enough.
+    """
+    rng = check_random_state(random_state)
+    spreads = []
+    for grouping in dict.fromkeys(table.grouping):
+        part = table.select(grouping)
+        judged = (
+            (np.asarray(part.n) >= min_subgroup_size)
+            & np.isfinite(part.estimate)
+            & np.isfinite(part.std_error)
+        )
+        estimate, std_error = part.estimate[judged], part.std_error[judged]
+        if len(estimate) < 2 or (estimate < 0.0).any() or not estimate.any():
+            continue
+        equal = _gini_if_equal(estimate, std_error, rng)
+        spreads.append(
+            GroupingSpread(
+                grouping=grouping,
+                n_subgroups=len(estimate),
+                n_left_out=len(part.n) - len(estimate),
+                gini=gini(estimate),
+                gini_if_equal=float(equal.mean()),
+                gini_if_equal_high=float(np.quantile(equal, 0.95)),
+            )
+        )
+    return tuple(spreads)
+
+
+def _gini_if_equal(
+    estimate: np.ndarray, std_error: np.ndarray, rng: np.random.RandomState
+) -> np.ndarray:
+    """Draw the index of estimates that differ by their sampling error alone.
+
+    Their common value is the mean of the estimates, as in the index itself.
+    """
+    noise = rng.standard_normal((_N_DRAWS, len(estimate))) * std_error
+    draws = np.clip(estimate.mean() + noise, 0.0, None)
+    return np.array([gini(draw) for draw in draws if draw.any()])

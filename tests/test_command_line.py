@@ -1,0 +1,260 @@
+"""The two commands: what they print, what they write, what they refuse."""
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_equity.__main__ import main
+
+WRITTEN = ["equity_report.html", "fidelity.csv", "inequality.csv"]
+
+
+@pytest.fixture
+def people():
+    """Return 600 people; the model serves the south badly and nobody else."""
+    rng = np.random.default_rng(90210)
+    ward = np.repeat(["north", "east", "south"], 200)
+    truth = 40 + rng.normal(0, 5, 600)
+    error = rng.normal(0, 1, 600) * np.where(ward == "south", 6.0, 2.0)
+    return pd.DataFrame(
+        {
+            "ward": ward,
+            "age": rng.integers(20, 80, 600),
+            "bmi": rng.normal(27, 4, 600).round(1),
+            "smoker": rng.choice(["yes", "no"], 600),
+            "hba1c": truth,
+            "predicted": truth + error,
+        }
+    )
+
+
+@pytest.fixture(params=["csv", "csv.gz", "parquet"])
+def table(request, people, tmp_path):
+    path = tmp_path / f"people.{request.param}"
+    if request.param == "parquet":
+        people.to_parquet(path)
+    else:
+        people.to_csv(path, index=False)
+    return path
+
+
+def _audit(path, folder, *more):
+    words = ["audit", str(path), "--target", "hba1c", "--output", str(folder)]
+    return main([*words, *more])
+
+
+def test_audit_reads_any_table_and_writes_the_report(table, tmp_path, capsys):
+    folder = tmp_path / "out"
+    status = _audit(
+        table, folder, "--prediction", "predicted", "--subgroups", "ward,age:3"
+    )
+    assert status == 0
+    printed = capsys.readouterr().out
+    assert "Over all 600 rows" in printed
+    assert re.search(r"south.*under-served", printed)
+    assert sorted(path.name for path in folder.iterdir()) == WRITTEN
+    written = pd.read_csv(folder / "fidelity.csv")
+    assert written.groupby("grouping")["n"].sum().tolist() == [600, 600]
+    south = written.set_index("subgroup").loc["south"]
+    assert south["verdict"] == "under-served"
+    assert south["ci_low"] < south["estimate"] < south["ci_high"]
+
+
+def test_estimates_of_the_command_are_those_of_the_formula(people, tmp_path):
+    path = tmp_path / "people.csv"
+    people.to_csv(path, index=False)
+    _audit(path, tmp_path / "out", "--prediction", "predicted", "--subgroups", "ward")
+    written = pd.read_csv(tmp_path / "out" / "fidelity.csv").set_index("subgroup")
+    for ward, rows in people.groupby("ward"):
+        rmse = np.sqrt(((rows["predicted"] - rows["hba1c"]) ** 2).mean())
+        assert written.loc[ward, "estimate"] == pytest.approx(
+            rmse / rows["hba1c"].mean()
+        )
+
+
+def test_intersections_and_learnt_segments(people, tmp_path, capsys):
+    path = tmp_path / "people.csv"
+    people.to_csv(path, index=False)
+    status = _audit(
+        path,
+        tmp_path / "out",
+        *("--prediction", "predicted", "--subgroups", "ward+smoker"),
+        *("--features", "age,bmi,smoker", "--segments", "3"),
+    )
+    assert status == 0
+    assert "south & yes" in capsys.readouterr().out
+    written = pd.read_csv(tmp_path / "out" / "fidelity.csv")
+    assert set(written["grouping"]) == {"ward+smoker", "learnt segment"}
+
+
+def test_without_predictions_a_plain_model_is_audited(people, tmp_path, capsys):
+    path = tmp_path / "people.csv"
+    people.to_csv(path, index=False)
+    status = _audit(
+        path,
+        tmp_path / "out",
+        *("--subgroups", "ward", "--features", "age,bmi", "--segments", "2"),
+    )
+    assert status == 0
+    assert "No predictions were given" in capsys.readouterr().out
+
+
+def test_missing_labels_are_a_subgroup_of_their_own(people, tmp_path):
+    people.loc[:99, "ward"] = None
+    path = tmp_path / "people.csv"
+    people.to_csv(path, index=False)
+    _audit(path, tmp_path / "out", "--prediction", "predicted", "--subgroups", "ward")
+    written = pd.read_csv(tmp_path / "out" / "fidelity.csv").set_index("subgroup")
+    assert written.loc["(missing)", "n"] == 100
+
+
+# ---- refusals --------------------------------------------------------------------
+def _refusal(capsys, status):
+    assert status == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return captured.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["--prediction", "guess", "--subgroups", "ward"],
+            r"`--prediction` names no column of the table: \['guess'\]. It has "
+            r"\['ward', 'age', 'bmi', 'smoker', 'hba1c', 'predicted'",
+        ),
+        (
+            ["--prediction", "predicted", "--subgroups", "ward,city"],
+            r"names no column of the table: \['city'\]",
+        ),
+        (
+            ["--prediction", "smoker", "--subgroups", "ward"],
+            r"`--prediction smoker` must hold numbers; got text in 600 of 600 rows",
+        ),
+        (
+            ["--prediction", "predicted", "--subgroups", "identifier"],
+            r"must hold at most 200 different labels; got 600.*\('identifier', 4\)",
+        ),
+        (
+            ["--prediction", "predicted", "--subgroups", "country"],
+            r"must hold at least 2 different labels; got 1",
+        ),
+        (
+            ["--subgroups", "ward"],
+            r"give --prediction .* or --features",
+        ),
+        (
+            ["--prediction", "predicted", "--subgroups", "ward", "--features", "hba1c"],
+            r"--features must not name the target or the prediction; got \['hba1c'\]",
+        ),
+        (
+            ["--prediction", "gaps", "--subgroups", "ward"],
+            r"`--prediction gaps` must not hold missing values; got NaN in 3 of 600",
+        ),
+        (
+            ["--prediction", "predicted", "--subgroups", "ward", "--metric", "magic"],
+            r'`metric` must be one of .*"nrmse"',
+        ),
+    ],
+)
+def test_refused_in_words_and_nothing_written(words, message, people, tmp_path, capsys):
+    people["identifier"] = np.arange(600)
+    people["country"] = "UK"
+    people["gaps"] = people["predicted"].where(people.index > 2)
+    path = tmp_path / "people.csv"
+    people.to_csv(path, index=False)
+    status = _audit(path, tmp_path / "out", *words)
+    assert re.search(message, _refusal(capsys, status), re.DOTALL)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_target_with_text_in_it_is_refused(people, tmp_path, capsys):
+    people["hba1c"] = people["hba1c"].astype(object)
+    people.loc[5, "hba1c"] = "high"
+    path = tmp_path / "people.csv"
+    people.to_csv(path, index=False)
+    status = _audit(
+        path, tmp_path / "out", "--prediction", "predicted", "--subgroups", "ward"
+    )
+    assert "`--target hba1c` must hold numbers; got text" in _refusal(capsys, status)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("absent.csv", None, "TABLE must be an existing file; got"),
+        ("empty.csv", "", "TABLE must have rows; empty.csv is empty"),
+        (
+            "header.csv",
+            "hba1c,predicted,ward\n",
+            "TABLE must have rows; header.csv has",
+        ),
+        (
+            "people.xlsx",
+            "",
+            "TABLE must be a .csv, .csv.gz or .parquet file; got people",
+        ),
+        ("broken.parquet", "not parquet", "TABLE must be a readable"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_named(name, content, message, tmp_path, capsys):
+    path = tmp_path / name
+    if content is not None:
+        path.write_text(content)
+    status = _audit(
+        path, tmp_path / "out", "--prediction", "predicted", "--subgroups", "ward"
+    )
+    assert message in _refusal(capsys, status)
+
+
+def test_an_unwritable_folder_is_an_error_not_a_trace(people, tmp_path, capsys):
+    path = tmp_path / "people.csv"
+    people.to_csv(path, index=False)
+    in_the_way = tmp_path / "out"
+    in_the_way.write_text("a file")
+    status = _audit(
+        path, in_the_way, "--prediction", "predicted", "--subgroups", "ward"
+    )
+    assert status == 2
+    assert "error:" in capsys.readouterr().err
+
+
+# ---- demo ------------------------------------------------------------------------
+def test_demo_runs_on_a_small_sample(tmp_path, capsys):
+    folder = tmp_path / "out"
+    assert main(["demo", "--rows", "1200", "--output", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert "Over all 480 rows" in printed
+    for grouping in ("sex", "ethnicity", "smoking", "deprivation", "learnt segment"):
+        assert grouping in printed
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["allocation.csv", "change.csv", *WRITTEN]
+    fidelity = pd.read_csv(folder / "fidelity.csv")
+    assert (fidelity.groupby("grouping")["n"].sum() == 480).all()
+
+
+def test_demo_refuses_too_few_people(tmp_path, capsys):
+    status = main(["demo", "--rows", "20", "--output", str(tmp_path / "out")])
+    assert "`rows` must lie between 400 and" in _refusal(capsys, status)
+
+
+def test_the_module_is_a_command_without_a_bar_in_a_pipe(tmp_path):
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "sklearn_equity", "audit", "absent.csv"),
+            *("--target", "y", "--prediction", "p", "--subgroups", "s"),
+        ],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "sklearn-equity audit: error: TABLE must be an existing file; got absent.csv.\n"
+    )
