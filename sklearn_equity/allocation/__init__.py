@@ -5,19 +5,28 @@ Two groups with the same score should be equally ill: the area between their cur
 deterioration over allocation is the inequality that allocation by the score induces.
 """
 
+from sklearn_equity.allocation._curve import ADCurve, allocation_deterioration_curve
+from sklearn_equity.allocation._exacerbation import ExacerbationResult, exacerbation
 from sklearn_equity.allocation._inequality import (
     da_index_ratio,
     dataset_inequality,
     model_inequality,
 )
+from sklearn_equity.allocation._many import InequalityTable, compare_deterioration
 from sklearn_equity.allocation._result import InequalityResult
 from sklearn_equity.allocation._severity import deterioration_index, severity_score
 
 __all__ = [
+    "ADCurve",
+    "ExacerbationResult",
     "InequalityResult",
+    "InequalityTable",
+    "allocation_deterioration_curve",
+    "compare_deterioration",
     "da_index_ratio",
     "dataset_inequality",
     "deterioration_index",
+    "exacerbation",
     "model_inequality",
     "severity_score",
 ]

@@ -43,7 +43,18 @@ class Area:
             - 2 * self.slope * self.offset * sums.severity2
             + self.offset**2 * sums.weight2
         )
-        return max(float(squares.sum()), 0.0)
+        total = float(squares.sum())
+        # What rounding leaves where everyone in a cell is equally ill is no spread.
+        return total if total > 1e-13 * self._square(sums) else 0.0
+
+    def n_effective(self, sums: CellSums) -> float:
+        """How many equally deteriorated people would tell as much as those at hand."""
+        total = float((self.slope * sums.severity).sum())
+        square = self._square(sums)
+        return total**2 / square if square > 0.0 else 0.0
+
+    def _square(self, sums: CellSums) -> float:
+        return float((self.slope**2 * sums.square2).sum())
 
 
 def integrate_windows(

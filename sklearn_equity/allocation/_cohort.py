@@ -20,11 +20,8 @@ from sklearn_equity._checks import (
     check_subgroups,
     format_label,
 )
-from sklearn_equity.allocation._severity import (
-    SeverityOptions,
-    check_thresholds,
-    score_rows,
-)
+from sklearn_equity.allocation._scoring import SeverityOptions, score_rows
+from sklearn_equity.allocation._severity import check_thresholds
 from sklearn_equity.allocation._steps import Bounds, Direction, check_choice
 
 ScoreScale = Literal["rank", "minmax"] | None
@@ -49,6 +46,8 @@ class Cohort:
         What each row counts.
     bandwidth : float
         How far the measurement was smoothed, in its unit.
+    kept : ndarray of shape (n_rows_given,)
+        Which of the rows that were handed in these are.
     """
 
     codes: NDArray[np.intp]
@@ -57,6 +56,7 @@ class Cohort:
     allocation: NDArray[np.float64] | None
     sample_weight: NDArray[np.float64] | None
     bandwidth: float
+    kept: NDArray[np.bool_]
 
     def position_of(self, label: Any, *, name: str) -> int:
         """Return the index of a subgroup, or list those that there are."""
@@ -122,6 +122,7 @@ def take_cohort(
         None if scores is None else _scale_scores(scores, weights, scale),
         weights,
         bandwidth,
+        kept,
     )
 
 

@@ -5,122 +5,30 @@ holds everyone. On the scale of logarithms the errors of the two sides add.
 """
 
 import warnings
-from dataclasses import dataclass
-from typing import Any, Literal, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike
 
-from sklearn_equity._checks import MissingPolicy, check_confidence_level
+from sklearn_equity._checks import MissingPolicy
 from sklearn_equity.allocation._area import EVERYONE
-from sklearn_equity.allocation._cohort import (
-    ScoreScale,
-    Threshold,
-    describe_subgroup,
-    take_cohort,
+from sklearn_equity.allocation._cohort import ScoreScale, Threshold, take_cohort
+from sklearn_equity.allocation._comparison import (
+    Inference,
+    IntervalMethod,
+    measure_inequality,
 )
-from sklearn_equity.allocation._resampling import resample_log_ratio
-from sklearn_equity.allocation._result import (
-    RULE,
-    InequalityResult,
-    Spread,
-    judge,
-    normal_spread,
-)
-from sklearn_equity.allocation._severity import SeverityOptions
+from sklearn_equity.allocation._result import InequalityResult
+from sklearn_equity.allocation._scoring import SeverityOptions
 from sklearn_equity.allocation._sides import (
-    Field,
-    Sides,
-    check_count,
     cut_cells,
     find_sides,
     lay_field,
     weigh_sides,
 )
-from sklearn_equity.allocation._steps import Bounds, Direction, check_choice
+from sklearn_equity.allocation._steps import Bounds, Direction
 from sklearn_equity.exceptions import SmallSubgroupWarning
-
-IntervalMethod = Literal["closed_form", "bootstrap"]
-
-
-@dataclass(frozen=True)
-class Inference:
-    """How sure to be, and how to find out."""
-
-    confidence_level: float
-    tolerance: float
-    min_subgroup_size: int
-    interval: IntervalMethod
-    n_resamples: int
-    random_state: int | RandomState | None
-
-    def __post_init__(self) -> None:
-        check_confidence_level(self.confidence_level)
-        check_choice(self.interval, ("closed_form", "bootstrap"), name="interval")
-        if not (np.isfinite(self.tolerance) and self.tolerance > 0.0):
-            msg = "`tolerance` must be positive (0.1 for a tenth, either way); got "
-            raise ValueError(msg + f"{self.tolerance!r}.")
-        for name in ("min_subgroup_size", "n_resamples"):
-            check_count(getattr(self, name), name=name, least=1)
-
-
-def measure_inequality(
-    field: Field,
-    compare: tuple[Any, Any],
-    inference: Inference,
-    decision_threshold: float | None,
-) -> InequalityResult:
-    """Compare two sides of a field, with an interval and a verdict."""
-    sides = weigh_sides(field, find_sides(field.cohort, compare))
-    spread = _spread_of(field, sides, inference)
-    one, other = sides.areas
-    region = 1.0 if decision_threshold is None else 1.0 - decision_threshold
-    ratio = np.exp(spread.log_ratio)
-    n_least = min(one.n_rows, other.n_rows)
-    length = sides.length if sides.length > 0.0 else np.nan
-    return InequalityResult(
-        kind="dataset" if decision_threshold is None else "model",
-        subgroup=describe_subgroup(field.cohort.labels[sides.rows[0][0]]),
-        reference=(
-            describe_subgroup(None)
-            if compare[1] is None
-            else describe_subgroup(field.cohort.labels[sides.rows[1][0]])
-        ),
-        n_subgroup=one.n_rows,
-        n_reference=other.n_rows,
-        deterioration_subgroup=one.value / length,
-        deterioration_reference=other.value / length,
-        estimate=float(ratio - 1.0),
-        std_error=float(ratio * spread.std_error),
-        ci_low=float(np.expm1(spread.ci_low)),
-        ci_high=float(np.expm1(spread.ci_high)),
-        p_value=spread.p_value,
-        confidence_level=inference.confidence_level,
-        covered=sides.length / region,
-        verdict=judge(
-            spread, n_least, inference.tolerance, inference.min_subgroup_size
-        ),
-        rule=RULE.format(
-            tolerance=inference.tolerance,
-            min_subgroup_size=inference.min_subgroup_size,
-        ),
-        decision_threshold=decision_threshold,
-        bandwidth=field.cohort.bandwidth,
-    )
-
-
-def _spread_of(field: Field, sides: Sides, inference: Inference) -> Spread:
-    level = inference.confidence_level
-    if inference.interval == "closed_form" or not np.isfinite(sides.log_ratio):
-        return normal_spread(sides.log_ratio, sides.variance, level)
-    return resample_log_ratio(
-        field,
-        sides,
-        n_resamples=inference.n_resamples,
-        confidence_level=level,
-        random_state=inference.random_state,
-    )
 
 
 def dataset_inequality(
@@ -248,7 +156,7 @@ def dataset_inequality(
         severity=severity,
     )
     field = cut_cells(cohort, EVERYONE, min_rows=1)
-    return measure_inequality(field, compare, inference, decision_threshold=None)
+    return measure_inequality(field, compare, inference, decision_threshold=None)[0]
 
 
 def model_inequality(
@@ -416,7 +324,7 @@ def model_inequality(
         min_rows=min_rows,
         n_points=n_points,
     )
-    return measure_inequality(field, compare, inference, decision_threshold)
+    return measure_inequality(field, compare, inference, decision_threshold)[0]
 
 
 def da_index_ratio(

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import stdtr, stdtrit
 
 from sklearn_equity._optional import build_frame
 
@@ -59,6 +59,24 @@ class InequalityResult:
         Where the decision region begins; None for a dataset.
     bandwidth : float
         How far the measurement was smoothed, in its unit.
+
+    See Also
+    --------
+    dataset_inequality : Makes one of all people.
+    model_inequality : Makes one of people with equal scores.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_equity.allocation import dataset_inequality
+    >>> n_conditions = np.concatenate([np.arange(300) % 6, np.arange(300) % 5])
+    >>> result = dataset_inequality(
+    ...     n_conditions, subgroups=np.repeat(["east", "west"], 300),
+    ...     compare=("east", "west"), threshold=3, n_steps=1,
+    ... )
+    >>> print(result)
+    east (n=300) against west (n=300): +0.250 [95% interval +0.044 to +0.496, p=0.015],
+    unequal; 100% of the range covered
     """
 
     kind: Literal["dataset", "model"]
@@ -111,6 +129,8 @@ class Spread:
     ----------
     log_ratio, std_error, ci_low, ci_high, p_value : float
         On the scale of logarithms, where 0 is equality.
+    freedom : float
+        Degrees of freedom of the standard error.
     """
 
     log_ratio: float
@@ -118,10 +138,20 @@ class Spread:
     ci_low: float
     ci_high: float
     p_value: float
+    freedom: float = np.inf
+
+    def p_beyond(self, tolerance: float) -> float:
+        """Two-sided p-value of a ratio that differs from 1 by `tolerance` or more."""
+        if not np.isfinite(self.std_error):
+            return np.nan
+        room = (float(np.log1p(tolerance)) - abs(self.log_ratio)) / self.std_error
+        return min(2.0 * float(stdtr(self.freedom, -room)), 1.0)
 
 
-def normal_spread(log_ratio: float, variance: float, confidence_level: float) -> Spread:
-    """Interval and p-value of a log ratio that is nearly normal.
+def closed_form_spread(
+    log_ratio: float, variance: float, freedom: float, confidence_level: float
+) -> Spread:
+    """Interval and p-value of a log ratio by Student's law.
 
     A spread of 0 among the rows at hand tells nothing about the people behind them:
     there is no interval then.
@@ -129,9 +159,11 @@ def normal_spread(log_ratio: float, variance: float, confidence_level: float) ->
     error = float(np.sqrt(variance))
     if not (np.isfinite(log_ratio) and np.isfinite(error) and error > 0.0):
         return Spread(log_ratio, np.nan, np.nan, np.nan, np.nan)
-    reach = float(ndtri(0.5 + confidence_level / 2)) * error
-    p_value = 2.0 * float(ndtr(-abs(log_ratio) / error))
-    return Spread(log_ratio, error, log_ratio - reach, log_ratio + reach, p_value)
+    reach = float(stdtrit(freedom, 0.5 + confidence_level / 2)) * error
+    p_value = 2.0 * float(stdtr(freedom, -abs(log_ratio) / error))
+    return Spread(
+        log_ratio, error, log_ratio - reach, log_ratio + reach, p_value, freedom
+    )
 
 
 def judge(spread: Spread, n_least: int, tolerance: float, min_rows: int) -> Verdict:

@@ -68,13 +68,20 @@ class Sides:
         with np.errstate(divide="ignore"):
             return float(np.log(first) - np.log(second))
 
-    @property
-    def variance(self) -> float:
-        """Variance of the log ratio."""
-        return sum(
-            area.variance(sums) / area.value**2 if area.value > 0.0 else np.nan
-            for area, sums in zip(self.areas, self.sums, strict=True)
-        )
+    def log_variance(self) -> tuple[float, float]:
+        """Variance of the log ratio, and the degrees of freedom that are behind it.
+
+        The variance of a side is itself estimated, in effect from its deteriorated
+        people; two for each of them, by its kurtosis. Satterthwaite's rule joins both.
+        """
+        parts, spent = [], 0.0
+        for area, sums in zip(self.areas, self.sums, strict=True):
+            if area.value <= 0.0:
+                return np.nan, np.nan
+            parts.append(area.variance(sums) / area.value**2)
+            spent += parts[-1] ** 2 / (2.0 * area.n_effective(sums))
+        total = sum(parts)
+        return total, total**2 / spent if spent > 0.0 else np.inf
 
 
 def check_count(value: Any, *, name: str, least: int) -> None:
@@ -149,12 +156,12 @@ def weigh_sides(field: Field, rows: tuple[NDArray[np.intp], ...]) -> Sides:
     """Integrate both sides over the windows that have enough rows of each."""
     one, other = field.sums.of(rows[0]), field.sums.of(rows[1])
     windows = field.windows
+    present = np.ones(len(windows.points), dtype=bool)
+    for side in (one, other):
+        present &= over_windows(side.count[0], windows) >= field.min_rows
     if windows is EVERYONE:
-        measure, length = np.ones(1), 1.0
+        measure, length = present.astype(np.float64), float(present[0])
     else:
-        present = np.ones(len(windows.points), dtype=bool)
-        for side in (one, other):
-            present &= over_windows(side.count[0], windows) >= field.min_rows
         measure = simpson_weights(present, windows.spacing)
         length = covered_length(present, windows.spacing)
     areas = tuple(integrate_windows(side, windows, measure) for side in (one, other))

@@ -5,7 +5,8 @@ cell that holds their score; every window is a run of cells, and the sums over i
 people are sums over its cells. Sums of two parts of a cohort add.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,20 +100,14 @@ class CellSums:
     severity2: NDArray[np.float64]
     square2: NDArray[np.float64]
 
+    def parts(self) -> Iterator[NDArray[np.float64]]:
+        """Yield the arrays in the order of the constructor."""
+        return (getattr(self, field.name) for field in fields(self))
+
     def of(self, rows: NDArray[np.intp]) -> "CellSums":
         """Add up some subgroups, which gives the sums of their union."""
         return CellSums(
-            *(
-                part[rows].sum(axis=0, keepdims=True)
-                for part in (
-                    self.count,
-                    self.weight,
-                    self.severity,
-                    self.weight2,
-                    self.severity2,
-                    self.square2,
-                )
-            )
+            *(part[rows].sum(axis=0, keepdims=True) for part in self.parts())
         )
 
 

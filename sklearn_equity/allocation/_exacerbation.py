@@ -1,0 +1,357 @@
+"""Does a model make worse the inequality that its data already hold?"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sklearn_equity._checks import MissingPolicy, check_numbers
+from sklearn_equity._optional import build_frame
+from sklearn_equity.allocation._area import EVERYONE, Area
+from sklearn_equity.allocation._cohort import (
+    Cohort,
+    ScoreScale,
+    Threshold,
+    take_cohort,
+)
+from sklearn_equity.allocation._comparison import Inference, measure_inequality
+from sklearn_equity.allocation._result import (
+    InequalityResult,
+    Spread,
+    closed_form_spread,
+    judge,
+)
+from sklearn_equity.allocation._scoring import SeverityOptions
+from sklearn_equity.allocation._sides import (
+    Field,
+    cut_cells,
+    find_sides,
+    lay_field,
+    weigh_sides,
+)
+from sklearn_equity.allocation._steps import Bounds, Direction
+from sklearn_equity.allocation._windows import CellSums, sum_cells
+
+ExacerbationVerdict = Literal[
+    "exacerbated", "relieved", "within tolerance", "insufficient evidence"
+]
+
+
+@dataclass(frozen=True)
+class ExacerbationResult:
+    """A model's inequality against that of the data, and how sure the change is.
+
+    0 means that the model leaves the subgroup as far from the reference as the data
+    have it; 0.2 that at equal score the ratio of their deterioration is a fifth higher.
+    Put the subgroup that is thought to be worse off first.
+
+    Attributes
+    ----------
+    model, data : InequalityResult
+        The two inequalities.
+    estimate : float
+        Ratio of the model's ratio to that of the data, less 1.
+    std_error, ci_low, ci_high, p_value : float
+        Its standard error, interval, and p-value of "no change". The people whom both
+        inequalities share are counted as the same people.
+    confidence_level : float
+        Nominal coverage of the interval.
+    verdict : {"exacerbated", "relieved", "within tolerance", "insufficient evidence"}
+        Whether the interval shows more deterioration of the subgroup by the model than
+        in the data, less, or no more than a tolerable change.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_equity.allocation import exacerbation
+    >>> score, ill = np.tile(np.linspace(0, 1, 600), 2), np.arange(1200) % 2
+    >>> ward = np.repeat(["east", "west"], 600)
+    >>> result = exacerbation(
+    ...     score, ill, subgroups=ward, compare=("east", "west"), threshold=1,
+    ...     n_steps=1, tolerance=0.5,
+    ... )
+    >>> result.verdict
+    'within tolerance'
+    """
+
+    model: InequalityResult
+    data: InequalityResult
+    estimate: float
+    std_error: float
+    ci_low: float
+    ci_high: float
+    p_value: float
+    confidence_level: float
+    verdict: ExacerbationVerdict
+
+    @property
+    def times(self) -> float:
+        """How many times the data's inequality the model's is, as published.
+
+        NaN where the data show none; erratic where they show hardly any.
+        """
+        in_data = self.data.estimate
+        return self.model.estimate / in_data if in_data else np.nan
+
+    def to_frame(self) -> Any:
+        """Return a data frame of one row."""
+        columns: dict[str, list[Any]] = {
+            "subgroup": [self.model.subgroup],
+            "reference": [self.model.reference],
+            "data_inequality": [self.data.estimate],
+            "model_inequality": [self.model.estimate],
+            "estimate": [self.estimate],
+            "std_error": [self.std_error],
+            "ci_low": [self.ci_low],
+            "ci_high": [self.ci_high],
+            "p_value": [self.p_value],
+            "verdict": [self.verdict],
+        }
+        return build_frame(columns, feature="ExacerbationResult.to_frame()")
+
+
+def exacerbation(
+    allocation: ArrayLike,
+    measurement: ArrayLike,
+    *,
+    subgroups: Any,
+    compare: tuple[Any, Any],
+    threshold: Threshold,
+    allocated: ArrayLike | None = None,
+    decision_threshold: float = 0.0,
+    bounds: Bounds = (None, None),
+    n_steps: int = 20,
+    direction: Direction = "above",
+    half_width: float = 0.05,
+    min_rows: int = 20,
+    n_points: int = 100,
+    scale: ScoreScale = None,
+    sample_weight: ArrayLike | None = None,
+    missing: MissingPolicy = "raise",
+    confidence_level: float = 0.95,
+    tolerance: float = 0.1,
+    min_subgroup_size: int = 30,
+    **severity: Unpack[SeverityOptions],
+) -> ExacerbationResult:
+    r"""Compare the inequality that a model induces with that of the data.
+
+    0 is no change. Free of the measurement's unit. Trust no figure of fewer than 30
+    people a side who were given the resource.
+
+    Parameters
+    ----------
+    allocation : array-like of shape (n_rows,)
+        The model's score, by which a resource is allocated, from 0 to 1; see `scale`.
+    measurement : array-like of shape (n_rows,)
+        A clinical measurement, not an input or output of the model.
+    subgroups : array-like of shape (n_rows,) or (n_rows, n_attributes)
+        One label a row; several columns are combined (intersections).
+    compare : tuple of two labels
+        The subgroup in question and the one that it is compared with; None as the
+        second stands for all the rest. An intersection is a tuple of labels.
+    threshold : float, mapping or array-like of shape (n_rows,)
+        Where abnormal begins: for all, by subgroup, or for each row.
+    allocated : array-like of shape (n_rows,), default=None
+        Whether each person was given the resource, in the data; theirs is the data's
+        inequality. None takes everyone.
+    decision_threshold : float, default=0.0
+        Where the decision region begins, on the scale of the (mapped) scores; 0 for
+        the whole range.
+    bounds : tuple of (float or None, float or None), default=(None, None)
+        The possible range of the measurement. The end that deterioration runs to is
+        read off the sample, with a `BoundsFromSampleWarning`, where it is not given.
+    n_steps : int, default=20
+        The number of steps from the threshold to the bound.
+    direction : {"above", "below"}, default="above"
+        Whether high or low values are the bad ones.
+    half_width : float, default=0.05
+        People with scores in [x - half_width, x + half_width) make the curve at x.
+    min_rows : int, default=20
+        A point of the curve needs this many rows of each side; elsewhere is a gap.
+    n_points : int, default=100
+        Points of the curve over the whole range; a region has its share of them.
+    scale : {"rank", "minmax", None}, default=None
+        Map scores to the interval from 0 to 1: to the share of all people below them,
+        or by their least and greatest value. None takes them as they are.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Weight w counts a row w times; rows of weight 0 do not count.
+    missing : {"raise", "group", "drop"}, default="raise"
+        What happens to missing labels.
+    confidence_level : float, default=0.95
+        Nominal coverage of the intervals.
+    tolerance : float, default=0.1
+        How far a ratio may differ from 1, either way, for the verdict "within
+        tolerance".
+    min_subgroup_size : int, default=30
+        With fewer rows on a side the verdict is "insufficient evidence".
+    **severity
+        Further options of `severity_score`: `weights`, `step`, `bandwidth`,
+        `boundary`, `discrete`.
+
+    Returns
+    -------
+    ExacerbationResult
+        Both inequalities and the change from one to the other.
+
+    Raises
+    ------
+    ValueError
+        If `allocated` is not made of 0 and 1, scores lie outside 0 to 1, or another
+        argument breaks its rule.
+
+    See Also
+    --------
+    model_inequality : The model's inequality alone.
+    dataset_inequality : The data's inequality alone.
+
+    Notes
+    -----
+    With the ratios R of Definitions 2.5 and 2.4 of [1]_ it is :math:`R_{model} /
+    R_{data} - 1`. The paper divides the inequalities themselves, R - 1 (`times`), which
+    has no sampling distribution to speak of where the data are nearly equal. The
+    interval is by the influence function of both together.
+
+    References
+    ----------
+    .. [1] Wu, Wang, Sylolypavan and Wild (2022), "Quantifying Health Inequalities
+       Induced by Data and AI Models", IJCAI, 5192-5198.
+
+    Examples
+    --------
+    Both wards are equally ill, but the score underrates the east by .1:
+
+    >>> import numpy as np
+    >>> from sklearn_equity.allocation import exacerbation
+    >>> need = np.tile(np.linspace(0, 1, 1000), 2)
+    >>> ward = np.repeat(["east", "west"], 1000)
+    >>> score = np.clip(need - 0.1 * (ward == "east"), 0, 1)
+    >>> result = exacerbation(
+    ...     score, need, subgroups=ward, compare=("east", "west"), threshold=0.5,
+    ...     bounds=(0, 1), decision_threshold=0.5,
+    ... )
+    >>> round(result.data.estimate, 3), result.verdict
+    (0.0, 'exacerbated')
+    """
+    inference = Inference(
+        confidence_level, tolerance, min_subgroup_size, "closed_form", 1, None
+    )
+    cohort = take_cohort(
+        measurement,
+        allocation=allocation,
+        scale=scale,
+        subgroups=subgroups,
+        threshold=threshold,
+        bounds=bounds,
+        n_steps=n_steps,
+        direction=direction,
+        sample_weight=sample_weight,
+        missing=missing,
+        severity=severity,
+    )
+    given = _check_allocated(allocated, cohort)
+    model_field = lay_field(
+        cohort,
+        start=decision_threshold,
+        half_width=half_width,
+        min_rows=min_rows,
+        n_points=n_points,
+    )
+    data_field = cut_cells(_take_rows(cohort, given), EVERYONE, min_rows=1)
+    model, by_model = measure_inequality(
+        model_field, compare, inference, decision_threshold
+    )
+    data, in_data = measure_inequality(data_field, compare, inference, None)
+    change = closed_form_spread(
+        by_model.log_ratio - in_data.log_ratio,
+        _log_variance(model_field, data_field, compare, given),
+        min(by_model.freedom, in_data.freedom),
+        confidence_level,
+    )
+    ratio = float(np.exp(change.log_ratio))
+    return ExacerbationResult(
+        model=model,
+        data=data,
+        estimate=ratio - 1.0,
+        std_error=ratio * change.std_error,
+        ci_low=float(np.expm1(change.ci_low)),
+        ci_high=float(np.expm1(change.ci_high)),
+        p_value=change.p_value,
+        confidence_level=confidence_level,
+        verdict=_judge_change(change, model, data, inference),
+    )
+
+
+def _check_allocated(allocated: ArrayLike | None, cohort: Cohort) -> NDArray[np.bool_]:
+    """Return who was given the resource, among the rows that count."""
+    if allocated is None:
+        return np.ones(len(cohort.codes), dtype=bool)
+    given = check_numbers(
+        allocated, name="allocated", n_rows=len(cohort.kept), rows_of="measurement"
+    )
+    if not np.isin(given, (0.0, 1.0)).all():
+        other = given[~np.isin(given, (0.0, 1.0))][0]
+        raise ValueError(f"`allocated` must hold 0 and 1 (or booleans); got {other:g}.")
+    return (given == 1.0)[cohort.kept]
+
+
+def _take_rows(cohort: Cohort, rows: NDArray[np.bool_]) -> Cohort:
+    """Return some rows as a dataset, with the severities that they have."""
+    weight = cohort.sample_weight
+    return replace(
+        cohort,
+        codes=cohort.codes[rows],
+        severity=cohort.severity[rows],
+        allocation=None,
+        sample_weight=None if weight is None else weight[rows],
+    )
+
+
+def _log_variance(
+    model: Field, data: Field, compare: tuple[Any, Any], given: NDArray[np.bool_]
+) -> float:
+    """Variance of the difference of two log ratios that share people.
+
+    Those given the resource move both ratios, by the difference of their influences;
+    all others move the model's alone.
+    """
+    rows = find_sides(model.cohort, compare)
+    by_model, in_data = weigh_sides(model, rows), weigh_sides(data, rows)
+    both, alone = _split_sums(model, given), _split_sums(model, ~given)
+    variance = 0.0
+    for side in (0, 1):
+        area, mean = by_model.areas[side], in_data.areas[side]
+        if area.value <= 0.0 or mean.value <= 0.0:
+            return np.nan
+        slope, offset = area.slope / area.value, area.offset / area.value
+        less = mean.slope / mean.value, mean.offset / mean.value
+        shared = Area(0.0, slope - less[0], offset - less[1], 0)
+        variance += shared.variance(both.of(rows[side]))
+        variance += Area(0.0, slope, offset, 0).variance(alone.of(rows[side]))
+    return variance
+
+
+def _split_sums(field: Field, rows: NDArray[np.bool_]) -> CellSums:
+    cohort, weight = field.cohort, field.cohort.sample_weight
+    return sum_cells(
+        cohort.codes[rows],
+        field.cells[rows],
+        (len(cohort.labels), field.windows.n_cells),
+        cohort.severity[rows],
+        None if weight is None else weight[rows],
+    )
+
+
+def _judge_change(
+    change: Spread,
+    model: InequalityResult,
+    data: InequalityResult,
+    inference: Inference,
+) -> ExacerbationVerdict:
+    n_least = min(
+        *(model.n_subgroup, model.n_reference), *(data.n_subgroup, data.n_reference)
+    )
+    found = judge(change, n_least, inference.tolerance, inference.min_subgroup_size)
+    if found != "unequal":
+        return found
+    return "exacerbated" if change.log_ratio > 0.0 else "relieved"

@@ -1,0 +1,201 @@
+"""How severe is each row, once it is known to be clean?"""
+
+from typing import Any, Literal, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from sklearn_equity.allocation._steps import (
+    Bounds,
+    StepRule,
+    Steps,
+    WeightRule,
+    check_choice,
+    lay_steps,
+)
+from sklearn_equity.density import is_discrete, select_bandwidth
+
+Bandwidth = Literal["cdf", "isj", "silverman", "scott", "cv"] | float
+Boundary = Literal["reflect", "adjusted", "none"]
+
+# A normal kernel has less than 1e-16 of its mass beyond this many bandwidths.
+_KERNEL_REACH = 8.3
+# Of fewer rows no rule can tell the spread from noise: they stay points.
+_MIN_ROWS_TO_SMOOTH = 10
+_CHUNK = 1 << 15  # rows that stay in the cache together
+
+
+class SeverityOptions(TypedDict, total=False):
+    """The options of `severity_score` that a comparison hands on as they are."""
+
+    weights: WeightRule
+    step: StepRule
+    bandwidth: Bandwidth
+    boundary: Boundary
+    discrete: bool | Literal["auto"]
+
+
+def score_rows(
+    values: NDArray[np.float64],
+    *,
+    threshold: NDArray[np.float64] | float,
+    bandwidth: Any,
+    boundary: Boundary,
+    discrete: bool | Literal["auto"],
+    sample_weight: NDArray[np.float64] | None,
+    bounds: Bounds,
+    **scale: Any,
+) -> tuple[NDArray[np.float64], float]:
+    """Return the severity of clean rows, and the bandwidth that smoothed them."""
+    check_choice(boundary, ("reflect", "adjusted", "none"), name="boundary")
+    check_choice(discrete, (True, False, "auto"), name="discrete")
+    steps = lay_steps(values, threshold=threshold, bounds=bounds, **scale)
+    h = _resolve_bandwidth(values, bandwidth, discrete, bounds, sample_weight)
+    scores = _score_points(steps) if h == 0.0 else _score_kernels(steps, h, boundary)
+    return scores, h
+
+
+def _resolve_bandwidth(
+    values: NDArray[np.float64],
+    bandwidth: Any,
+    discrete: Any,
+    bounds: Bounds,
+    sample_weight: NDArray[np.float64] | None,
+) -> float:
+    if discrete is True:
+        return 0.0
+    if not isinstance(bandwidth, str):
+        return _check_bandwidth(bandwidth)
+    check_choice(
+        bandwidth, ("cdf", "isj", "silverman", "scott", "cv"), name="bandwidth"
+    )
+    if len(values) < _MIN_ROWS_TO_SMOOTH:
+        return 0.0
+    if discrete == "auto" and is_discrete(values, sample_weight):
+        return 0.0
+    return select_bandwidth(
+        values, bandwidth, bounds=bounds, sample_weight=sample_weight
+    )
+
+
+def _check_bandwidth(bandwidth: Any) -> float:
+    try:
+        h = float(bandwidth)
+    except (TypeError, ValueError):
+        h = np.nan
+    if not (np.isfinite(h) and h >= 0.0):
+        msg = (
+            "`bandwidth` must be the name of a rule or a number from 0 on, in the unit "
+            f"of the measurement; got {bandwidth!r}."
+        )
+        raise ValueError(msg)
+    return h
+
+
+# ---------------------------------------------------------------------------------
+# The score of clean rows
+# ---------------------------------------------------------------------------------
+def _score_points(steps: Steps) -> NDArray[np.float64]:
+    """Weigh each value by the step that holds it."""
+    excess = steps.values - steps.threshold
+    # A few roundings' room puts 0.3 on the edge at 3 * 0.1, whatever the unit.
+    excess += (
+        8
+        * np.finfo(float).eps
+        * np.maximum(np.abs(steps.values), np.abs(steps.threshold))
+    )
+    number = np.floor(excess / steps.width)
+    number = np.clip(number, -1, len(steps.weights) - 1).astype(np.intp)
+    return np.append(steps.weights, 0.0)[number]
+
+
+def _score_kernels(steps: Steps, h: float, boundary: Boundary) -> NDArray[np.float64]:
+    """Weigh a kernel at each value by the steps that it covers.
+
+    F rises by the difference of two weights at each step's edge, so it is a sum of
+    normal distribution functions, one an edge. Folding at the bounds adds the same sum
+    at the mirror images of the value.
+    """
+    lower, upper = steps.lower, steps.upper
+    if boundary != "reflect":
+        scores = _sum_over_edges(steps.values, steps, h)
+        if boundary == "adjusted":
+            everyone = np.asarray(steps.threshold) <= lower
+            first = steps.weights[0] * ndtr(-(steps.values - steps.threshold) / h)
+            scores += np.where(everyone, first, 0.0)
+        return scores
+    scores = np.zeros_like(steps.values)
+    for sign, shift in _mirror_images(lower, upper, h):
+        scores += _sum_over_edges(sign * steps.values + shift, steps, h, upper=upper)
+    return scores
+
+
+def _mirror_images(lower: float, upper: float, h: float) -> list[tuple[float, float]]:
+    """List the images sign * m + shift of a value m that reach into the range."""
+    if np.isinf(lower) and np.isinf(upper):
+        return [(1.0, 0.0)]
+    if np.isinf(upper):
+        return [(1.0, 0.0), (-1.0, 2 * lower)]
+    if np.isinf(lower):
+        return [(1.0, 0.0), (-1.0, 2 * upper)]
+    length = upper - lower
+    n_turns = int(np.ceil(_KERNEL_REACH * h / (2 * length)))
+    turns = range(-n_turns, n_turns + 1)
+    return [
+        (sign, shift + 2 * turn * length)
+        for turn in turns
+        for sign, shift in ((1.0, 0.0), (-1.0, 2 * lower))
+    ]
+
+
+def _sum_over_edges(
+    x: NDArray[np.float64], steps: Steps, h: float, *, upper: float = np.inf
+) -> NDArray[np.float64]:
+    """Sum, over the edges, what a kernel at x has between the edge and `upper`."""
+    sums = np.zeros_like(x)
+    reach = _KERNEL_REACH * h
+    threshold, width = (np.asarray(part) for part in (steps.threshold, steps.width))
+    if x.max() <= threshold.min() - reach or x.min() >= upper + reach:
+        return sums
+    touched = np.flatnonzero((x > threshold - reach) & (x < upper + reach))
+    n_near = min(2 * int(np.ceil(reach / width.min())) + 1, len(steps.weights))
+    for start in range(0, len(touched), _CHUNK):
+        rows = touched[start : start + _CHUNK]
+        sums[rows] = _sum_over_near_edges(
+            x[rows],
+            threshold[rows] if threshold.ndim else threshold,
+            width[rows] if width.ndim else width,
+            steps.weights,
+            h,
+            n_near,
+            upper,
+        )
+    return sums
+
+
+def _sum_over_near_edges(
+    x: NDArray[np.float64],
+    threshold: NDArray[np.float64],
+    width: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    h: float,
+    n_near: int,
+    upper: float,
+) -> NDArray[np.float64]:
+    """Evaluate the kernel at the `n_near` edges about x: others are far below or above.
+
+    Where the range ends before the last step begins (rounded-up steps), an edge beyond
+    `upper` has nothing between itself and `upper`, and adds 0.
+    """
+    before = np.concatenate([[0.0], weights[:-1]])
+    rises = weights - before
+    beyond = ndtr((x - upper) / h) if np.isfinite(upper) else 0.0
+    nearest = np.rint((x - threshold) / width)
+    first = np.clip(nearest - n_near // 2, 0, len(weights) - n_near).astype(np.intp)
+    total = before[first] * (1.0 - beyond)
+    for number in range(n_near):
+        edge = first + number
+        inside = ndtr((x - (threshold + edge * width)) / h) - beyond
+        total += rises[edge] * np.maximum(inside, 0.0)
+    return total
