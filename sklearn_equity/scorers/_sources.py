@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_equity._checks import take_columns
+from sklearn_equity._checks import format_label, take_columns
 from sklearn_equity._sklearn_shims import enclosing_call
 from sklearn_equity.fidelity import QuantileBands
 
@@ -118,7 +118,7 @@ class IndexedSource:
             msg = (
                 f"`{self.argument}` is looked up by index, but neither X "
                 f"({type(X).__name__}) nor y ({type(y).__name__}) has one here. "
-                + _use_metadata(self.argument)
+                + _what_works(self.argument, y)
             )
             raise TypeError(msg)
         positions = _index_of(self.values).get_indexer(rows)
@@ -126,8 +126,8 @@ class IndexedSource:
         if lost.any():
             msg = (
                 f"`{self.argument}` has no value for {int(lost.sum())} of {len(rows)} "
-                f"rows, such as the row with index {rows[lost][0]!r}. Give it a value "
-                "for every row that is scored."
+                f"rows, such as that with index {format_label(rows[lost][0])}. Give it "
+                "a value for every row that is scored."
             )
             raise ValueError(msg)
         return self.values.iloc[positions]
@@ -146,7 +146,7 @@ class FunctionSource:
     def take(self, X: Any, y: Any, metadata: Any) -> Any:
         """Return what the function makes of the rows."""
         _refuse_metadata(metadata, self.argument)
-        if X is None:
+        if X is None or _is_selection_of_features():
             raise TypeError(_no_columns(self, X, y))
         return self.function(X)
 
@@ -164,7 +164,7 @@ class MetadataSource:
     def take(self, X: Any, y: Any, metadata: Any) -> Any:
         """Return the metadata, if its rows are those of the table."""
         if metadata is None:
-            raise ValueError(no_source(self.argument, self.metadata_name))
+            raise ValueError(_no_source(self.argument, self.metadata_name, y))
         own, rows = _index_of(metadata), _first_index(X, y)
         if own is not None and rows is not None and not own.equals(rows):
             msg = (
@@ -249,8 +249,8 @@ def _indexed_source(values: Any, argument: str) -> IndexedSource:
         twice = index[index.duplicated()][0]
         msg = (
             f"`{argument}` must have an index without repeats, or it can't be looked "
-            f"up; {twice!r} occurs more than once. Reset the index of the table first, "
-            "table.reset_index(drop=True), and take the Series from it."
+            f"up; {format_label(twice)} occurs more than once. Reset the index of the "
+            "table first, table.reset_index(drop=True), and take the Series from it."
         )
         raise ValueError(msg)
     return IndexedSource(argument, values)
@@ -272,18 +272,31 @@ def _segmenter_source(segmenter: Any, argument: str) -> SegmenterSource:
 # ---------------------------------------------------------------------------------
 # What the sources share
 # ---------------------------------------------------------------------------------
-def no_source(argument: str, metadata_name: str) -> str:
+def _no_source(argument: str, metadata_name: str, y: Any) -> str:
     """Say that no source was given, and list those that there are."""
-    return (
-        f"The scorer got no `{argument}`: it does not know which row is whose. Say "
-        f"where to find them, {argument}=<a column's name, fitted segmenter, Series or "
-        "function of X>; or pass them as metadata: "
+    message = f"The scorer got no `{argument}`: it does not know which row is whose. "
+    if _is_early_stopping():
+        return message + _what_works(argument, y)
+    return message + (
+        f"Say where to find them, {argument}=<a column's name, fitted segmenter, "
+        "Series or function of X>; or pass them as metadata: "
         "sklearn.set_config(enable_metadata_routing=True), then "
         f"fit(..., {metadata_name}=values) or params={{{metadata_name!r}: values}}."
     )
 
 
-def _use_metadata(argument: str) -> str:
+def _what_works(argument: str, y: Any) -> str:
+    """Name the source that works where the one asked for can't."""
+    if _is_early_stopping():
+        return (
+            "What works here: a function of X that returns one column by its position, "
+            f"{argument}=lambda X: X[:, 0]."
+        )
+    if _index_of(y) is not None:
+        return (
+            f"What works here: `{argument}` as a pandas Series with the index of y, "
+            "which finds its rows by the index that y kept."
+        )
     return (
         f"What works here: metadata. Make the scorer without `{argument}`, switch on "
         "sklearn.set_config(enable_metadata_routing=True) and pass the values to fit "
@@ -293,33 +306,28 @@ def _use_metadata(argument: str) -> str:
 
 def _no_columns(source: "TableSource", X: Any, y: Any) -> str:
     """Say why the table is of no use here, and which source does work."""
-    argument = source.argument
-    asked = f"`{argument}`={source!r} reads columns of the table, but "
     if _is_early_stopping():
-        return asked + (
-            "early stopping hands a scorer bin numbers without column names. What "
-            "works here: a function of X that returns one column by its position, "
-            f"{argument}=lambda X: X[:, 0]."
-        )
-    if X is None:
-        asked += "TunedThresholdClassifierCV hands a scorer no table. "
+        why = "early stopping hands a scorer bin numbers without column names. "
+    elif X is None:
+        why = "TunedThresholdClassifierCV hands a scorer no table. "
     else:
-        asked += (
+        why = (
             f"the scorer was handed a {type(X).__name__} without column names: a step "
             "before it (a transformer in front of a search, RFECV, "
             "SequentialFeatureSelector) made a bare array of it. "
         )
-    if _index_of(y) is None:
-        return asked + _use_metadata(argument)
-    return asked + (
-        f"What works here: `{argument}` as a pandas Series with the index of y, which "
-        "finds its rows by the index that y kept."
-    )
+    asked = f"`{source.argument}`={source!r} reads columns of the table, but "
+    return asked + why + _what_works(source.argument, y)
 
 
 def _is_early_stopping() -> bool:
     """Tell whether histogram gradient boosting calls the scorer during its fit."""
     return enclosing_call("_check_early_stopping_scorer") is not None
+
+
+def _is_selection_of_features() -> bool:
+    """Tell whether columns are left out one by one, so that positions mean nothing."""
+    return enclosing_call("_rfe_single_fit", "_get_best_new_feature_score") is not None
 
 
 def _refuse_metadata(metadata: Any, argument: str) -> None:
