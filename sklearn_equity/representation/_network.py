@@ -30,6 +30,7 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "tanh": nn.Tanh,
     "relu": nn.ReLU,
 }
+_STARTING_BIAS = 0.1
 _ROWS_AT_ONCE = 8192  # what is evaluated in one go: bounds the memory, not the result
 _LEAST_GAIN = 1e-4  # an epoch is better if it lowers the loss by this share of it
 
@@ -76,10 +77,10 @@ def _dense_layers(
 def _glorot_linear(
     n_in: int, n_out: int, random_state: np.random.RandomState
 ) -> nn.Linear:
-    """Make a linear layer with Glorot's uniform weights and no bias.
+    """Make a linear layer with Glorot's uniform weights and small positive biases.
 
-    torch's own initialisation draws from the global random state, and its random biases
-    leave the latent space constant for some seeds: the ReLUs before it never fire.
+    torch's own initialisation draws from the global random state, and its biases leave
+    ReLUs that never fire; so do biases of 0, for some of the seeds.
     """
     layer = nn.utils.skip_init(
         nn.Linear, n_in, n_out, device="cpu", dtype=torch.float32
@@ -88,7 +89,7 @@ def _glorot_linear(
     weight = random_state.uniform(-bound, bound, size=(n_out, n_in))
     with torch.no_grad():
         layer.weight.copy_(torch.from_numpy(weight))
-        layer.bias.zero_()
+        layer.bias.fill_(_STARTING_BIAS)
     return layer
 
 

@@ -52,6 +52,30 @@ def _count_distinct(points: NDArray[np.float64], *, enough: int) -> int:
     return n_first if n_first >= enough else len(np.unique(points, axis=0))
 
 
+def warn_of_lost_segments(
+    rows_of_component: NDArray[np.intp], n_segments: int, min_segment_size: int
+) -> None:
+    """Tell how many components are in use if that is not what was asked for."""
+    n_components = len(rows_of_component)
+    n_empty = int((rows_of_component == 0).sum())
+    if n_empty:
+        msg = (
+            f"{n_empty} of {n_components} components hold no row: "
+            f"{n_components - n_empty} are in use, in {n_segments} segments. Rows that "
+            "repeat, or a few very far from all others, leave too little to tell the "
+            "rest apart; look for outliers, or lower `n_components`."
+        )
+    elif n_segments == 1 and n_components > 1:
+        msg = (
+            f"All {n_components} components were joined into one segment: at every "
+            f"step before, one had fewer than `min_segment_size`={min_segment_size} of "
+            f"the {rows_of_component.sum()} rows. Lower `min_segment_size`."
+        )
+    else:
+        return
+    warnings.warn(msg, FewerSegmentsWarning, stacklevel=5)
+
+
 def choose_mixture(
     fit_mixture: Callable[[int], GaussianMixture],
     numbers: list[int],

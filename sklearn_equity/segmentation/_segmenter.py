@@ -7,7 +7,6 @@ segments.
 """
 
 import copy
-import warnings
 from collections.abc import Sequence
 from functools import partial
 from numbers import Integral, Real
@@ -27,11 +26,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_equity._checks import refuse_overflow
 from sklearn_equity._sklearn_shims import Interval, StrOptions, fit_context
-from sklearn_equity.exceptions import FewerSegmentsWarning
 from sklearn_equity.segmentation._choice import (
     check_candidates,
     choose_mixture,
     limit_to_distinct_rows,
+    warn_of_lost_segments,
 )
 from sklearn_equity.segmentation._hierarchy import (
     build_hierarchy,
@@ -436,7 +435,7 @@ class LatentGMMSegmenter(
         between = segment_distances(distances, segment_of)
         self._set_segments(segment_of, build_hierarchy(between))
         self.segment_sizes_ = np.bincount(segment_of, weights=rows_of).astype(np.intp)
-        self._warn_of_lost_segments(rows_of)
+        warn_of_lost_segments(rows_of, self.n_segments_, self.min_segment_size)
 
     def _set_segments(
         self, segment_of: NDArray[np.intp], hierarchy: NDArray[np.float64]
@@ -444,25 +443,6 @@ class LatentGMMSegmenter(
         self._segment_of = segment_of
         self.hierarchy_ = hierarchy
         self.n_segments_ = self._n_features_out = int(segment_of.max()) + 1
-
-    def _warn_of_lost_segments(self, rows_of: NDArray[np.intp]) -> None:
-        n_components, n_empty = len(rows_of), int((rows_of == 0).sum())
-        if n_empty:
-            msg = (
-                f"{n_empty} of {n_components} components hold no row: "
-                f"{n_components - n_empty} are in use, in {self.n_segments_} segments. "
-                "Rows that repeat, or a few very far from all others, leave too little "
-                "to tell the rest apart; look for outliers, or lower `n_components`."
-            )
-        elif self.n_segments_ == 1 and n_components > 1:
-            msg = (
-                f"All {n_components} components were joined into one segment: no two "
-                f"hold `min_segment_size`={self.min_segment_size} of the "
-                f"{rows_of.sum()} rows each. Lower `min_segment_size`."
-            )
-        else:
-            return
-        warnings.warn(msg, FewerSegmentsWarning, stacklevel=5)
 
     # ---- use of the mixture ------------------------------------------------------
     def _standardise(self, X: ArrayLike) -> NDArray[np.float64]:
