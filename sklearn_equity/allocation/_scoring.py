@@ -51,16 +51,15 @@ def score_rows(
     check_choice(boundary, ("reflect", "adjusted", "none"), name="boundary")
     check_choice(discrete, (True, False, "auto"), name="discrete")
     steps = lay_steps(values, threshold=threshold, bounds=bounds, **scale)
-    h = _resolve_bandwidth(values, bandwidth, discrete, bounds, sample_weight)
+    h = _resolve_bandwidth(steps, bandwidth, discrete, sample_weight)
     scores = _score_points(steps) if h == 0.0 else _score_kernels(steps, h, boundary)
     return scores, h
 
 
 def _resolve_bandwidth(
-    values: NDArray[np.float64],
+    steps: Steps,
     bandwidth: Any,
     discrete: Any,
-    bounds: Bounds,
     sample_weight: NDArray[np.float64] | None,
 ) -> float:
     if discrete is True:
@@ -70,12 +69,16 @@ def _resolve_bandwidth(
     check_choice(
         bandwidth, ("cdf", "isj", "silverman", "scott", "cv"), name="bandwidth"
     )
+    values = steps.values
     if len(values) < _MIN_ROWS_TO_SMOOTH:
         return 0.0
     if discrete == "auto" and is_discrete(values, sample_weight):
         return 0.0
+    given = tuple(
+        end if np.isfinite(end) else None for end in (steps.lower, steps.upper)
+    )
     return select_bandwidth(
-        values, bandwidth, bounds=bounds, sample_weight=sample_weight
+        values, bandwidth, bounds=(given[0], given[1]), sample_weight=sample_weight
     )
 
 
