@@ -349,7 +349,7 @@ def test_loss_is_that_of_scikit_learns_network_against_mlp():
     theirs = []
     for seed in range(8):
         mlp = MLPRegressor(
-            (8, 4, 2, 4, 8),
+            hidden_layer_sizes=(8, 4, 2, 4, 8),
             learning_rate_init=3e-3,
             batch_size=200,
             max_iter=200,
