@@ -1,9 +1,11 @@
 """Which candidate serves its worst-served subgroup best, or all most equally?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Any
 
 from sklearn.base import is_classifier
+from sklearn.metrics import get_scorer
 
 from sklearn_equity._checks import MissingPolicy
 from sklearn_equity.scorers._base import SourcedScorer
@@ -12,7 +14,7 @@ from sklearn_equity.scorers._sources import MetadataSource, make_source
 from sklearn_equity.scorers._subgroup_metric import Aggregate, SubgroupMetric
 from sklearn_equity.scorers._values import SmallPolicy
 
-__all__ = ["EquityScorer", "equity_scorer"]
+__all__ = ["EquityScorer", "equity_scorer", "equity_scoring"]
 
 
 class EquityScorer(SourcedScorer):
@@ -207,3 +209,71 @@ def equity_scorer(
             missing=missing,
         )
     )
+
+
+def equity_scoring(
+    *base: str,
+    subgroups: Any = None,
+    metrics: Sequence[str | Callable[..., Any]] = ("nrmse",),
+    aggregates: Sequence[Aggregate] = ("worst",),
+    **options: Any,
+) -> dict[str, Any]:
+    r"""The `scoring` of a search that weighs fidelity against equity.
+
+    Greater is better for every entry, under names that say so: "r2",
+    "neg_worst_nrmse", "ratio_mae". Range, unit, value at equality and the smallest
+    trustworthy subgroup are those of each scorer; see `equity_scorer`.
+
+    Parameters
+    ----------
+    *base : str
+        Names of scikit-learn's scorers for everyone together, such as "r2".
+    subgroups : source of labels, default=None
+        Where the label of each row is found; see `equity_scorer`.
+    metrics : sequence of str, callable or scorer, default=("nrmse",)
+        What is measured in every subgroup.
+    aggregates : sequence of str or callable, default=("worst",)
+        What is made of the subgroups' values, for each metric.
+    **options
+        Further arguments of `equity_scorer`, the same for all.
+
+    Returns
+    -------
+    dict
+        Scorers by name: those of `base`, then one for each metric and aggregate.
+
+    Raises
+    ------
+    ValueError
+        If two entries have the same name, or an argument is none that `equity_scorer`
+        takes.
+
+    See Also
+    --------
+    ParetoPick : The `refit` that goes with it.
+
+    Examples
+    --------
+    >>> from sklearn_equity.scorers import equity_scoring
+    >>> list(equity_scoring("r2", subgroups="sex", aggregates=("worst", "gini")))
+    ['r2', 'neg_worst_nrmse', 'neg_gini_nrmse']
+    """
+    named: list[tuple[str, Any]] = [(name, get_scorer(name)) for name in base]
+    for metric, aggregate in product(_several(metrics), _several(aggregates)):
+        scorer = equity_scorer(
+            metric, subgroups=subgroups, aggregate=aggregate, **options
+        )
+        named.append((scorer.__name__, scorer))
+    names = [name for name, _ in named]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        msg = f"`equity_scoring` needs different names for all scorers; twice: {twice}."
+        raise ValueError(msg)
+    return dict(named)
+
+
+def _several(values: Any) -> list[Any]:
+    """Allow one name or function where several are expected."""
+    if isinstance(values, list | tuple):
+        return list(values)
+    return [values]
