@@ -119,6 +119,6 @@ def _simpson_run(n_points: int) -> NDArray[np.float64]:
     return weights
 
 
-def covered_length(present: NDArray[np.bool_], spacing: float) -> float:
-    """Measure the runs of present points."""
-    return spacing * int((present[1:] & present[:-1]).sum())
+def covered_share(present: NDArray[np.bool_]) -> float:
+    """Share of the range from the first point to the last that lies in runs."""
+    return float((present[1:] & present[:-1]).mean())

@@ -62,7 +62,7 @@ def measure_inequality(
     region = 1.0 if decision_threshold is None else 1.0 - decision_threshold
     ratio = np.exp(spread.log_ratio)
     n_least = min(one.n_rows, other.n_rows)
-    length = sides.length if sides.length > 0.0 else np.nan
+    length = sides.covered * region if sides.covered > 0.0 else np.nan
     result = InequalityResult(
         kind="dataset" if decision_threshold is None else "model",
         subgroup=describe_subgroup(field.cohort.labels[sides.rows[0][0]]),
@@ -81,7 +81,7 @@ def measure_inequality(
         ci_high=float(np.expm1(spread.ci_high)),
         p_value=spread.p_value,
         confidence_level=inference.confidence_level,
-        covered=sides.length / region,
+        covered=sides.covered,
         verdict=judge(
             spread, n_least, inference.tolerance, inference.min_subgroup_size
         ),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn_equity.allocation._area import (
     EVERYONE,
     Area,
-    covered_length,
+    covered_share,
     integrate_windows,
     simpson_weights,
 )
@@ -57,13 +57,13 @@ class Sides:
     sums: tuple[CellSums, CellSums]
     areas: tuple[Area, Area]
     measure: NDArray[np.float64]
-    length: float
+    covered: float
 
     @property
     def log_ratio(self) -> float:
         """Logarithm of the first area over the second; NaN where both are 0."""
         first, second = (area.value for area in self.areas)
-        if self.length == 0.0 or (first == 0.0 and second == 0.0):
+        if self.covered == 0.0 or (first == 0.0 and second == 0.0):
             return np.nan
         with np.errstate(divide="ignore"):
             return float(np.log(first) - np.log(second))
@@ -160,11 +160,11 @@ def weigh_sides(field: Field, rows: tuple[NDArray[np.intp], ...]) -> Sides:
     for side in (one, other):
         present &= over_windows(side.count[0], windows) >= field.min_rows
     if windows is EVERYONE:
-        measure, length = present.astype(np.float64), float(present[0])
+        measure, covered = present.astype(np.float64), float(present[0])
     else:
         measure = simpson_weights(present, windows.spacing)
-        length = covered_length(present, windows.spacing)
+        covered = covered_share(present)
     areas = tuple(integrate_windows(side, windows, measure) for side in (one, other))
     return Sides(
-        (rows[0], rows[1]), (one, other), (areas[0], areas[1]), measure, length
+        (rows[0], rows[1]), (one, other), (areas[0], areas[1]), measure, covered
     )

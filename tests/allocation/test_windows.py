@@ -12,7 +12,7 @@ from sklearn_equity.allocation import (
     allocation_deterioration_curve,
     severity_score,
 )
-from sklearn_equity.allocation._area import covered_length, simpson_weights
+from sklearn_equity.allocation._area import covered_share, simpson_weights
 from sklearn_equity.allocation._windows import find_cells, slide_windows
 
 half_widths = st.sampled_from([1e-6, 0.003, 0.01, 0.05, 0.1, 0.25, 1.0])
@@ -171,7 +171,8 @@ def test_integration_of_gaps_is_a_sum_over_runs(present, seed):
             length += 0.02 * (len(run) - 1)
         run = []
     assert_allclose(simpson_weights(present, 0.02) @ heights, area, atol=1e-14)
-    assert_allclose(covered_length(present, 0.02), length, atol=1e-14)
+    whole = 0.02 * (len(present) - 1)
+    assert_allclose(covered_share(present), length / whole, atol=1e-14)
 
 
 # ---- refusals --------------------------------------------------------------------
