@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from sklearn_equity.fidelity import SubgroupTable
@@ -87,12 +88,19 @@ def grouping_spreads(
 
 
 def _gini_if_equal(
-    estimate: np.ndarray, std_error: np.ndarray, rng: np.random.RandomState
-) -> np.ndarray:
+    estimate: NDArray[np.float64],
+    std_error: NDArray[np.float64],
+    rng: np.random.RandomState,
+) -> NDArray[np.float64]:
     """Draw the index of estimates that differ by their sampling error alone.
 
     Their common value is the mean of the estimates, as in the index itself.
     """
     noise = rng.standard_normal((_N_DRAWS, len(estimate))) * std_error
-    draws = np.clip(estimate.mean() + noise, 0.0, None)
-    return np.array([gini(draw) for draw in draws if draw.any()])
+    draws = np.sort(np.clip(estimate.mean() + noise, 0.0, None), axis=1)
+    n = len(estimate)
+    rank = np.arange(1, n + 1)
+    # `gini` for equal weights, a row a draw; a row of zeros is equal.
+    total = draws.sum(axis=1)
+    index = 2.0 * (draws @ rank) / (n * np.where(total > 0.0, total, 1.0))
+    return np.where(total > 0.0, index - (n + 1) / n, 0.0)

@@ -11,6 +11,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import root_mean_squared_error
 
 from sklearn_equity import AuditResult, audit, audit_frame
+from sklearn_equity.report._spread import _gini_if_equal
 
 
 @pytest.fixture
@@ -106,11 +107,15 @@ def test_spread_is_shown_beside_what_noise_would_give(town):
 
 def test_noise_reference_of_the_spread_against_theory():
     """For two equal estimates with error s, E|a - b| / (4 m) = s / (2 m sqrt(pi))."""
-    from sklearn_equity.report._spread import _gini_if_equal
-
     rng = np.random.RandomState(12)
     draws = _gini_if_equal(np.array([1.0, 1.0]), np.array([0.05, 0.05]), rng)
     assert_allclose(draws.mean(), 0.05 / (2 * np.sqrt(np.pi)), rtol=0.06)
+
+
+def test_noise_reference_without_noise_is_the_index_of_equal_values():
+    rng = np.random.RandomState(12)
+    draws = _gini_if_equal(np.array([1.0, 3.0, 5.0]), np.zeros(3), rng)
+    assert_allclose(draws, 0.0, atol=1e-12)
 
 
 def test_a_signed_metric_has_no_gini(town):
