@@ -5,6 +5,7 @@ Every refusal names the argument, the rule, what came and, where there is one, t
 """
 
 from collections.abc import Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -333,16 +334,36 @@ def _factorize(values: Any, name: str) -> tuple[NDArray[np.intp], tuple[Hashable
     order: list[Any] | None = None
     if isinstance(values, nw.Series):
         order = _category_order(values)
+        if values.implementation.is_pandas_like() and not values.dtype.is_integer():
+            # Its hash table is compiled: five times as fast as ours. What can't be
+            # hashed is refused in words further down.
+            with suppress(TypeError):
+                codes, distinct = values.to_native().factorize()
+                return _put_in_order(codes.astype(np.intp), distinct.tolist(), order)
         values = (
             values.to_numpy()
             if values.dtype.is_integer() and not values.null_count()
             else values.to_list()
         )
     if isinstance(values, np.ndarray) and values.dtype.kind in "biu":
-        distinct, codes = np.unique(values, return_inverse=True)
-        return codes.astype(np.intp, copy=False), tuple(distinct.tolist())
+        return _factorize_integers(values)
     items = values.tolist() if isinstance(values, np.ndarray) else values
     return _factorize_objects(items, order, name)
+
+
+def _factorize_integers(
+    values: NDArray[Any],
+) -> tuple[NDArray[np.intp], tuple[Hashable, ...]]:
+    """Number integers, by counting where they are few and near one another."""
+    if values.dtype.kind != "b" and len(values):
+        low, high = int(values.min()), int(values.max())
+        if high - low <= len(values) and max(abs(low), abs(high)) < 2**62:
+            offsets = values.astype(np.intp) - low
+            present = np.bincount(offsets) > 0
+            codes = (np.cumsum(present) - 1)[offsets]
+            return codes, tuple((np.flatnonzero(present) + low).tolist())
+    distinct, codes = np.unique(values, return_inverse=True)
+    return codes.astype(np.intp, copy=False), tuple(distinct.tolist())
 
 
 def _category_order(series: nw.Series[Any]) -> list[Any] | None:
@@ -367,6 +388,13 @@ def _factorize_objects(
     except TypeError as error:
         msg = f"`{name}` must hold hashable labels, such as text or integers: {error}."
         raise TypeError(msg) from error
+    return _put_in_order(first_codes, list(seen), order)
+
+
+def _put_in_order(
+    first_codes: NDArray[np.intp], seen: list[Any], order: Sequence[Any] | None
+) -> tuple[NDArray[np.intp], tuple[Hashable, ...]]:
+    """Renumber labels from the order of appearance to the order of display."""
     labels = [label for label in seen if not _is_missing(label)]
     if order is None:
         labels = _sorted_labels(labels)
@@ -374,8 +402,8 @@ def _factorize_objects(
         present = set(labels)
         labels = [label for label in order if label in present]
     rank = {label: code for code, label in enumerate(labels)}
-    recode = np.array([rank.get(label, DROPPED) for label in seen], dtype=np.intp)
-    return recode[first_codes] if len(seen) else first_codes, tuple(labels)
+    recode = [*(rank.get(label, DROPPED) for label in seen), DROPPED]
+    return np.array(recode, dtype=np.intp)[first_codes], tuple(labels)
 
 
 def _is_missing(value: Any) -> bool:

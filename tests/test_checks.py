@@ -209,3 +209,29 @@ def test_absent_columns_are_listed_with_those_that_exist():
 def test_columns_of_a_bare_array_are_refused():
     with pytest.raises(TypeError, match="the table is a ndarray without column names"):
         take_columns(np.zeros((2, 2)), ["age"], name="subgroups")
+
+
+@pytest.mark.parametrize("shift", [0, -7, 10**15, 2**63 - 12])
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_integer_labels_against_numpy_unique(shift, dtype):
+    values = np.random.default_rng(3).integers(0, 11, 400)
+    labels = (values + max(shift, 0) if dtype is np.uint64 else values + shift).astype(
+        dtype
+    )
+    distinct, expected = np.unique(labels, return_inverse=True)
+    found = check_subgroups(labels, n_rows=400)
+    assert (found.codes == expected).all()
+    assert found.labels == tuple(distinct.tolist())
+
+
+@pytest.mark.parametrize("dtype", ["str", "object", "category", "string"])
+def test_pandas_labels_are_coded_like_a_list_of_them(dtype):
+    items = np.array(["b", "a", None, "c"], dtype=object)[
+        np.random.default_rng(5).integers(0, 4, 200)
+    ]
+    as_list = check_subgroups(list(items), n_rows=200, missing="group")
+    as_series = check_subgroups(
+        pd.Series(items, dtype=dtype), n_rows=200, missing="group"
+    )
+    assert (as_series.codes == as_list.codes).all()
+    assert as_series.labels == as_list.labels
