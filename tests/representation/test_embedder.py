@@ -4,7 +4,6 @@ import pickle
 import subprocess
 import sys
 import threading
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,6 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
-from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch import NeuralNet
@@ -340,27 +338,18 @@ def test_curved_data_are_kept_better_than_by_pca():
 
 
 @pytest.mark.slow
-def test_loss_is_that_of_scikit_learns_network_against_mlp():
-    X = people(n_rows=4000)
-    ours = [
-        -AutoencoderEmbedder(random_state=seed).fit(X).score(X) for seed in range(8)
-    ]
-    Z = AutoencoderEmbedder(max_epochs=50, random_state=0).fit(X)._prepare(X)
-    theirs = []
-    for seed in range(8):
-        mlp = MLPRegressor(
-            hidden_layer_sizes=(8, 4, 2, 4, 8),
-            learning_rate_init=3e-3,
-            batch_size=200,
-            max_iter=200,
-            early_stopping=True,
-            random_state=seed,
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            theirs.append(np.mean((mlp.fit(Z, Z).predict(Z) - Z) ** 2))
-    print(f"median loss: ours {np.median(ours):.4f}, MLP {np.median(theirs):.4f}")
-    assert np.median(ours) < 1.1 * np.median(theirs)
+@no_better_than_pca
+def test_most_starting_weights_find_the_curved_surface():
+    X = people(n_rows=1500)
+    errors = np.array(
+        [-AutoencoderEmbedder(random_state=seed).fit(X).score(X) for seed in range(8)]
+    )
+    Z = quick().fit(X)._prepare(X)
+    pca = PCA(2).fit(Z)
+    linear = np.mean((Z - pca.inverse_transform(pca.transform(Z))) ** 2)
+    print(f"PCA {linear:.4f}; autoencoders {np.sort(errors).round(4)}")
+    assert np.median(errors) < 0.25 * linear
+    assert (errors < linear).sum() >= 6
 
 
 # ---- degenerate input ------------------------------------------------------------
