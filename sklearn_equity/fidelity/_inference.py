@@ -19,7 +19,7 @@ from sklearn_equity.fidelity._estimates import value_of_rows
 from sklearn_equity.fidelity._metrics import Metric
 from sklearn_equity.significance import gather_units, resampled_rows, resampled_sums
 
-__all__ = ["Inference", "infer"]
+__all__ = ["Inference", "delta_method", "infer"]
 
 Vector = NDArray[np.float64]
 
@@ -111,8 +111,8 @@ def _studentized(
         np.hstack([units, units[:, first] * units[:, second]]), n_resamples, rng
     )
     sums, moments = resampled[:, :n_columns], resampled[:, n_columns:]
-    replicates, errors = _delta_method(metric, sums, moments)
-    center, _ = _delta_method(metric, *_sums_and_moments(units))
+    replicates, errors = delta_method(metric, sums, moments)
+    center, _ = delta_method(metric, *_sums_and_moments(units))
     with np.errstate(divide="ignore", invalid="ignore"):
         distances = _to_line(metric, replicates) - _to_line(metric, center)
         return replicates, distances / (errors * _slope(metric, replicates))
@@ -123,7 +123,7 @@ def _sums_and_moments(units: Vector) -> tuple[Vector, Vector]:
     return units.sum(axis=0), (units[:, first] * units[:, second]).sum(axis=0)
 
 
-def _delta_method(
+def delta_method(
     metric: Metric, sums: Vector, moments: Vector
 ) -> tuple[Vector, Vector]:
     """Return values, and their standard errors by the delta method.
@@ -193,7 +193,7 @@ def _pivotal_interval(
     defined = pivots[np.isfinite(pivots)]
     if len(defined) < _LEAST_DEFINED * len(pivots):
         return None
-    center, error = _delta_method(metric, *_sums_and_moments(units))
+    center, error = delta_method(metric, *_sums_and_moments(units))
     quantiles = np.quantile(defined, [1.0 - tail, tail])
     on_line = _to_line(metric, center) - quantiles * error * _slope(metric, center)
     low, high = _from_line(metric, on_line)
