@@ -52,7 +52,7 @@ def subgroup_variances(
     if metric.columns is None:
         raise TypeError(f"The metric {metric.name!r} does not follow from sums.")
     if metric.shift_invariant:
-        # About a value of the subgroup's own: squares of large numbers would swallow it.
+        # About a value of its own: large squares would swallow a small variance.
         origin = np.zeros(codes.n_subgroups + 1)  # one more for rows coded DROPPED
         origin[codes.codes] = y_true
         y_true, y_pred = y_true - origin[codes.codes], y_pred - origin[codes.codes]
