@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from sklearn_equity._checks import DROPPED, SubgroupCodes
+from sklearn_equity.fidelity import subgroup_variances
 from sklearn_equity.scorers._values import ScoredRows
 
 __all__ = ["MIN_SUBGROUPS", "shrink_estimates"]
@@ -93,11 +94,21 @@ def _effective_size(codes: SubgroupCodes, sample_weight: Vector | None) -> Vecto
 
 
 def _own_variance(estimates: Vector, rows: ScoredRows, codes: SubgroupCodes) -> Vector:
-    """Estimate the sampling variance of each subgroup's figure by a block jackknife.
+    """Estimate the sampling variance of each subgroup's figure."""
+    if rows.metric.columns is None:
+        return _jackknife_variance(estimates, rows, codes)
+    return subgroup_variances(
+        rows.y_true, rows.y_pred, codes, rows.metric, sample_weight=rows.sample_weight
+    )
 
-    Each subgroup is dealt into blocks, row by row; leaving one out of all subgroups at
-    once costs one evaluation of the metric. With K blocks the variance of the whole is
-    (K - 1) / K times the sum of squared deviations [Efron and Tibshirani, 11.4].
+
+def _jackknife_variance(
+    estimates: Vector, rows: ScoredRows, codes: SubgroupCodes
+) -> Vector:
+    """Leave out one block of every subgroup at a time: for functions of rows.
+
+    With K blocks the variance of the whole is (K - 1) / K times the sum of squared
+    deviations [Efron and Tibshirani (1993), "An Introduction to the Bootstrap", 11.5].
     """
     block = _deal(codes)
     total = np.zeros(codes.n_subgroups)
