@@ -2,14 +2,19 @@
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sklearn.exceptions import ConvergenceWarning
+
 from sklearn_equity import __version__
 from sklearn_equity._progress import StageBar
+from sklearn_equity.exceptions import EquityWarning
 from sklearn_equity.report import AuditResult
 
+_OF_INTEREST = (EquityWarning, ConvergenceWarning)
 _DESCRIPTION = "Find whom a model fails, and how sure that is."
 
 
@@ -28,12 +33,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        result = options.run(options)
+        result = _with_warnings_as_notes(options)
         _write(result, options.output)
     except (ValueError, TypeError, OSError, ImportError) as error:
         print(f"sklearn-equity {options.command}: error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _with_warnings_as_notes(options: argparse.Namespace) -> AuditResult:
+    """Run a command; what it warned of belongs in the report, not on a passing line."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", EquityWarning)
+        warnings.simplefilter("always", ConvergenceWarning)
+        result = options.run(options)
+    ours = [w for w in caught if issubclass(w.category, _OF_INTEREST)]
+    for warning in caught:
+        if warning not in ours:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+    return result.with_findings(notes=dict.fromkeys(str(w.message) for w in ours))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,6 +1,6 @@
 """Which subgroups does an audit look at, and where do their labels come from?"""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -96,5 +96,5 @@ def _title(item: str | tuple[Any, ...]) -> str:
     return format_label(item)
 
 
-def _name_of(labels: Any) -> Hashable:
+def _name_of(labels: Any) -> str:
     return str(getattr(labels, "name", None) or "subgroups")

@@ -244,7 +244,7 @@ def _change_row(change: FidelityChange, i: int, scale: tuple[float, float]) -> s
 
 # ---- pieces ----------------------------------------------------------------------
 def _scale(
-    estimates: Sequence[float], lows: Sequence[float], highs: Sequence[float]
+    estimates: Sequence[float], lows: Iterable[float], highs: Iterable[float]
 ) -> tuple[float, float]:
     """Return the range of a picture: every estimate, and its interval if not too long.
 

@@ -1,6 +1,6 @@
 """What did the audit find: one frozen result that prints, and writes, itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ class AuditResult:
         *,
         change: FidelityChange | None = None,
         allocation: Sequence[InequalityResult] = (),
-        notes: Sequence[str] = (),
+        notes: Iterable[str] = (),
     ) -> "AuditResult":
         """Return a copy that also reports what was found or done afterwards.
 
@@ -83,7 +83,7 @@ class AuditResult:
             The subgroups before and after a remediation.
         allocation : sequence of InequalityResult, default=()
             Inequalities of deterioration, added to those already there.
-        notes : sequence of str, default=()
+        notes : iterable of str, default=()
             Sentences added to the notes.
 
         Returns
@@ -177,7 +177,7 @@ class AuditResult:
             Those that have rows among ``"fidelity"``, ``"inequality"``,
             ``"allocation"`` and ``"change"``.
         """
-        tables = {
+        tables: dict[str, Mapping[str, Sequence[Any]]] = {
             "fidelity": self.fidelity.to_columns(),
             "inequality": _columns_of(self.spreads),
             "allocation": _columns_of(self.allocation),
