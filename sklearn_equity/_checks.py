@@ -45,8 +45,8 @@ class SubgroupCodes:
 
     def counts(self) -> NDArray[np.intp]:
         """Rows of each subgroup, dropped rows left out."""
-        kept = self.codes[self.codes != DROPPED]
-        return np.bincount(kept, minlength=self.n_subgroups)
+        # One bin in front takes the dropped rows: selecting the others would copy.
+        return np.bincount(self.codes + 1, minlength=self.n_subgroups + 1)[1:]
 
 
 def format_label(label: Hashable) -> str:

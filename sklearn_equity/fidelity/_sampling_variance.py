@@ -1,5 +1,7 @@
 """How noisy is each subgroup's figure, at the price of one pass over the rows?"""
 
+from itertools import combinations_with_replacement
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import gen_batches
@@ -61,12 +63,14 @@ def subgroup_variances(
         columns = metric.columns(y_true[rows], y_pred[rows])
         if sample_weight is not None:
             columns = [column * sample_weight[rows] for column in columns]
-        first, second = np.triu_indices(len(columns))
-        products = [columns[a] * columns[b] for a, b in zip(first, second, strict=True)]
+        # Without weights the first column holds ones: its products are the columns.
+        start = 1 if sample_weight is None else 0
+        products = [a * b for a, b in combinations_with_replacement(columns[start:], 2)]
         total = total + subgroup_sums(
             codes.codes[rows], codes.n_subgroups, [*columns, *products]
         )
     totals = np.asarray(total)
     n_columns = len(columns)
-    _, std_error = delta_method(metric, totals[:, :n_columns], totals[:, n_columns:])
+    moments = totals if sample_weight is None else totals[:, n_columns:]
+    _, std_error = delta_method(metric, totals[:, :n_columns], moments)
     return std_error**2
