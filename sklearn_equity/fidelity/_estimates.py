@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import gen_batches
 
-from sklearn_equity._checks import DROPPED, SubgroupCodes
+from sklearn_equity._checks import DROPPED, SubgroupCodes, format_label
 from sklearn_equity.fidelity._metrics import Metric, resolve_metric
 from sklearn_equity.fidelity._normalization import Normalization
 from sklearn_equity.fidelity._population import check_population, without_ghosts
@@ -55,15 +55,15 @@ def subgroup_estimates(
         metric.check(y_true, y_pred)
     if metric.columns is None or metric.finish is None:
         return _estimates_by_rows(y_true, y_pred, codes, metric, sample_weight)
-    if metric.shift_invariant:
-        y_true, y_pred = _shifted(y_true, y_pred, codes)
+    origin = _origins(y_true, codes) if metric.shift_invariant else None
     sums: NDArray[np.float64] | float = 0.0
     for rows in gen_batches(len(y_true), _BLOCK_ROWS):
-        columns = metric.columns(y_true[rows], y_pred[rows])
+        truth, prediction, code = y_true[rows], y_pred[rows], codes.codes[rows]
+        if origin is not None:
+            truth, prediction = truth - origin[code], prediction - origin[code]
         weights = None if sample_weight is None else sample_weight[rows]
-        sums = sums + subgroup_sums(
-            codes.codes[rows], codes.n_subgroups, columns, weights
-        )
+        columns = metric.columns(truth, prediction)
+        sums = sums + subgroup_sums(code, codes.n_subgroups, columns, weights)
     return metric.finish(np.asarray(sums))
 
 
@@ -79,7 +79,12 @@ def _estimates_by_rows(
         weights = None if sample_weight is None else sample_weight[rows]
         if len(rows) == 0 or (weights is not None and not weights.any()):
             continue
-        estimates[code] = value_of_rows(metric, y_true[rows], y_pred[rows], weights)
+        try:
+            estimates[code] = value_of_rows(metric, y_true[rows], y_pred[rows], weights)
+        except ValueError as error:
+            label = format_label(codes.labels[code])
+            error.add_note(f"(metric {metric.label} in the subgroup {label!r})")
+            raise
     return estimates
 
 
@@ -102,18 +107,26 @@ def rows_of_subgroups(codes: SubgroupCodes) -> Iterator[NDArray[np.intp]]:
         yield order[start:end]
 
 
-def _shifted(
-    y_true: Vector, y_pred: Vector, codes: SubgroupCodes
-) -> tuple[Vector, Vector]:
-    """Subtract from every row the truth of its subgroup's first row.
+def _origins(y_true: Vector, codes: SubgroupCodes) -> Vector:
+    """Return the truth of one row of each subgroup, to be subtracted from all of them.
 
-    A subgroup whose truth is constant becomes exactly 0, and so has variance exactly 0.
+    A subgroup whose truth is constant then becomes exactly 0, with variance exactly 0.
+    The last value, for rows coded ``DROPPED``, is 0.
     """
-    kept = np.flatnonzero(codes.codes != DROPPED)
     origin = np.zeros(codes.n_subgroups + 1)
-    origin[codes.codes[kept[::-1]]] = y_true[kept[::-1]]  # the last one written stays
-    row_origin = origin[codes.codes]
-    return y_true - row_origin, y_pred - row_origin
+    unseen = np.ones(codes.n_subgroups + 1, dtype=bool)
+    for rows in gen_batches(len(y_true), _BLOCK_ROWS):
+        code = codes.codes[rows]
+        found = np.zeros_like(unseen)
+        found[code] = True
+        candidates = np.zeros_like(origin)
+        candidates[code] = y_true[rows]
+        origin = np.where(found & unseen, candidates, origin)
+        unseen &= ~found
+        if not unseen[:-1].any():
+            break
+    origin[DROPPED] = 0.0
+    return origin
 
 
 def nrmse(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, stdtrit
+from scipy.special import expit, ndtri, stdtrit
 from sklearn.exceptions import UndefinedMetricWarning
 
 from sklearn_equity.fidelity._estimates import value_of_rows
@@ -73,8 +73,10 @@ def infer(
         replicates, pivots = _studentized(metric, units, n_resamples, rng)
         interval = _pivotal_interval(metric, units, pivots, tail)
     std_error = _spread(replicates)
-    if std_error == 0.0:
-        interval = _interval_without_variation(metric, estimate, n_rows, tail)
+    if metric.rows_are_binary:
+        interval = _wilson_interval(estimate, n_rows, sample_weight, tail)
+    elif std_error == 0.0:
+        interval = _interval_without_variation(metric, estimate)
     if interval is None:
         interval = _t_interval(metric, estimate, replicates, n_rows, tail)
     return Inference(std_error, *interval, replicates)
@@ -216,23 +218,32 @@ def _t_interval(
     return float(low), float(high)
 
 
-def _interval_without_variation(
-    metric: Metric, estimate: float, n_rows: int, tail: float
-) -> tuple[float, float]:
-    """Bound what rows that are all alike leave open.
+def _interval_without_variation(metric: Metric, estimate: float) -> tuple[float, float]:
+    """Say what rows that are all alike leave open.
 
-    If a share of people is what is measured and all of n agree, a share of up to
-    1 - tail ** (1 / n) may still disagree (the exact binomial bound). Of other shares
-    nothing is known; an error without an upper end that never varies is taken as it is.
+    An error without an upper end that never varies is taken as it is; how far from the
+    end of a finite range the truth is, such rows cannot tell.
     """
-    lowest, highest = metric.bounds
-    if not np.isfinite(highest - lowest):
-        return estimate, estimate
-    if not metric.is_mean:
+    if np.isfinite(metric.bounds).all():
         return float("nan"), float("nan")
-    reach = (highest - lowest) * (1.0 - tail ** (1.0 / n_rows))
-    low, high = np.clip([estimate - reach, estimate + reach], lowest, highest)
-    return float(low), float(high)
+    return estimate, estimate
+
+
+def _wilson_interval(
+    share: float, n_rows: int, sample_weight: Vector | None, tail: float
+) -> tuple[float, float]:
+    """Invert the score test of a share (Wilson, 1927), for the effective sample size.
+
+    Resamples of few yes-or-no rows take few values, and their quantiles jump.
+    """
+    n = float(n_rows)
+    if sample_weight is not None:  # Kish's effective sample size
+        n = float(sample_weight.sum() ** 2 / (sample_weight**2).sum())
+    squared = float(ndtri(tail)) ** 2 / n
+    center = (share + squared / 2.0) / (1.0 + squared)
+    reach = np.sqrt(squared * share * (1.0 - share) + squared**2 / 4.0)
+    low, high = center + np.array([-1.0, 1.0]) * reach / (1.0 + squared)
+    return max(float(low), 0.0), min(float(high), 1.0)
 
 
 # ---------------------------------------------------------------------------------

@@ -81,8 +81,8 @@ def subgroup_fidelity(
         occur are the subgroups (intersections); or a mapping from names of groupings to
         either, which are measured apart and corrected for together.
     metric : str, callable or Metric, default="nrmse"
-        "accuracy", "balanced_accuracy", "bias", "brier", "mae", "nrmse", "r2", "rmse",
-        "roc_auc", or a function such as those of `sklearn.metrics`.
+        "accuracy", "bias", "brier", "mae", "nrmse", "r2", "rmse", or a function such as
+        those of `sklearn.metrics`.
     normalization : str, float, callable or None, default="mean"
         What divides the "nrmse" of a subgroup, taken from the subgroup itself; see
         `nrmse`. Other metrics have no use for it.
@@ -131,12 +131,14 @@ def subgroup_fidelity(
     Notes
     -----
     **Interval.** A bootstrap within the subgroup, studentised by the delta method, on a
-    scale without ends (the logarithm for errors, the logit for shares,
-    :math:`-\log(1 - R^2)`): the method that covered best. For
-    metrics that are functions of rows, the interval is Student's t with the bootstrap's
-    standard error, on the logit scale for shares. A subgroup of more than 4,096 rows is
-    resampled in as many random blocks. A mean of rows that are all perfect gets the
-    exact binomial bound.
+    scale without ends (the logarithm for errors, the logit for a Brier score,
+    :math:`-\log(1 - R^2)`): of the methods tried it covered best. The accuracy has
+    Wilson's interval; a metric that is a function of rows, Student's t with the
+    bootstrap's standard error. A subgroup of more than 4,096 rows is resampled in as
+    many random blocks. Nominal 95% intervals of the NRMSE covered, at 50, 100, 300 and
+    1,000 rows, 94, 95, 95 and 96% with normal errors, and 89, 87, 89 and 91% with
+    errors of kurtosis 30, for which the truth is mostly missed above the interval
+    (percentile intervals at 50 rows: 92 and 74%).
 
     **Verdict.** The reference is the median estimate over the subgroups of the grouping
     with at least `min_subgroup_size` rows. A subgroup is under-served if a one-sided t
@@ -144,8 +146,11 @@ def subgroup_fidelity(
     Holm's correction for the number of subgroups in all groupings. In the test no
     standard error is below what the per-row variance of the subgroup of the median
     person gives for the subgroup's rows. It is served if a test at the same level,
-    uncorrected, shows that it is not worse by `tolerance` times the reference. A
-    bias is worse the further it is from 0, on either side.
+    uncorrected, shows that it is not worse by `tolerance` times the reference. A bias
+    is worse the further it is from 0, on either side; as its reference is near 0, few
+    are shown to be served. Where nobody differed, among 2 to 50 subgroups of 30 to
+    1,000 rows, at most 5.5% of runs called anybody under-served with normal errors, and
+    2.3% with errors of kurtosis 30.
 
     **Shrunken estimate.** With those standard errors :math:`s_g`, the
     precision-weighted mean :math:`m` of the grouping, and the variance :math:`\tau^2`
