@@ -120,17 +120,17 @@ def _score_kernels(steps: Steps, h: float, boundary: Boundary) -> NDArray[np.flo
     normal distribution functions, one an edge. Folding at the bounds adds the same sum
     at the mirror images of the value.
     """
-    lower, upper = steps.lower, steps.upper
-    if boundary != "reflect":
-        scores = _sum_over_edges(steps.values, steps, h)
-        if boundary == "adjusted":
-            everyone = np.asarray(steps.threshold) <= lower
-            first = steps.weights[0] * ndtr(-(steps.values - steps.threshold) / h)
-            scores += np.where(everyone, first, 0.0)
-        return scores
     scores = np.zeros_like(steps.values)
-    for sign, shift in _mirror_images(lower, upper, h):
-        scores += _sum_over_edges(sign * steps.values + shift, steps, h, upper=upper)
+    if boundary == "reflect":
+        h = min(h, 3 * (steps.upper - steps.lower))  # from there on it is all flat
+        for image in _mirror_images(steps.lower, steps.upper, h):
+            _add_kernels(scores, steps, h, image, upper=steps.upper)
+        return scores
+    _add_kernels(scores, steps, h, (1.0, 0.0), upper=np.inf)
+    if boundary == "adjusted":
+        everyone = np.asarray(steps.threshold) <= steps.lower
+        first = steps.weights[0] * ndtr(-(steps.values - steps.threshold) / h)
+        scores += np.where(everyone, first, 0.0)
     return scores
 
 
@@ -144,28 +144,35 @@ def _mirror_images(lower: float, upper: float, h: float) -> list[tuple[float, fl
         return [(1.0, 0.0), (-1.0, 2 * upper)]
     length = upper - lower
     n_turns = int(np.ceil(_KERNEL_REACH * h / (2 * length)))
-    turns = range(-n_turns, n_turns + 1)
     return [
         (sign, shift + 2 * turn * length)
-        for turn in turns
+        for turn in range(-n_turns, n_turns + 1)
         for sign, shift in ((1.0, 0.0), (-1.0, 2 * lower))
     ]
 
 
-def _sum_over_edges(
-    x: NDArray[np.float64], steps: Steps, h: float, *, upper: float = np.inf
-) -> NDArray[np.float64]:
-    """Sum, over the edges, what a kernel at x has between the edge and `upper`."""
-    sums = np.zeros_like(x)
+def _add_kernels(
+    scores: NDArray[np.float64],
+    steps: Steps,
+    h: float,
+    image: tuple[float, float],
+    *,
+    upper: float,
+) -> None:
+    """Add, for each row, what a kernel at its image has in each step up to `upper`."""
+    sign, shift = image
     reach = _KERNEL_REACH * h
     threshold, width = (np.asarray(part) for part in (steps.threshold, steps.width))
-    if x.max() <= threshold.min() - reach or x.min() >= upper + reach:
-        return sums
+    ends = (sign * end + shift for end in (steps.values.min(), steps.values.max()))
+    low, high = sorted(ends)
+    if high <= threshold.min() - reach or low >= upper + reach:
+        return
+    x = steps.values if image == (1.0, 0.0) else sign * steps.values + shift
     touched = np.flatnonzero((x > threshold - reach) & (x < upper + reach))
     n_near = min(2 * int(np.ceil(reach / width.min())) + 1, len(steps.weights))
     for start in range(0, len(touched), _CHUNK):
         rows = touched[start : start + _CHUNK]
-        sums[rows] = _sum_over_near_edges(
+        scores[rows] += _sum_over_near_edges(
             x[rows],
             threshold[rows] if threshold.ndim else threshold,
             width[rows] if width.ndim else width,
@@ -174,7 +181,6 @@ def _sum_over_edges(
             n_near,
             upper,
         )
-    return sums
 
 
 def _sum_over_near_edges(

@@ -248,6 +248,11 @@ def test_severity_against_its_definition(boundary, step, h, threshold, n_steps):
     assert_allclose(scores, expected, atol=1e-14)
 
 
+def test_a_bandwidth_far_wider_than_the_range_spreads_everyone_evenly():
+    scores = severity_score([0.0, 5.0, 10.0], bandwidth=1e12, **TEN)
+    assert_allclose(scores, 0.6 / 3 * linear(3).sum(), rtol=1e-12)
+
+
 @pytest.mark.parametrize("bounds", [(None, 10.0), (0.0, None)])
 def test_one_bound_reflects_at_that_bound_alone(bounds):
     values, h = np.linspace(0.0, 10.0, 21), 2.0

@@ -74,7 +74,7 @@ def test_inequality_is_the_same_in_another_unit(measure, unit):
 
 
 # ---- coverage of the intervals -----------------------------------------------------
-N_DRAWS = 2500  # the standard error of a coverage of .95 is then .0044
+N_DRAWS = 2000  # the standard error of a coverage of .95 is then .0049
 COVERAGE = (0.935, 0.965)
 SITUATIONS = {
     "no inequality": {},
@@ -105,7 +105,7 @@ def share_covering(intervals, truths):
 
 @pytest.mark.slow
 @every_situation
-@pytest.mark.parametrize("n", [300, 1000, 3000, 8000])
+@pytest.mark.parametrize("n", [300, 1000, 8000])
 def test_coverage_in_a_dataset(n, situation):
     setting = {"worse": 0.0, "share": 0.5, "n_steps": 20, "threshold": 3.5}
     setting |= SITUATIONS[situation]
@@ -174,9 +174,7 @@ def windows_of(scores, minority, half_width, start=0.3):
 
 @pytest.mark.slow
 @every_situation
-@pytest.mark.parametrize(
-    ("n", "half_width"), [(300, 0.15), (1000, 0.05), (3000, 0.05), (8000, 0.05)]
-)
+@pytest.mark.parametrize(("n", "half_width"), [(300, 0.15), (1000, 0.05), (8000, 0.05)])
 def test_coverage_at_equal_score(n, half_width, situation):
     setting = {"worse": 0.0, "share": 0.5, "n_steps": 20, "threshold": 3.5}
     setting |= SITUATIONS[situation]
