@@ -86,8 +86,10 @@ def spread_of_rows(counts: Array) -> tuple[Array, Array]:
     total = counts.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = counts @ node / total
-        second = np.einsum("ij,ij->i", counts, (node - mean[:, np.newaxis]) ** 2)
-        deviation = np.sqrt(second / total)
+        # Around the mean of all rows, so that little is lost to cancellation.
+        centre = counts.sum(axis=0) @ node / total.sum()
+        second = counts @ (node - centre) ** 2 / total
+        deviation = np.sqrt(np.maximum(second - (mean - centre) ** 2, 0.0))
     cumulated = np.cumsum(counts, axis=1)
     lower = (cumulated < 0.25 * total[:, np.newaxis]).sum(axis=1)
     upper = (cumulated < 0.75 * total[:, np.newaxis]).sum(axis=1)

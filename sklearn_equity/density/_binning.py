@@ -7,6 +7,8 @@ so that sums of counts are exact integers times a power of two: chunks, machines
 row orders change no bit.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,13 +25,14 @@ def bin_linearly(
     codes: NDArray[np.intp] | None = None,
     n_rows: int = 1,
     sample_weight: NDArray[np.float64] | None = None,
+    to_place: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None,
 ) -> NDArray[np.float64]:
     """Share values between the nodes of a grid, for many rows (subgroups) at once.
 
     Parameters
     ----------
     values : ndarray of shape (n_values,)
-        Finite, from `lower` to ``lower + n_bins * width``.
+        Finite, with places from `lower` to ``lower + n_bins * width``.
     lower : float
         The first node.
     width : float
@@ -42,6 +45,8 @@ def bin_linearly(
         The number of rows.
     sample_weight : ndarray of shape (n_values,), default=None
         Weight w counts a value w times.
+    to_place : callable, default=None
+        Where on the grid values lie. None: at themselves.
 
     Returns
     -------
@@ -55,7 +60,8 @@ def bin_linearly(
     last = (n_bins << _FRACTION_BITS) - 1
     for start in range(0, len(values), step):
         chunk = slice(start, start + step)
-        position = values[chunk] - lower
+        place = values[chunk] if to_place is None else to_place(values[chunk])
+        position = place - lower
         position *= scale
         fixed = position.astype(np.int64)
         np.clip(fixed, 0, last, out=fixed)  # rounding may pass the end by one

@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 Bounds = tuple[float | None, float | None]
 
 _MAX_BINS = 2**17
-_CELLS_PER_BANDWIDTH = 4.0
+_CELLS_PER_BANDWIDTH = 32.0
 _SAFE_EXPONENT = 300  # squares of numbers within 2**300 stay finite
 
 
@@ -49,8 +49,9 @@ class BoundedKDE(DensityMixin, BaseEstimator):
     discrete : {"auto"} or bool, default="auto"
         "auto" finds point masses: zero inflation, detection limits, counts, rounded and
         heaped values. True takes every value as one, False none.
-    n_bins : int, default=2048
-        The number of cells over which the data are binned.
+    n_bins : int, default=4096
+        The number of cells over which the data are binned, at most; a narrow bandwidth
+        given as a number has more.
     clip : bool, default=False
         Move data outside the bounds onto them instead of refusing them.
 
@@ -122,7 +123,7 @@ class BoundedKDE(DensityMixin, BaseEstimator):
     >>> kde.point_values_, kde.point_probabilities_
     (array([0.]), array([0.3]))
     >>> kde.interval_probability([0, 7, 30, np.inf]).round(2)
-    array([0.66, 0.31, 0.03])
+    array([0.63, 0.33, 0.03])
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -141,7 +142,7 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         bandwidth: Literal["isj", "silverman", "scott", "cv"] | float = "isj",
         boundary: Literal["local", "reflect", "adjusted", "none"] = "local",
         discrete: Literal["auto"] | bool = "auto",
-        n_bins: int = 2048,
+        n_bins: int = 4096,
         clip: bool = False,
     ) -> None:
         self.bounds = bounds
@@ -254,13 +255,14 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_rows,)
-            The logarithm of `pdf`: minus infinity where that is 0, as outside the
-            bounds.
+            The logarithm of `pdf`: minus infinity where nothing is possible, as outside
+            the bounds. Elsewhere a density below the rounding of a kernel's peak counts
+            as that rounding.
         """
         check_is_fitted(self)
         values = self._check_column(X, reset=False)
         with np.errstate(divide="ignore"):
-            logarithm = np.log(self._scaled_pdf(values))
+            logarithm = np.log(self._floored_pdf(values))
         at_point = self._is_point(values)
         return np.where(at_point, logarithm, logarithm + self._exponent * np.log(2.0))
 
@@ -384,7 +386,8 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         return values[counted], weight[counted]
 
     def _check_column(self, X: Any, *, reset: bool) -> Array:
-        table = validate_data(self, X, reset=reset, dtype=np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):  # sums of values near 1e308
+            table = validate_data(self, X, reset=reset, dtype=np.float64)
         if table.shape[1] != 1:
             msg = (
                 "BoundedKDE describes one variable: `X` must have 1 column; got "
@@ -439,14 +442,14 @@ class BoundedKDE(DensityMixin, BaseEstimator):
             float(np.ldexp(lower, self._exponent)),
             float(np.ldexp(upper, self._exponent)),
         )
-        n_bins, discrete = self.n_bins, self.discrete
+        n_bins, discrete, boundary = self.n_bins, self.discrete, self.boundary
         rule = self._rule()
-        if rule == 0.0:
-            discrete = True
+        if rule == 0.0:  # every value is a point mass, and no boundary matters
+            discrete, boundary = True, "none"
         elif isinstance(rule, float):
             needed = _CELLS_PER_BANDWIDTH * (scaled.max() - scaled.min()) / rule
             n_bins = int(np.clip(needed, n_bins, _MAX_BINS))
-        return Plan(bounds, self.boundary, discrete, n_bins)
+        return Plan(bounds, boundary, discrete, n_bins)
 
     def _rule(self) -> str | float:
         rule = check_bandwidth(self.bandwidth, RULES)
@@ -458,11 +461,15 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         self._mixture = smooth_mixture(
             self._evidence.summary(),
             rule=self._rule(),
-            boundary=self.boundary,
+            boundary=plan.boundary,
             bounds=plan.bounds,
         )
-        bandwidth = self._mixture.bandwidth[0]
-        self.bandwidth_ = float(np.ldexp(bandwidth, -self._exponent))
+        is_smooth = self._mixture.smooth_share[0] > 0.0
+        if isinstance(self.bandwidth, str):
+            bandwidth = self._mixture.bandwidth[0]
+            self.bandwidth_ = float(np.ldexp(bandwidth, -self._exponent))
+        else:
+            self.bandwidth_ = float(self.bandwidth) if is_smooth else 0.0
         share = self._mixture.point_share[0]
         self.point_values_ = np.ldexp(
             self._mixture.points[share > 0.0], -self._exponent
@@ -472,6 +479,15 @@ class BoundedKDE(DensityMixin, BaseEstimator):
 
     def _scaled_pdf(self, values: Array) -> Array:
         return self._mixture.pdf(np.ldexp(values, self._exponent))[0]
+
+    def _floored_pdf(self, values: Array) -> Array:
+        mixture, density = self._mixture, self._scaled_pdf(values)
+        if mixture.smooth_share[0] == 0.0 or mixture.step > 0.0:
+            return density
+        scaled = np.ldexp(values, self._exponent)
+        outside = (scaled < mixture.bounds[0]) | (scaled > mixture.bounds[1])
+        floor = np.finfo(float).eps / mixture.bandwidth[0]
+        return np.where(outside, 0.0, np.maximum(density, floor))
 
     def _is_point(self, values: Array) -> NDArray[np.bool_]:
         """Tell where `pdf` is a probability, which knows no unit."""
@@ -484,7 +500,7 @@ class BoundedKDE(DensityMixin, BaseEstimator):
 def _scaling_exponent(values: Array, bounds: tuple[float, float]) -> int:
     """Return the power of two that brings extreme units near 1; else 0."""
     finite = [abs(bound) for bound in bounds if np.isfinite(bound)]
-    largest = max([*finite, float(np.abs(values).max())])
+    largest = max([*finite, -float(values.min()), float(values.max())])
     exponent = int(np.frexp(largest)[1])
     return -exponent if abs(exponent) > _SAFE_EXPONENT else 0
 

@@ -6,6 +6,7 @@ node is exactly a sum of those of finer ones. Counts therefore move to a coarser
 or to a wider one, without being estimated anew.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -73,8 +74,9 @@ class Grid:
 
 
 def make_grid(
-    places: Array,
+    values: Array,
     *,
+    to_place: Callable[[Array], Array],
     origin: float,
     unit: float,
     n_bins: int,
@@ -82,22 +84,26 @@ def make_grid(
     n_rows: int = 1,
     sample_weight: Array | None = None,
 ) -> Grid:
-    """Bin places on the finest grid on which they take at most `n_bins` cells."""
-    if len(places) == 0:
+    """Bin values on the finest grid on which their places take `n_bins` cells at most.
+
+    `to_place` rises with the values.
+    """
+    if len(values) == 0:
         return Grid(origin, unit, 0, 0, np.zeros((n_rows, 2)))
-    lower, upper = float(places.min()), float(places.max())
+    lower, upper = to_place(np.array([values.min(), values.max()])).tolist()
     level = _finest_level(lower - origin, upper - origin, unit, n_bins)
     width = np.ldexp(unit, -level)
     first = int(np.floor((lower - origin) / width))
     last = max(int(np.ceil((upper - origin) / width)), first + 1)
     counts = bin_linearly(
-        places,
+        values,
         lower=origin + first * width,
         width=float(width),
         n_bins=last - first,
         codes=codes,
         n_rows=n_rows,
         sample_weight=sample_weight,
+        to_place=to_place,
     )
     return Grid(origin, unit, level, first, counts)
 

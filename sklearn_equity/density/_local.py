@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.fft import dct, dst
 from scipy.sparse import csr_matrix
 
-from sklearn_equity.density._bandwidth import row_bandwidths
+from sklearn_equity.density._bandwidth import row_bandwidths, spread_of_rows
 from sklearn_equity.density._grid import Grid
 from sklearn_equity.density._reflected import widest_bandwidth, with_margin
 from sklearn_equity.density._scale import Scale
@@ -38,6 +38,7 @@ _ROWS_AT_ONCE = 64
 _NODES_PER_WAVE = 8
 _LEAST_NODES = 256
 _MOST_WIDENING = 2.0
+_MOST_DEVIATIONS = 10.0
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,10 @@ class LocalRows:
         with np.errstate(divide="ignore"):
             cell, u = self._locate(self.scale.to_line(outside))
         start, end = self.probability[:, cell], self.probability[:, cell + 1]
-        slope_start = self.density[:, cell] * self.width
-        slope_end = self.density[:, cell + 1] * self.width
         rise = end - start
+        # A cubic rises throughout if its slopes are at most three times its chord's.
+        slope_start = np.minimum(self.density[:, cell] * self.width, 3.0 * rise)
+        slope_end = np.minimum(self.density[:, cell + 1] * self.width, 3.0 * rise)
         # The cubic through both ends with the density as its slope there.
         bend = 3.0 * rise - 2.0 * slope_start - slope_end
         twist = slope_start + slope_end - 2.0 * rise
@@ -134,11 +136,11 @@ def localize_rows(
     """
     line = _move_to_line(grid, scale)
     if isinstance(rule, float):
-        widest = fixed = rule * _slope_at_median(line, scale)
+        # Ten deviations already give the normal law that has the sample's moments.
+        most = _MOST_DEVIATIONS * _largest_deviation(line)
+        widest = fixed = min(rule * _slope_at_median(line, scale), most)
     else:
         widest, fixed = widest_bandwidth(line, n_values), np.nan
-    while line.n_nodes > 64 and widest > 64.0 * line.n_nodes * line.width:
-        line = line.coarsened()
     line = with_margin(line, _MARGIN * widest, (-np.inf, np.inf))
     n_cells = line.n_nodes - 1
     moments = cosine_moments(line.counts)
@@ -198,6 +200,11 @@ def _move_to_line(grid: Grid, scale: Scale) -> Grid:
         shape=(grid.n_nodes, grid.n_nodes),
     )
     return Grid(float(line[0]), float(width), 0, 0, (share @ grid.counts.T).T)
+
+
+def _largest_deviation(line: Grid) -> float:
+    deviation, _ = spread_of_rows(line.counts)
+    return float(np.nanmax(deviation, initial=0.0)) * (line.n_nodes - 1) * line.width
 
 
 def _slope_at_median(line: Grid, scale: Scale) -> float:

@@ -26,6 +26,8 @@ class Mixture:
         Values that are point masses, rising.
     point_share : ndarray of shape (n_rows, n_points)
         The probability of each; NaN for an empty row.
+    cumulated : ndarray of shape (n_rows, n_points + 1)
+        Their cumulative probability, from 0.
     smooth_share : ndarray of shape (n_rows,)
         The probability of the rest.
     smooth : LocalRows, ReflectedRows or AdjustedRows
@@ -39,6 +41,7 @@ class Mixture:
 
     points: Array
     point_share: Array
+    cumulated: Array
     smooth_share: Array
     smooth: LocalRows | ReflectedRows | AdjustedRows
     bounds: tuple[float, float]
@@ -53,10 +56,6 @@ class Mixture:
 
     def cdf(self, values: Array, *, inclusive: bool = True) -> Array:
         """Return Pr(M <= value), or Pr(M < value), of each row at each value."""
-        n_rows = len(self.point_share)
-        cumulated = np.concatenate(
-            [np.zeros((n_rows, 1)), np.cumsum(self.point_share, axis=1)], axis=1
-        )
         tolerance = self._tolerance(values)
         if inclusive:
             place = np.searchsorted(self.points, values + tolerance, side="right")
@@ -64,7 +63,7 @@ class Mixture:
             place = np.searchsorted(self.points, values - tolerance, side="left")
         smooth = self._smooth_cdf(values, inclusive=inclusive)
         share = self.smooth_share[:, np.newaxis]
-        total = cumulated[:, place] + np.where(share == 0.0, 0.0, share * smooth)
+        total = self.cumulated[:, place] + np.where(share == 0.0, 0.0, share * smooth)
         total = np.clip(total, 0.0, 1.0)
         certain = values >= self.bounds[1] if inclusive else values > self.bounds[1]
         known = np.isfinite(share)
@@ -129,9 +128,9 @@ class Mixture:
 
     def draw(self, row: int, uniform: Array) -> Array:
         """Turn uniform numbers into values of one row's distribution."""
-        cumulated = np.cumsum(self.point_share[row])
+        cumulated = self.cumulated[row, 1:]
         n_points = len(cumulated)
-        held = cumulated[-1] if n_points else 0.0
+        held = self.cumulated[row, -1]
         drawn = np.empty_like(uniform)
         is_point = uniform < held
         place = np.searchsorted(cumulated, uniform[is_point], side="right")
@@ -177,6 +176,8 @@ def smooth_mixture(
     with np.errstate(invalid="ignore"):
         point_share = binned.point_mass / total[:, np.newaxis]
         smooth_share = mass / total
+        sums = np.cumsum(np.pad(binned.point_mass, ((0, 0), (1, 0))), axis=1)
+        cumulated = sums / total[:, np.newaxis]
     n_values = binned.n_values
     smooth: LocalRows | ReflectedRows | AdjustedRows
     nowhere = (-np.inf, np.inf)
@@ -189,10 +190,12 @@ def smooth_mixture(
     else:
         smooth = reflect_rows(binned.grid, n_values, rule=rule, bounds=nowhere)
         if boundary == "adjusted":
-            smooth = AdjustedRows(smooth, bounds, binned.points)
+            noted = ~binned.point_mass.any(axis=0)  # the others are far outliers
+            smooth = AdjustedRows(smooth, bounds, binned.points[noted])
     return Mixture(
         binned.points,
         point_share,
+        cumulated,
         smooth_share,
         smooth,
         nowhere if boundary == "none" else bounds,

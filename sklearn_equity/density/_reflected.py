@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import next_fast_len
 
 from sklearn_equity.density._bandwidth import (
     OVERSMOOTHING,
@@ -16,13 +17,19 @@ from sklearn_equity.density._bandwidth import (
     spread_of_rows,
 )
 from sklearn_equity.density._grid import Grid
-from sklearn_equity.density._spectrum import cosine_moments, smooth_cdf, smooth_pdf
+from sklearn_equity.density._spectrum import (
+    cosine_moments,
+    smooth_cdf,
+    smooth_cdf_on_nodes,
+    smooth_pdf,
+)
 
 Array = NDArray[np.float64]
 
 _REACH = 8.3  # a Gaussian beyond this many bandwidths is below the rounding of a double
+_MOST_CELLS = 4096.0  # a bandwidth of more cells gains nothing
+_LEAST_INTERVAL = 64.0  # cells between two bounds
 _LEAST_CELLS = 2.0  # narrower kernels alias on the grid
-_N_QUANTILE_NODES = 8193
 _BLOCK = 2**21  # elements of the table of waves, 16 MB
 
 
@@ -73,15 +80,10 @@ class ReflectedRows:
 
     def quantile(self, row: int, levels: Array) -> Array:
         """Return the values of one row below which these probabilities lie."""
-        places = np.linspace(0.0, 1.0, _N_QUANTILE_NODES)
-        one = ReflectedRows(
-            self.moments[[row]],
-            0.0,
-            1.0,
-            self.for_density[[row]],
-            self.for_probability[[row]],
-        )
-        probability = np.maximum.accumulate(one.cdf(places)[0])
+        one = slice(row, row + 1)
+        cdf = smooth_cdf_on_nodes(self.moments[one], self.for_probability[one])[0]
+        places = np.linspace(0.0, 1.0, len(cdf))
+        probability = np.maximum.accumulate(cdf)
         return self.lower + self.length * np.interp(levels, probability, places)
 
     def _blocks(self, places: Array) -> list[Array]:
@@ -110,8 +112,7 @@ def reflect_rows(
         Where to reflect; infinite for nowhere.
     """
     widest = rule if isinstance(rule, float) else widest_bandwidth(grid, n_values)
-    while grid.n_nodes > 64 and widest > 64.0 * grid.n_nodes * grid.width:
-        grid = grid.coarsened()
+    grid = with_fewest_cells(grid, widest, bounds[1] - bounds[0])
     grid = with_margin(grid, _REACH * widest, bounds)
     n_cells = grid.n_nodes - 1
     length = n_cells * grid.width
@@ -140,6 +141,15 @@ def widest_bandwidth(grid: Grid, n_values: Array) -> float:
     return float(np.nanmax(widest, initial=0.0)) * length
 
 
+def with_fewest_cells(grid: Grid, bandwidth: float, length: float) -> Grid:
+    """Coarsen a grid that is needlessly fine for a very wide kernel."""
+    while (
+        bandwidth > _MOST_CELLS * grid.width and length >= _LEAST_INTERVAL * grid.width
+    ):
+        grid = grid.coarsened()
+    return grid
+
+
 def with_margin(grid: Grid, margin: float, bounds: tuple[float, float]) -> Grid:
     """Widen a grid by a margin on both sides, but not beyond a bound."""
     n_more = int(np.ceil(margin / grid.width)) + 1
@@ -148,6 +158,12 @@ def with_margin(grid: Grid, margin: float, bounds: tuple[float, float]) -> Grid:
         first = max(first, _nearest_node(grid, bounds[0]))
     if np.isfinite(bounds[1]):
         last = min(last, _nearest_node(grid, bounds[1]))
+    length = last - first
+    spare = int(next_fast_len(length, real=True)) - length  # for the cosine transform
+    if np.isinf(bounds[1]):
+        last += spare
+    elif np.isinf(bounds[0]):
+        first -= spare
     return grid.widened(first, last)
 
 

@@ -38,11 +38,10 @@ class Entries:
         columns = (self.values, self.codes, self.mass, self.squares)
         return Entries(*(None if c is None else c[chosen] for c in columns))  # type: ignore[arg-type]
 
-    def sums(self, column: Array | None, n_rows: int) -> Array:
+    def sums(self, column: Array, n_rows: int) -> Array:
         """Return the sum of a column of weights for each row."""
         if self.codes is None:
-            total = float(len(self.values)) if column is None else column.sum()
-            return np.array([total], dtype=np.float64)
+            return column.sum(keepdims=True)
         return np.bincount(self.codes, column, n_rows).astype(np.float64)
 
 
@@ -120,9 +119,10 @@ def bin_entries(
 ) -> BinnedRows:
     """Summarise values without ties; those far from all others become point masses."""
 
-    def bin_places(entries: Entries, places: Array) -> Grid:
+    def bin_near(entries: Entries) -> Grid:
         return make_grid(
-            places,
+            entries.values,
+            to_place=scale.to_grid,
             origin=origin,
             unit=unit,
             n_bins=n_bins,
@@ -131,21 +131,31 @@ def bin_entries(
             sample_weight=entries.mass,
         )
 
-    places = scale.to_grid(entries.values)
     grid, far = None, None
-    if reach is None and len(places) > EXACT_SIZE and np.isfinite(places).all():
-        grid = bin_places(entries, places)
+    if reach is None and _is_large_and_inside(entries.values, scale):
+        grid = bin_near(entries)
         reach = _EVERYWHERE if _is_resolved(grid) else None
-    if reach is None:
-        reach = _find_reach(places, entries.mass)
-    if grid is None or reach != _EVERYWHERE:
+    if grid is None or reach is None:
+        places = scale.to_grid(entries.values)
+        reach = _find_reach(places, entries.mass) if reach is None else reach
         near = (places >= reach[0]) & (places <= reach[1])
         far, entries = entries.take(~near), entries.take(near)
-        grid = bin_places(entries, places[near])
-    squares = entries.sums(entries.squares, n_rows)
+        grid = bin_near(entries)
+    if entries.squares is None:
+        squares = grid.counts.sum(axis=1)
+    else:
+        squares = entries.sums(entries.squares, n_rows)
     no_points = np.zeros((n_rows, 0))
     binned = BinnedRows(np.zeros(0), no_points, grid, squares, scale, reach)
     return binned if far is None else with_points(binned, far)
+
+
+def _is_large_and_inside(values: Array, scale: Scale) -> bool:
+    """Tell whether values may be binned at once, without a look at each place."""
+    if len(values) <= EXACT_SIZE:
+        return False
+    ends = np.array([values.min(), values.max()])
+    return bool(np.isfinite(scale.to_grid(ends)).all())
 
 
 def _is_resolved(grid: Grid) -> bool:

@@ -81,9 +81,10 @@ class Scale:
             return line
         if self.has_two_bounds:
             return self.lower + (self.upper - self.lower) * ndtr(line)
-        if np.isfinite(self.lower):
-            return self.lower + np.exp(line)
-        return self.upper - np.exp(-line)
+        with np.errstate(over="ignore"):
+            if np.isfinite(self.lower):
+                return self.lower + np.exp(line)
+            return self.upper - np.exp(-line)
 
     def inside(self, values: Array, typical: float) -> Array:
         """Return values moved off a bound, where the map has no slope.

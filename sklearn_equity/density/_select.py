@@ -79,7 +79,7 @@ def select_bandwidth(
     w = check_sample_weight(sample_weight, n_rows=len(x), rows_of="values")
     if w is not None:
         x, w = x[w > 0.0], w[w > 0.0]
-        w = w / w.max() if w.max() > 2.0**53 else w
+        w = w / w.max() if w.max() >= 2.0**53 else w
     # A power of two changes no digit, and keeps squares within the range of a double.
     exponent = int(np.frexp(np.abs(x).max())[1])
     chosen = _select(checked, np.ldexp(x, -exponent), w, _scaled(bounds, -exponent))

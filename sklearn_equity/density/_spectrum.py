@@ -15,7 +15,7 @@ interval.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import dct
+from scipy.fft import dct, dst
 
 Array = NDArray[np.float64]
 
@@ -67,6 +67,26 @@ def smooth_cdf(moments: Array, bandwidth: Array, positions: Array) -> Array:
     waves = np.sin(frequency * positions)
     waves *= 2.0 / frequency
     return np.clip(positions + damped @ waves, 0.0, 1.0)
+
+
+def smooth_pdf_on_nodes(moments: Array, bandwidth: Array) -> Array:
+    """Return f of each row on the nodes of the grid that its moments came from."""
+    damped = damped_moments(moments, bandwidth)
+    series = np.zeros((len(moments), moments.shape[1] + 1))
+    series[:, 0], series[:, 1 : damped.shape[1] + 1] = 1.0, damped
+    return np.maximum(dct(series, type=1, axis=1), 0.0)
+
+
+def smooth_cdf_on_nodes(moments: Array, bandwidth: Array) -> Array:
+    """Return F of each row on the nodes of the grid that its moments came from."""
+    damped = damped_moments(moments, bandwidth)
+    n_cells = moments.shape[1]
+    frequency = np.pi * np.arange(1, damped.shape[1] + 1)
+    series = np.zeros((len(moments), n_cells - 1))
+    series[:, : damped.shape[1]] = damped / frequency
+    cdf = np.tile(np.linspace(0.0, 1.0, n_cells + 1), (len(moments), 1))
+    cdf[:, 1:-1] += dst(series, type=1, axis=1)
+    return np.clip(cdf, 0.0, 1.0)
 
 
 def smooth_pdf(moments: Array, bandwidth: Array, positions: Array) -> Array:

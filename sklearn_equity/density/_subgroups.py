@@ -71,6 +71,9 @@ def estimate_subgroups(
     if not kept.all():
         x, codes, w = x[kept], codes[kept], None if w is None else w[kept]
     rule = check_bandwidth(bandwidth, RULES)
+    if boundary not in ("local", "reflect", "none"):
+        msg = f'`boundary` must be "local", "reflect" or "none"; got {boundary!r}.'
+        raise ValueError(msg)
     limits = _check_range(x, bounds)
     plan = Plan(limits, boundary, True if rule == 0.0 else discrete, n_bins)
     binned = _bin_subgroups(plan, x, codes, n_subgroups, w)

@@ -124,14 +124,19 @@ def may_have_ties(values: Array) -> bool:
     """
     if len(values) <= EXACT_SIZE:
         return True
-    rows = np.random.RandomState(0).randint(len(values), size=_PROBE_SIZE)
-    probe = np.sort(values[np.unique(rows)])
+    place = np.arange(_PROBE_SIZE) + np.random.RandomState(0).uniform(size=_PROBE_SIZE)
+    rows = (place * (len(values) / _PROBE_SIZE)).astype(np.intp)  # one of each stretch
+    probe = np.sort(values[rows])
     return int((probe[1:] == probe[:-1]).sum()) >= _MIN_PROBE_TIES
 
 
 def are_frequencies(sample_weight: Array) -> bool:
-    """Tell weights that count people, all whole, from shares of a population."""
-    return bool((sample_weight == np.floor(sample_weight)).all())
+    """Tell weights that count people, all whole, from shares of a population.
+
+    From 2**53 on every double is whole, and means nothing by it.
+    """
+    is_whole = sample_weight == np.floor(sample_weight)
+    return bool(is_whole.all() and sample_weight.max(initial=0.0) < 2.0**53)
 
 
 def tabulate(values: Array, sample_weight: Array | None) -> Sample:
@@ -142,10 +147,10 @@ def tabulate(values: Array, sample_weight: Array | None) -> Sample:
         return Sample(distinct, once, once, once)
     distinct, place = np.unique(values, return_inverse=True)
     rows = np.bincount(place).astype(np.float64)
-    mass = np.bincount(place, weights=sample_weight)
+    mass = np.bincount(place, weights=sample_weight).astype(np.float64)
     if are_frequencies(sample_weight):
         return Sample(distinct, mass, mass, mass)
-    squares = np.bincount(place, weights=sample_weight**2)
+    squares = np.bincount(place, weights=sample_weight**2).astype(np.float64)
     return Sample(distinct, rows, mass, squares)
 
 
