@@ -83,8 +83,8 @@ def equity_scorer(
     Parameters
     ----------
     metric : str, callable or scorer, default="nrmse"
-        A name of this library ("accuracy", "balanced_accuracy", "bias", "brier", "mae",
-        "nrmse", "r2", "rmse", "roc_auc"); a scorer name of scikit-learn ("f1",
+        A name of this library ("accuracy", "bias", "brier", "mae", "nrmse", "r2",
+        "rmse"); a scorer name of scikit-learn ("balanced_accuracy", "roc_auc",
         "neg_log_loss"); a function such as those of `sklearn.metrics`; or what
         `sklearn.metrics.make_scorer` returns, for a function with options.
     subgroups : source of labels, default=None

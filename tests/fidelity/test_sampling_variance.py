@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.metrics import max_error
 
 from sklearn_equity._checks import check_subgroups
 from sklearn_equity.fidelity import (
@@ -57,5 +58,5 @@ def test_variance_against_repeated_samples(metric):
 
 
 def test_a_function_of_rows_is_refused():
-    with pytest.raises(TypeError, match="'roc_auc' does not follow from sums"):
-        variances("roc_auc", np.array([0.0, 1.0]), np.array([0.2, 0.4]), [1, 1])
+    with pytest.raises(TypeError, match="'max_error' does not follow from sums"):
+        variances(max_error, np.array([0.0, 1.0]), np.array([0.2, 0.4]), [1, 1])
