@@ -25,7 +25,7 @@ from sklearn_equity.allocation._windows import CellSums, over_windows, slide_win
 class ADCurve:
     """Allocation-deterioration curves of the subgroups of a cohort.
 
-    Attributes
+    Parameters
     ----------
     labels : tuple
         The subgroups, one a row of the arrays below.

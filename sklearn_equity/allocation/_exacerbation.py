@@ -46,7 +46,7 @@ class ExacerbationResult:
     have it; 0.2 that at equal score the ratio of their deterioration is a fifth higher.
     Put the subgroup that is thought to be worse off first.
 
-    Attributes
+    Parameters
     ----------
     model, data : InequalityResult
         The two inequalities.

@@ -42,7 +42,7 @@ _RULE = (
 class InequalityTable:
     """Inequalities of many subgroups, corrected for their number.
 
-    Attributes
+    Parameters
     ----------
     results : tuple of InequalityResult
         One a comparison. Intervals and p-values are those of the comparison alone;

@@ -26,7 +26,7 @@ class InequalityResult:
     inequality, the figure of a model's decision region for 2,000 people still varies
     by some 0.07.
 
-    Attributes
+    Parameters
     ----------
     kind : {"dataset", "model"}
         Whether all people were compared (Definition 2.4) or people with equal scores

@@ -51,8 +51,7 @@ def severity_score(
         `BoundsFromSampleWarning`, where it is not given.
     n_steps : int, default=20
         The number of steps. With 1 the score tells whether a measurement is abnormal.
-    weights : {"linear", "uniform", "quadratic"}, array-like or callable, \
-            default="linear"
+    weights : {"linear", "uniform", "quadratic"}, array or callable, default="linear"
         What each step counts, mildest first: proportional to its number, the same for
         all, or proportional to the number's square; or the weights themselves, or a
         function of the step's number from 1 on. They are scaled to sum to 1.
@@ -181,8 +180,7 @@ def deterioration_index(
         `BoundsFromSampleWarning`, where it is not given.
     n_steps : int, default=20
         The number of steps.
-    weights : {"linear", "uniform", "quadratic"}, array-like or callable, \
-            default="linear"
+    weights : {"linear", "uniform", "quadratic"}, array or callable, default="linear"
         What each step counts, mildest first; scaled to sum to 1.
     step : {"exact", "ceil"}, default="exact"
         The width of a step: an equal share of the way from threshold to bound, or that
