@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from sklearn_equity.fidelity._normalization import (
     Normalization,
@@ -149,17 +150,43 @@ def _finish_r2(sums: Vector) -> Vector:
     return 1.0 - _ratio(_finish_mean(sums), _variance(sums))
 
 
+def _balance_columns(y_true: Vector, y_pred: Vector) -> list[Vector]:
+    found = y_true * y_pred
+    return [np.ones_like(y_true), y_true, found, (1.0 - y_true) * (1.0 - y_pred)]
+
+
+def _finish_balanced_accuracy(sums: Vector) -> Vector:
+    positives = sums[..., 1]
+    sensitivity = _ratio(sums[..., 2], positives)
+    specificity = _ratio(sums[..., 3], sums[..., 0] - positives)
+    return (sensitivity + specificity) / 2.0
+
+
 # ---------------------------------------------------------------------------------
 # What the data must be
 # ---------------------------------------------------------------------------------
-def _check_probabilities(y_true: Vector, y_pred: Vector) -> None:
-    others = (y_true != 0.0) & (y_true != 1.0)
+def _refuse_other_than_zero_one(values: Vector, name: str, metric: str) -> None:
+    others = (values != 0.0) & (values != 1.0)
     if others.any():
         msg = (
-            'metric="brier" needs `y_true` to be 0 or 1; got other values in '
-            f"{int(others.sum())} of {len(y_true)} rows, such as {y_true[others][0]:g}."
+            f'metric="{metric}" needs `{name}` to be 0 or 1; got other values in '
+            f"{int(others.sum())} of {len(values)} rows, such as {values[others][0]:g}."
         )
         raise ValueError(msg)
+
+
+def _check_classes(y_true: Vector, y_pred: Vector) -> None:
+    _refuse_other_than_zero_one(y_true, "y_true", "balanced_accuracy")
+    _refuse_other_than_zero_one(y_pred, "y_pred", "balanced_accuracy")
+
+
+def _check_scores(y_true: Vector, y_pred: Vector) -> None:
+    del y_pred  # any number can rank
+    _refuse_other_than_zero_one(y_true, "y_true", "roc_auc")
+
+
+def _check_probabilities(y_true: Vector, y_pred: Vector) -> None:
+    _refuse_other_than_zero_one(y_true, "y_true", "brier")
     outside = (y_pred < 0.0) | (y_pred > 1.0)
     if outside.any():
         msg = (
@@ -170,6 +197,15 @@ def _check_probabilities(y_true: Vector, y_pred: Vector) -> None:
         raise ValueError(msg)
 
 
+def _roc_auc(
+    y_true: Vector, y_pred: Vector, sample_weight: Vector | None = None
+) -> float:
+    counted = y_true if sample_weight is None else y_true[sample_weight > 0.0]
+    if len(counted) == 0 or counted.min() == counted.max():
+        return float("nan")
+    return float(roc_auc_score(y_true, y_pred, sample_weight=sample_weight))
+
+
 # ---------------------------------------------------------------------------------
 # The registry
 # ---------------------------------------------------------------------------------
@@ -178,17 +214,30 @@ _ERROR: dict[str, Any] = {
     "bounds": (0.0, np.inf),
     "best": 0.0,
 }
+_SHARE: dict[str, Any] = {
+    "greater_is_better": True,
+    "bounds": (0.0, 1.0),
+    "best": 1.0,
+}
+
 _NAMED = {
     metric.name: metric
     for metric in (
         Metric(
             "accuracy",
             "accuracy",
-            greater_is_better=True,
-            bounds=(0.0, 1.0),
-            best=1.0,
+            **_SHARE,
             **_mean_of(lambda t, p: (t == p).astype(np.float64)),
             rows_are_binary=True,
+        ),
+        Metric(
+            "balanced_accuracy",
+            "balanced accuracy",
+            **_SHARE,
+            min_rows=100,  # fewer may hold a handful of the rarer class
+            columns=_balance_columns,
+            finish=_finish_balanced_accuracy,
+            check=_check_classes,
         ),
         Metric(
             "bias",
@@ -218,6 +267,14 @@ _NAMED = {
             shift_invariant=True,
         ),
         Metric("rmse", "RMSE", **_ERROR, columns=_error_columns, finish=_finish_rmse),
+        Metric(
+            "roc_auc",
+            "ROC AUC",
+            **_SHARE,
+            min_rows=100,
+            function=_roc_auc,
+            check=_check_scores,
+        ),
     )
 }
 METRIC_NAMES = tuple(sorted([*_NAMED, "nrmse"]))
