@@ -46,9 +46,11 @@ def rival(module):
 def reflected_cdf(x, h, t, lower, upper):
     """Sum normal probabilities of a sample and its images: the exact answer."""
     total = np.zeros(len(t))
-    for image in (x, 2 * lower - x, 2 * upper - x):
-        from_lower = ndtr((lower - image) / h).sum()
-        total += [ndtr((s - image) / h).sum() - from_lower for s in t]
+    for shift in range(-2, 3):
+        for start in (x, 2 * lower - x):
+            image = start + 2 * shift * (upper - lower)
+            from_lower = ndtr((lower - image) / h).sum()
+            total += [ndtr((s - image) / h).sum() - from_lower for s in t]
     return total / len(x)
 
 

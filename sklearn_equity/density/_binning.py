@@ -64,7 +64,7 @@ def bin_linearly(
         position = place - lower
         position *= scale
         fixed = position.astype(np.int64)
-        np.clip(fixed, 0, last, out=fixed)  # rounding may pass the end by one
+        np.minimum(fixed, last, out=fixed)  # rounding may pass the end by one
         node = fixed >> _FRACTION_BITS
         fixed &= (1 << _FRACTION_BITS) - 1
         if codes is not None:

@@ -52,7 +52,7 @@ def improved_sheather_jones(moments: Array, n_values: Array) -> tuple[Array, Arr
         tables = np.log(norms).reshape(-1, _N_STAGES, _N_TIMES)
         log_n = np.log(n_values)[:, np.newaxis]
         log_time = _fixed_point(tables, log_n)
-        slope = _interpolate(tables[:, 0], log_time)
+        slope = _interpolate(tables, 1, log_time)
         # Eq. for the distribution function: t = (sqrt(pi) n ||f'||^2)^(-2/3).
         for_probability = np.exp(-(0.5 * np.log(np.pi) + log_n + slope) / 3.0)
     return np.exp(0.5 * log_time[:, 0]), for_probability[:, 0]
@@ -79,17 +79,17 @@ def _fixed_point(tables: Array, log_n: Array) -> Array:
     """Return the logarithm of the least fixed point of each row, NaN where none."""
 
     def excess(log_time: Array) -> Array:
-        norm = _interpolate(tables[:, -1], log_time)
+        norm = _interpolate(tables, _N_STAGES, log_time)
         for order in range(_N_STAGES - 1, 1, -1):
             stage = (_stage_constant(order) - log_n - norm) * 2.0 / (3.0 + 2.0 * order)
-            norm = _interpolate(tables[:, order - 1], stage)
+            norm = _interpolate(tables, order, stage)
         return -0.4 * (np.log(2.0 * np.sqrt(np.pi)) + log_n + norm) - log_time
 
     n_rows = len(tables)
-    coarse = np.broadcast_to(_LOG_TIMES, (n_rows, _N_TIMES))
-    cell, found = _first_crossing(excess(coarse))
-    steps = np.linspace(0.0, _SPACING, _N_REFINED)
-    fine = _LOG_TIMES[cell][:, np.newaxis] + steps
+    coarse = _LOG_TIMES[::2]
+    cell, found = _first_crossing(excess(np.tile(coarse, (n_rows, 1))))
+    steps = np.linspace(0.0, 2.0 * _SPACING, _N_REFINED)
+    fine = coarse[cell][:, np.newaxis] + steps
     values = excess(fine)
     cell, found_again = _first_crossing(values)
     rows = np.arange(n_rows)
@@ -104,18 +104,21 @@ def _first_crossing(values: Array) -> tuple[NDArray[np.intp], NDArray[np.bool_]]
     return np.argmax(falls, axis=1), np.asarray(falls.any(axis=1))
 
 
-def _interpolate(table: Array, log_time: Array) -> Array:
+def _interpolate(tables: Array, order: int, log_time: Array) -> Array:
     """Read a table of each row between its times, by the cubic through four points."""
     place = np.clip((log_time - _LOG_TIMES[0]) / _SPACING, 0.0, _N_TIMES - 1.0)
-    place = np.nan_to_num(place)  # a row without a table stays NaN through its entries
+    # A row without a norm stays NaN through the entries of its table.
+    place = np.where(np.isnan(place), 0.0, place)
     cell = np.clip(place.astype(np.intp), 1, _N_TIMES - 3)
     u = place - cell
-    p0, p1, p2, p3 = (
-        np.take_along_axis(table, cell + shift, axis=1) for shift in (-1, 0, 1, 2)
-    )
+    start = np.arange(len(tables))[:, np.newaxis] * _N_STAGES + order - 1
+    index = start * _N_TIMES + cell
+    p0, p1, p2, p3 = (tables.take(index + shift) for shift in (-1, 0, 1, 2))
+    below, above = u + 1.0, u - 2.0
+    near, far = u - 1.0, u * above
     return (
-        -p0 * u * (u - 1.0) * (u - 2.0) / 6.0
-        + p1 * (u + 1.0) * (u - 1.0) * (u - 2.0) / 2.0
-        - p2 * (u + 1.0) * u * (u - 2.0) / 2.0
-        + p3 * (u + 1.0) * u * (u - 1.0) / 6.0
+        far * near * (-p0 / 6.0)
+        + below * near * above * (p1 / 2.0)
+        - below * far * (p2 / 2.0)
+        + below * u * near * (p3 / 6.0)
     )

@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
 Bounds = tuple[float | None, float | None]
 
+_TABLE_SIZE = 2**19
+
 
 def estimate_subgroups(
     values: ArrayLike,
@@ -33,7 +35,7 @@ def estimate_subgroups(
     bandwidth: str | float = "isj",
     boundary: str = "local",
     discrete: bool | str = "auto",
-    n_bins: int = 2048,
+    n_bins: int | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> Mixture:
     """Estimate the distribution of every subgroup in one pass over the data.
@@ -47,9 +49,12 @@ def estimate_subgroups(
         code are left out.
     n_subgroups : int
         The number of subgroups.
-    bounds, bandwidth, boundary, discrete, n_bins
+    bounds, bandwidth, boundary, discrete
         As in `BoundedKDE`; "adjusted" is for one sample and not offered here. A rule
         gives each subgroup its own bandwidth.
+    n_bins : int, default=None
+        The number of cells over which the data are binned, at most. None: 2048, and
+        down to 256 for more than 256 subgroups, whose samples are small.
     sample_weight : array-like of shape (n_rows,), default=None
         Weight w counts a row w times.
 
@@ -75,9 +80,16 @@ def estimate_subgroups(
         msg = f'`boundary` must be "local", "reflect" or "none"; got {boundary!r}.'
         raise ValueError(msg)
     limits = _check_range(x, bounds)
-    plan = Plan(limits, boundary, True if rule == 0.0 else discrete, n_bins)
+    n_cells = _cells_for(n_subgroups) if n_bins is None else n_bins
+    plan = Plan(limits, boundary, True if rule == 0.0 else discrete, n_cells)
     binned = _bin_subgroups(plan, x, codes, n_subgroups, w)
     return smooth_mixture(binned, rule=rule, boundary=boundary, bounds=limits)
+
+
+def _cells_for(n_subgroups: int) -> int:
+    """Return how many cells keep the tables of all subgroups in the caches."""
+    exponent = int(np.log2(_TABLE_SIZE / max(n_subgroups, 1)))
+    return 2 ** min(max(exponent, 8), 11)
 
 
 def _check_range(x: Array, bounds: Bounds) -> tuple[float, float]:

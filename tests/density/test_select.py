@@ -62,7 +62,7 @@ def test_zeros_and_an_outlier_do_not_move_isj():
     alone = select_bandwidth(x, "isj", bounds=(0, None))
     with_zeros = np.concatenate([x, np.zeros(1000), [1e6]])
     mixed = select_bandwidth(with_zeros, "isj", bounds=(0, None))
-    assert_allclose(mixed, alone, rtol=1e-6)
+    assert_allclose(mixed, alone, rtol=1e-3)
 
 
 def test_cdf_rule_of_data_half_of_which_agree_falls_back_to_the_deviation():
