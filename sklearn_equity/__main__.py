@@ -1,6 +1,7 @@
 """The command line: ``python -m sklearn_equity demo`` and ``... audit TABLE``."""
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         result = _with_warnings_as_notes(options)
         _write(result, options.output)
+    except BrokenPipeError:  # whoever reads the pipe has seen enough: the files stand
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, TypeError, OSError, ImportError) as error:
         print(f"sklearn-equity {options.command}: error: {error}", file=sys.stderr)
         return 2

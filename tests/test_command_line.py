@@ -243,6 +243,21 @@ def test_demo_refuses_too_few_people(tmp_path, capsys):
     assert "`rows` must lie between 400 and" in _refusal(capsys, status)
 
 
+def test_a_pipe_that_closes_early_is_no_error(people, tmp_path):
+    people.to_csv(tmp_path / "people.csv", index=False)
+    done = subprocess.run(
+        f"{sys.executable} -m sklearn_equity audit people.csv --target hba1c "
+        "--prediction predicted --subgroups ward | true",
+        shell=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert (tmp_path / "equity_audit" / "equity_report.html").is_file()
+
+
 def test_the_module_is_a_command_without_a_bar_in_a_pipe(tmp_path):
     done = subprocess.run(
         [
