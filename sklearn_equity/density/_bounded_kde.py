@@ -177,8 +177,9 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         """
         values, weight = self._check_data(X, sample_weight, reset=True)
         self.n_samples_seen_ = len(values)
-        self._exponent = _scaling_exponent(values, self._checked_bounds())
-        scaled = self._scale_and_clip(values)
+        ends = float(values.min()), float(values.max())
+        self._exponent = _scaling_exponent(ends, self._checked_bounds())
+        scaled = self._scale_and_clip(values, ends)
         self._evidence = gather(self._plan(scaled), scaled, weight)
         return self._estimate()
 
@@ -208,7 +209,8 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         if not hasattr(self, "_evidence"):
             return self.fit(X, y, sample_weight)
         values, weight = self._check_data(X, sample_weight, reset=False)
-        scaled = self._scale_and_clip(values)
+        ends = float(values.min()), float(values.max())
+        scaled = self._scale_and_clip(values, ends)
         chunk = gather(self._evidence.plan, scaled, weight)
         self._evidence = merge_evidence(self._evidence, chunk)
         self.n_samples_seen_ += len(values)
@@ -409,10 +411,10 @@ class BoundedKDE(DensityMixin, BaseEstimator):
             raise ValueError(msg)
         return lower, upper
 
-    def _scale_and_clip(self, values: Array) -> Array:
+    def _scale_and_clip(self, values: Array, ends: tuple[float, float]) -> Array:
         """Move values outside the bounds onto them, or say which are outside."""
         lower, upper = self._checked_bounds()
-        least, largest = values.min(), values.max()
+        least, largest = ends
         if least < lower or largest > upper:
             if not self.clip:
                 n_outside = int(((values < lower) | (values > upper)).sum())
@@ -497,10 +499,9 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         return np.isin(values, self.point_values_) | on_lattice
 
 
-def _scaling_exponent(values: Array, bounds: tuple[float, float]) -> int:
+def _scaling_exponent(ends: tuple[float, float], bounds: tuple[float, float]) -> int:
     """Return the power of two that brings extreme units near 1; else 0."""
-    finite = [abs(bound) for bound in bounds if np.isfinite(bound)]
-    largest = max([*finite, -float(values.min()), float(values.max())])
+    largest = max(abs(value) for value in (*ends, *bounds) if np.isfinite(value))
     exponent = int(np.frexp(largest)[1])
     return -exponent if abs(exponent) > _SAFE_EXPONENT else 0
 
