@@ -17,7 +17,7 @@ from sklearn_equity.allocation._result import (
     judge,
 )
 from sklearn_equity.allocation._sides import (
-    Field,
+    CutCohort,
     Sides,
     check_count,
     find_sides,
@@ -50,14 +50,14 @@ class Inference:
 
 
 def measure_inequality(
-    field: Field,
+    cut: CutCohort,
     compare: tuple[Any, Any],
     inference: Inference,
     decision_threshold: float | None,
 ) -> tuple[InequalityResult, Spread]:
-    """Compare two sides of a field, with an interval and a verdict."""
-    sides = weigh_sides(field, find_sides(field.cohort, compare))
-    spread = _spread_of(field, sides, inference)
+    """Compare two sides of a cohort, with an interval and a verdict."""
+    sides = weigh_sides(cut, find_sides(cut.cohort, compare))
+    spread = _spread_of(cut, sides, inference)
     one, other = sides.areas
     region = 1.0 if decision_threshold is None else 1.0 - decision_threshold
     ratio = np.exp(spread.log_ratio)
@@ -65,11 +65,11 @@ def measure_inequality(
     length = sides.covered * region if sides.covered > 0.0 else np.nan
     result = InequalityResult(
         kind="dataset" if decision_threshold is None else "model",
-        subgroup=describe_subgroup(field.cohort.labels[sides.rows[0][0]]),
+        subgroup=describe_subgroup(cut.cohort.labels[sides.rows[0][0]]),
         reference=(
             describe_subgroup(None)
             if compare[1] is None
-            else describe_subgroup(field.cohort.labels[sides.rows[1][0]])
+            else describe_subgroup(cut.cohort.labels[sides.rows[1][0]])
         ),
         n_subgroup=one.n_rows,
         n_reference=other.n_rows,
@@ -90,17 +90,17 @@ def measure_inequality(
             min_subgroup_size=inference.min_subgroup_size,
         ),
         decision_threshold=decision_threshold,
-        bandwidth=field.cohort.bandwidth,
+        bandwidth=cut.cohort.bandwidth,
     )
     return result, spread
 
 
-def _spread_of(field: Field, sides: Sides, inference: Inference) -> Spread:
+def _spread_of(cut: CutCohort, sides: Sides, inference: Inference) -> Spread:
     level = inference.confidence_level
     if inference.interval == "closed_form" or not np.isfinite(sides.log_ratio):
         return closed_form_spread(sides.log_ratio, *sides.log_variance(), level)
     return resample_log_ratio(
-        field,
+        cut,
         sides,
         n_resamples=inference.n_resamples,
         confidence_level=level,

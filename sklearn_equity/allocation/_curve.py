@@ -16,7 +16,7 @@ from sklearn_equity._checks import (
 from sklearn_equity._optional import build_frame
 from sklearn_equity.allocation._cohort import ScoreScale, Threshold, take_cohort
 from sklearn_equity.allocation._scoring import SeverityOptions
-from sklearn_equity.allocation._sides import check_windows, cut_cells
+from sklearn_equity.allocation._sides import check_windows, cut_cohort
 from sklearn_equity.allocation._steps import Bounds, Direction
 from sklearn_equity.allocation._windows import CellSums, over_windows, slide_windows
 
@@ -213,9 +213,9 @@ def allocation_deterioration_curve(
         missing=missing,
         severity=severity,
     )
-    field = cut_cells(cohort, slide_windows(0.0, n_points, half_width), min_rows)
-    windows = field.windows
-    sums = CellSums(*(over_windows(part, windows) for part in field.sums.parts()))
+    cut = cut_cohort(cohort, slide_windows(0.0, n_points, half_width), min_rows)
+    windows = cut.windows
+    sums = CellSums(*(over_windows(part, windows) for part in cut.sums.parts()))
     present = sums.count >= min_rows
     mean, error, low, high = _mean_with_interval(sums, present, confidence_level)
     return ADCurve(

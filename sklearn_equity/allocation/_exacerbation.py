@@ -24,10 +24,10 @@ from sklearn_equity.allocation._result import (
 )
 from sklearn_equity.allocation._scoring import SeverityOptions
 from sklearn_equity.allocation._sides import (
-    Field,
-    cut_cells,
+    CutCohort,
+    cut_cohort,
+    cut_region,
     find_sides,
-    lay_field,
     weigh_sides,
 )
 from sklearn_equity.allocation._steps import Bounds, Direction
@@ -250,21 +250,21 @@ def exacerbation(
         severity=severity,
     )
     given = _check_allocated(allocated, cohort)
-    model_field = lay_field(
+    model_cut = cut_region(
         cohort,
         start=decision_threshold,
         half_width=half_width,
         min_rows=min_rows,
         n_points=n_points,
     )
-    data_field = cut_cells(_take_rows(cohort, given), EVERYONE, min_rows=1)
+    data_cut = cut_cohort(_take_rows(cohort, given), EVERYONE, min_rows=1)
     model, by_model = measure_inequality(
-        model_field, compare, inference, decision_threshold
+        model_cut, compare, inference, decision_threshold
     )
-    data, in_data = measure_inequality(data_field, compare, inference, None)
+    data, in_data = measure_inequality(data_cut, compare, inference, None)
     change = closed_form_spread(
         by_model.log_ratio - in_data.log_ratio,
-        _log_variance(model_field, data_field, compare, given),
+        _log_variance(model_cut, data_cut, compare, given),
         min(by_model.freedom, in_data.freedom),
         confidence_level,
     )
@@ -308,7 +308,10 @@ def _take_rows(cohort: Cohort, rows: NDArray[np.bool_]) -> Cohort:
 
 
 def _log_variance(
-    model: Field, data: Field, compare: tuple[Any, Any], given: NDArray[np.bool_]
+    model: CutCohort,
+    data: CutCohort,
+    compare: tuple[Any, Any],
+    given: NDArray[np.bool_],
 ) -> float:
     """Variance of the difference of two log ratios that share people.
 
@@ -331,12 +334,12 @@ def _log_variance(
     return variance
 
 
-def _split_sums(field: Field, rows: NDArray[np.bool_]) -> CellSums:
-    cohort, weight = field.cohort, field.cohort.sample_weight
+def _split_sums(cut: CutCohort, rows: NDArray[np.bool_]) -> CellSums:
+    cohort, weight = cut.cohort, cut.cohort.sample_weight
     return sum_cells(
         cohort.codes[rows],
-        field.cells[rows],
-        (len(cohort.labels), field.windows.n_cells),
+        cut.cells[rows],
+        (len(cohort.labels), cut.windows.n_cells),
         cohort.severity[rows],
         None if weight is None else weight[rows],
     )

@@ -22,9 +22,9 @@ from sklearn_equity.allocation._comparison import (
 from sklearn_equity.allocation._result import InequalityResult
 from sklearn_equity.allocation._scoring import SeverityOptions
 from sklearn_equity.allocation._sides import (
-    cut_cells,
+    cut_cohort,
+    cut_region,
     find_sides,
-    lay_field,
     weigh_sides,
 )
 from sklearn_equity.allocation._steps import Bounds, Direction
@@ -155,8 +155,8 @@ def dataset_inequality(
         missing=missing,
         severity=severity,
     )
-    field = cut_cells(cohort, EVERYONE, min_rows=1)
-    return measure_inequality(field, compare, inference, decision_threshold=None)[0]
+    cut = cut_cohort(cohort, EVERYONE, min_rows=1)
+    return measure_inequality(cut, compare, inference, decision_threshold=None)[0]
 
 
 def model_inequality(
@@ -317,14 +317,14 @@ def model_inequality(
         missing=missing,
         severity=severity,
     )
-    field = lay_field(
+    cut = cut_region(
         cohort,
         start=decision_threshold,
         half_width=half_width,
         min_rows=min_rows,
         n_points=n_points,
     )
-    return measure_inequality(field, compare, inference, decision_threshold)[0]
+    return measure_inequality(cut, compare, inference, decision_threshold)[0]
 
 
 def da_index_ratio(
@@ -444,14 +444,14 @@ def da_index_ratio(
         missing=missing,
         severity=severity,
     )
-    field = lay_field(
+    cut = cut_region(
         cohort,
         start=decision_threshold,
         half_width=half_width,
         min_rows=min_rows,
         n_points=n_points,
     )
-    log_ratio = weigh_sides(field, find_sides(cohort, compare)).log_ratio
+    log_ratio = weigh_sides(cut, find_sides(cohort, compare)).log_ratio
     if np.isnan(log_ratio):
         msg = (
             f"The sides of `compare`={compare!r} cannot be compared: no part of the "

@@ -25,7 +25,7 @@ from sklearn_equity.allocation._comparison import (
 )
 from sklearn_equity.allocation._result import InequalityResult, Verdict
 from sklearn_equity.allocation._scoring import SeverityOptions
-from sklearn_equity.allocation._sides import cut_cells, lay_field
+from sklearn_equity.allocation._sides import cut_cohort, cut_region
 from sklearn_equity.allocation._steps import Bounds, Direction, check_choice
 from sklearn_equity.significance import benjamini_hochberg
 
@@ -105,7 +105,7 @@ def compare_deterioration(
     random_state: int | RandomState | None = None,
     **severity: Unpack[SeverityOptions],
 ) -> InequalityTable:
-    """Inequalities of all subgroups, in a dataset or at equal scores of a model.
+    """Compare all subgroups with others, in a dataset or at equal scores of a model.
 
     0 is equality, in every comparison; see `model_inequality` and `dataset_inequality`
     for a single one. Trust no figure of fewer than 30 people a side.
@@ -233,17 +233,17 @@ def compare_deterioration(
     )
     pairs = _list_pairs(cohort, against, reference)
     if allocation is None:
-        start, field = None, cut_cells(cohort, EVERYONE, min_rows=1)
+        start, cut = None, cut_cohort(cohort, EVERYONE, min_rows=1)
     else:
         start = decision_threshold
-        field = lay_field(
+        cut = cut_region(
             cohort,
             start=start,
             half_width=half_width,
             min_rows=min_rows,
             n_points=n_points,
         )
-    found = [measure_inequality(field, pair, inference, start) for pair in pairs]
+    found = [measure_inequality(cut, pair, inference, start) for pair in pairs]
     results = [result for result, _ in found]
     q_differ = benjamini_hochberg([result.p_value for result in results])
     q_beyond = benjamini_hochberg([spread.p_beyond(tolerance) for _, spread in found])

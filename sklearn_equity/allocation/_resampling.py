@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from sklearn_equity.allocation._result import Spread
-from sklearn_equity.allocation._sides import Field, Sides
+from sklearn_equity.allocation._sides import CutCohort, Sides
 from sklearn_equity.allocation._windows import over_windows
 
 
 def resample_log_ratio(
-    field: Field,
+    cut: CutCohort,
     sides: Sides,
     *,
     n_resamples: int,
@@ -28,7 +28,7 @@ def resample_log_ratio(
     """
     rng = check_random_state(random_state)
     one, other = (
-        np.log(list(_resample_area(field, sides, side, n_resamples, rng)))
+        np.log(list(_resample_area(cut, sides, side, n_resamples, rng)))
         for side in (0, 1)
     )
     draws = one - other
@@ -42,12 +42,12 @@ def resample_log_ratio(
 
 
 def _resample_area(
-    field: Field, sides: Sides, side: int, n_resamples: int, rng: RandomState
+    cut: CutCohort, sides: Sides, side: int, n_resamples: int, rng: RandomState
 ) -> Iterator[float]:
     """Yield the area under one side's curve for each draw of its people; 0 if none."""
-    rows = np.flatnonzero(np.isin(field.cohort.codes, sides.rows[side]))
-    cells, severity = field.cells[rows], field.cohort.severity[rows]
-    weight = field.cohort.sample_weight
+    rows = np.flatnonzero(np.isin(cut.cohort.codes, sides.rows[side]))
+    cells, severity = cut.cells[rows], cut.cohort.severity[rows]
+    weight = cut.cohort.sample_weight
     own_weight = 1.0 if weight is None else weight[rows]
     inside = sides.measure != 0.0
     for _ in range(n_resamples):
@@ -55,8 +55,8 @@ def _resample_area(
         drawn = times * own_weight
 
         def in_windows(values: NDArray[Any]) -> NDArray[np.float64]:
-            in_cells = np.bincount(cells, values, field.windows.n_cells).astype(float)
-            return over_windows(in_cells, field.windows)[inside]
+            in_cells = np.bincount(cells, values, cut.windows.n_cells).astype(float)
+            return over_windows(in_cells, cut.windows)[inside]
 
         with np.errstate(invalid="ignore"):
             mean = in_windows(drawn * severity) / in_windows(drawn)

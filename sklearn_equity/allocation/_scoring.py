@@ -199,12 +199,14 @@ def _sum_over_near_edges(
     """
     before = np.concatenate([[0.0], weights[:-1]])
     rises = weights - before
-    beyond = ndtr((x - upper) / h) if np.isfinite(upper) else 0.0
+    with np.errstate(over="ignore"):  # with hardly any bandwidth it is all or nothing
+        beyond = ndtr((x - upper) / h) if np.isfinite(upper) else 0.0
     nearest = np.rint((x - threshold) / width)
     first = np.clip(nearest - n_near // 2, 0, len(weights) - n_near).astype(np.intp)
     total = before[first] * (1.0 - beyond)
     for number in range(n_near):
         edge = first + number
-        inside = ndtr((x - (threshold + edge * width)) / h) - beyond
+        with np.errstate(over="ignore"):
+            inside = ndtr((x - (threshold + edge * width)) / h) - beyond
         total += rises[edge] * np.maximum(inside, 0.0)
     return total

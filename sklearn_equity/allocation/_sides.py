@@ -25,7 +25,7 @@ from sklearn_equity.allocation._windows import (
 
 
 @dataclass(frozen=True)
-class Field:
+class CutCohort:
     """A cohort, cut into the cells of its windows.
 
     Attributes
@@ -91,14 +91,14 @@ def check_count(value: Any, *, name: str, least: int) -> None:
         raise ValueError(msg)
 
 
-def lay_field(
+def cut_region(
     cohort: Cohort,
     *,
     start: float,
     half_width: float,
     min_rows: int,
     n_points: int,
-) -> Field:
+) -> CutCohort:
     """Cut a cohort into the windows of the region from `start` to 1."""
     check_windows(half_width, min_rows, n_points)
     if not 0.0 <= start < 1.0:
@@ -106,7 +106,7 @@ def lay_field(
         raise ValueError(msg)
     # The region's own points begin on its edge, about as far apart as those of a curve.
     n_region = max(round((1.0 - start) * (n_points - 1)) + 1, 3)
-    return cut_cells(cohort, slide_windows(start, n_region, half_width), min_rows)
+    return cut_cohort(cohort, slide_windows(start, n_region, half_width), min_rows)
 
 
 def check_windows(half_width: float, min_rows: int, n_points: int) -> None:
@@ -118,7 +118,7 @@ def check_windows(half_width: float, min_rows: int, n_points: int) -> None:
     check_count(n_points, name="n_points", least=3)
 
 
-def cut_cells(cohort: Cohort, windows: Windows, min_rows: int) -> Field:
+def cut_cohort(cohort: Cohort, windows: Windows, min_rows: int) -> CutCohort:
     """Sum up a cohort by the cells of some windows."""
     if cohort.allocation is None:
         cells = np.zeros(len(cohort.codes), np.intp)
@@ -126,19 +126,18 @@ def cut_cells(cohort: Cohort, windows: Windows, min_rows: int) -> Field:
         cells = find_cells(cohort.allocation, windows.edges)
     shape = (len(cohort.labels), windows.n_cells)
     sums = sum_cells(cohort.codes, cells, shape, cohort.severity, cohort.sample_weight)
-    return Field(cohort, windows, cells, sums, min_rows)
+    return CutCohort(cohort, windows, cells, sums, min_rows)
 
 
 def find_sides(cohort: Cohort, compare: Any) -> tuple[NDArray[np.intp], ...]:
     """Return the subgroups on each side of `compare`; None stands for the rest."""
-    try:
-        first, second = compare
-    except (TypeError, ValueError) as error:
+    if not isinstance(compare, tuple | list) or len(compare) != 2:
         msg = (
             "`compare` must be a pair of subgroups, the one in question first, with "
             f"None as the second for all the rest; got {compare!r}."
         )
-        raise ValueError(msg) from error
+        raise ValueError(msg)
+    first, second = compare
     one = cohort.position_of(first, name="compare")
     if second is None:
         rest = np.flatnonzero(np.arange(len(cohort.labels)) != one)
@@ -152,13 +151,13 @@ def find_sides(cohort: Cohort, compare: Any) -> tuple[NDArray[np.intp], ...]:
     return np.array([one]), np.array([other])
 
 
-def weigh_sides(field: Field, rows: tuple[NDArray[np.intp], ...]) -> Sides:
+def weigh_sides(cut: CutCohort, rows: tuple[NDArray[np.intp], ...]) -> Sides:
     """Integrate both sides over the windows that have enough rows of each."""
-    one, other = field.sums.of(rows[0]), field.sums.of(rows[1])
-    windows = field.windows
+    one, other = cut.sums.of(rows[0]), cut.sums.of(rows[1])
+    windows = cut.windows
     present = np.ones(len(windows.points), dtype=bool)
     for side in (one, other):
-        present &= over_windows(side.count[0], windows) >= field.min_rows
+        present &= over_windows(side.count[0], windows) >= cut.min_rows
     if windows is EVERYONE:
         measure, covered = present.astype(np.float64), float(present[0])
     else:

@@ -248,6 +248,12 @@ def test_severity_against_its_definition(boundary, step, h, threshold, n_steps):
     assert_allclose(scores, expected, atol=1e-14)
 
 
+def test_hardly_any_bandwidth_is_none():
+    values = np.linspace(0.05, 9.95, 40)
+    hardly = severity_score(values, bandwidth=1e-310, **TEN)
+    assert_allclose(hardly, severity_score(values, bandwidth=0, **TEN), atol=1e-15)
+
+
 def test_a_bandwidth_far_wider_than_the_range_spreads_everyone_evenly():
     scores = severity_score([0.0, 5.0, 10.0], bandwidth=1e12, **TEN)
     assert_allclose(scores, 0.6 / 3 * linear(3).sum(), rtol=1e-12)
