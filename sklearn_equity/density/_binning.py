@@ -55,7 +55,7 @@ def bin_linearly(
     """
     n_cells = n_rows * (n_bins + 1)
     counts, fractions = np.zeros(n_cells), np.zeros(n_cells)
-    step = max(_CHUNK, 2 * n_cells)  # adding up a table costs as much as its length
+    step = max(_CHUNK, n_cells)  # adding up a table costs as much as its length
     scale = 2.0**_FRACTION_BITS / width
     last = (n_bins << _FRACTION_BITS) - 1
     for start in range(0, len(values), step):

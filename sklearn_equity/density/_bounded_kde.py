@@ -29,7 +29,7 @@ class BoundedKDE(DensityMixin, BaseEstimator):
 
     A kernel estimate without the bias that kernels have at bounds and at tied values:
     point masses are found and kept as they are, and the rest is smoothed on a scale on
-    which its bounds lie at infinity. Cost grows with the number of rows by a few
+    which its bounds lie at infinity. Cost grows with the number of rows by about ten
     nanoseconds each, data may come in chunks, and fits can be merged.
 
     Parameters

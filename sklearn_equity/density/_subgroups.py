@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
 Bounds = tuple[float | None, float | None]
 
-_TABLE_SIZE = 2**19
+_TABLE_SIZE = 2**18
 
 
 def estimate_subgroups(
@@ -54,7 +54,7 @@ def estimate_subgroups(
         gives each subgroup its own bandwidth.
     n_bins : int, default=None
         The number of cells over which the data are binned, at most. None: 2048, and
-        down to 256 for more than 256 subgroups, whose samples are small.
+        down to 256 for more than 128 subgroups, whose samples are small.
     sample_weight : array-like of shape (n_rows,), default=None
         Weight w counts a row w times.
 
