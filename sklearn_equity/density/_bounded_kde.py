@@ -15,13 +15,18 @@ from sklearn_equity.density._bandwidth import RULES, check_bandwidth
 from sklearn_equity.density._evidence import gather, merge_evidence
 from sklearn_equity.density._mixture import smooth_mixture
 from sklearn_equity.density._plan import Plan
+from sklearn_equity.density._range import (
+    Bounds,
+    check_bounds,
+    check_thresholds,
+    describe_outside,
+    scaling_exponent,
+)
 
 Array = NDArray[np.float64]
-Bounds = tuple[float | None, float | None]
 
 _MAX_BINS = 2**17
 _CELLS_PER_BANDWIDTH = 32.0
-_SAFE_EXPONENT = 300  # squares of numbers within 2**300 stay finite
 
 
 class BoundedKDE(DensityMixin, BaseEstimator):
@@ -178,7 +183,7 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         values, weight = self._check_data(X, sample_weight, reset=True)
         self.n_samples_seen_ = len(values)
         ends = float(values.min()), float(values.max())
-        self._exponent = _scaling_exponent(ends, self._checked_bounds())
+        self._exponent = scaling_exponent(ends, check_bounds(self.bounds))
         scaled = self._scale_and_clip(values, ends)
         self._evidence = gather(self._plan(scaled), scaled, weight)
         return self._estimate()
@@ -320,7 +325,7 @@ class BoundedKDE(DensityMixin, BaseEstimator):
             Probabilities, 1 at the upper bound.
         """
         check_is_fitted(self)
-        scaled = np.ldexp(_check_thresholds(values, "values"), self._exponent)
+        scaled = np.ldexp(check_thresholds(values, "values"), self._exponent)
         return self._mixture.cdf(scaled)[0]
 
     def interval_probability(self, edges: ArrayLike) -> Array:
@@ -338,7 +343,7 @@ class BoundedKDE(DensityMixin, BaseEstimator):
             `numpy.histogram`.
         """
         check_is_fitted(self)
-        checked = _check_thresholds(edges, "edges")
+        checked = check_thresholds(edges, "edges")
         if len(checked) < 2 or (np.diff(checked) < 0.0).any():
             msg = f"`edges` must be at least two rising numbers; got {checked!r}."
             raise ValueError(msg)
@@ -398,33 +403,12 @@ class BoundedKDE(DensityMixin, BaseEstimator):
             raise ValueError(msg)
         return np.ascontiguousarray(table[:, 0])
 
-    def _checked_bounds(self) -> tuple[float, float]:
-        if len(self.bounds) != 2:
-            raise ValueError(f"`bounds` must be two numbers; got {self.bounds!r}.")
-        lower = -np.inf if self.bounds[0] is None else float(self.bounds[0])
-        upper = np.inf if self.bounds[1] is None else float(self.bounds[1])
-        if not lower < upper:
-            msg = (
-                "`bounds` must be a lower and a higher number, or None for no bound; "
-                f"got {self.bounds!r}."
-            )
-            raise ValueError(msg)
-        return lower, upper
-
     def _scale_and_clip(self, values: Array, ends: tuple[float, float]) -> Array:
-        """Move values outside the bounds onto them, or say which are outside."""
-        lower, upper = self._checked_bounds()
-        least, largest = ends
-        if least < lower or largest > upper:
+        """Bring values into the bounds, or refuse them, and to a unit near 1."""
+        lower, upper = check_bounds(self.bounds)
+        if ends[0] < lower or ends[1] > upper:
             if not self.clip:
-                n_outside = int(((values < lower) | (values > upper)).sum())
-                msg = (
-                    f"`X` must lie within `bounds`, from {lower:g} to {upper:g}; got "
-                    f"values from {least:g} to {largest:g}, outside in {n_outside} of "
-                    f"{len(values)} rows. Correct the bounds, or move these rows onto "
-                    "them with clip=True."
-                )
-                raise ValueError(msg)
+                raise ValueError(describe_outside(values, (lower, upper)))
             values = np.clip(values, lower, upper)
         if self._exponent == 0:
             return values
@@ -433,13 +417,13 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         if not np.isfinite(scaled).all():
             msg = (
                 "`X` must be of the order of magnitude of earlier chunks; got values "
-                f"up to {largest:g}."
+                f"up to {ends[1]:g}."
             )
             raise ValueError(msg)
         return scaled
 
     def _plan(self, scaled: Array) -> Plan:
-        lower, upper = self._checked_bounds()
+        lower, upper = check_bounds(self.bounds)
         bounds = (
             float(np.ldexp(lower, self._exponent)),
             float(np.ldexp(upper, self._exponent)),
@@ -497,24 +481,3 @@ class BoundedKDE(DensityMixin, BaseEstimator):
             return np.zeros(len(values), dtype=bool)
         on_lattice = self._mixture.step > 0.0
         return np.isin(values, self.point_values_) | on_lattice
-
-
-def _scaling_exponent(ends: tuple[float, float], bounds: tuple[float, float]) -> int:
-    """Return the power of two that brings extreme units near 1; else 0."""
-    largest = max(abs(value) for value in (*ends, *bounds) if np.isfinite(value))
-    exponent = int(np.frexp(largest)[1])
-    return -exponent if abs(exponent) > _SAFE_EXPONENT else 0
-
-
-def _check_thresholds(values: ArrayLike, name: str) -> Array:
-    """Return thresholds, which may be infinite but not missing."""
-    array = np.asarray(values, dtype=np.float64)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim != 1 or np.isnan(array).any():
-        msg = (
-            f"`{name}` must be one-dimensional and without missing values; got shape "
-            f"{array.shape} with {int(np.isnan(array).sum())} NaN."
-        )
-        raise ValueError(msg)
-    return array

@@ -13,6 +13,7 @@ from sklearn_equity.density._bandwidth import (
     weighted_quantiles,
 )
 from sklearn_equity.density._binning import bin_linearly
+from sklearn_equity.density._range import Bounds
 from sklearn_equity.density._spectrum import cosine_moments
 from sklearn_equity.density._ties import (
     are_frequencies,
@@ -23,7 +24,6 @@ from sklearn_equity.density._ties import (
 )
 
 Array = NDArray[np.float64]
-Bounds = tuple[float | None, float | None]
 
 _N_BINS = 2048
 _REACH = 8.3  # a Gaussian beyond this many bandwidths is below the rounding of a double

@@ -9,6 +9,7 @@ from sklearn_equity._checks import check_numbers, check_sample_weight
 from sklearn_equity.density._bandwidth import RULES, check_bandwidth
 from sklearn_equity.density._mixture import Mixture, smooth_mixture
 from sklearn_equity.density._plan import Plan
+from sklearn_equity.density._range import Bounds, check_bounds
 from sklearn_equity.density._rows import BinnedRows, Entries, bin_entries, with_points
 from sklearn_equity.density._ties import (
     Sample,
@@ -21,7 +22,6 @@ from sklearn_equity.density._ties import (
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
-Bounds = tuple[float | None, float | None]
 
 _TABLE_SIZE = 2**18
 
@@ -93,8 +93,7 @@ def _cells_for(n_subgroups: int) -> int:
 
 
 def _check_range(x: Array, bounds: Bounds) -> tuple[float, float]:
-    lower = -np.inf if bounds[0] is None else float(bounds[0])
-    upper = np.inf if bounds[1] is None else float(bounds[1])
+    lower, upper = check_bounds(bounds)
     if len(x) > 0 and (x.min() < lower or x.max() > upper):
         msg = (
             f"`values` must lie within `bounds`, from {lower:g} to {upper:g}; got "
