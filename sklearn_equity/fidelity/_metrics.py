@@ -50,7 +50,7 @@ class Metric:
     best : float or None
         The value of a perfect model; None where it is not known.
     min_rows : int
-        The smallest subgroup for which its interval is trusted.
+        The smallest subgroup for which its interval is trusted, and a verdict given.
     columns : callable or None
         ``columns(y_true, y_pred)`` gives one array a sum; the first holds ones.
     finish : callable or None
@@ -73,7 +73,7 @@ class Metric:
     greater_is_better: bool
     bounds: tuple[float, float] = (-np.inf, np.inf)
     best: float | None = None
-    min_rows: int = 30
+    min_rows: int = 10
     columns: Columns | None = None
     finish: Finish | None = None
     function: Callable[..., float] | None = None
@@ -402,6 +402,7 @@ def _metric_of_function(
         name,
         greater_is_better,
         bounds=(low, np.inf),
+        min_rows=30,  # of an unknown function no more can be promised
         function=functools.partial(_call, function),
     )
 

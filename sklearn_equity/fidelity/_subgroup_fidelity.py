@@ -1,6 +1,5 @@
 """How well does a model serve each subgroup, and how sure is that?"""
 
-import warnings
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -18,7 +17,6 @@ from sklearn_equity._checks import (
     check_confidence_level,
     format_label,
 )
-from sklearn_equity.exceptions import SmallSubgroupWarning
 from sklearn_equity.fidelity._estimates import rows_of_subgroups, subgroup_estimates
 from sklearn_equity.fidelity._inference import Inference, infer
 from sklearn_equity.fidelity._metrics import Metric, resolve_metric
@@ -81,8 +79,8 @@ def subgroup_fidelity(
         occur are the subgroups (intersections); or a mapping from names of groupings to
         either, which are measured apart and corrected for together.
     metric : str, callable or Metric, default="nrmse"
-        "accuracy", "bias", "brier", "mae", "nrmse", "r2", "rmse", or a function such as
-        those of `sklearn.metrics`.
+        "accuracy", "balanced_accuracy", "bias", "brier", "mae", "nrmse", "r2", "rmse",
+        "roc_auc", or a function such as those of `sklearn.metrics`.
     normalization : str, float, callable or None, default="mean"
         What divides the "nrmse" of a subgroup, taken from the subgroup itself; see
         `nrmse`. Other metrics have no use for it.
@@ -93,7 +91,9 @@ def subgroup_fidelity(
         Weight w counts a row w times in the estimates. It adds no evidence: resamples
         draw rows, each with its weight.
     min_subgroup_size : int, default=30
-        Smaller subgroups are shown, but neither judged nor part of the median.
+        Smaller subgroups are shown, but neither judged nor part of the median. Never
+        less than what the metric needs: 100 rows for "balanced_accuracy" and "roc_auc",
+        30 for a function, 10 for the others.
     confidence_level : float, default=0.95
         The level of intervals and verdicts.
     tolerance : float, default=0.1
@@ -118,12 +118,6 @@ def subgroup_fidelity(
         If a value is missing, infinite or text, lengths differ, a grouping has fewer
         than two subgroups, the metric is unknown or has no meaning for the data.
 
-    Warns
-    -----
-    SmallSubgroupWarning
-        Once, if `min_subgroup_size` lets verdicts rest on fewer rows than the metric's
-        intervals are trusted for.
-
     See Also
     --------
     nrmse : The default metric, for one group of people.
@@ -131,7 +125,7 @@ def subgroup_fidelity(
     Notes
     -----
     **Interval.** A bootstrap within the subgroup, studentised by the delta method, on a
-    scale without ends (the logarithm for errors, the logit for a Brier score,
+    scale without ends (the logarithm for errors, the logit for shares,
     :math:`-\log(1 - R^2)`): of the methods tried it covered best. The accuracy has
     Wilson's interval; a metric that is a function of rows, Student's t with the
     bootstrap's standard error. A subgroup of more than 4,096 rows is resampled in as
@@ -224,17 +218,9 @@ def _check_settings(
     if not isinstance(tolerance, Real) or not 0.0 <= tolerance < np.inf:
         msg = f"`tolerance` must be a number of at least 0; got {tolerance!r}."
         raise ValueError(msg)
-    if min_subgroup_size < metric.min_rows:
-        warnings.warn(
-            f"`min_subgroup_size`={min_subgroup_size}: intervals of {metric.label} are "
-            f"trusted from {metric.min_rows} rows; verdicts on fewer are less sure "
-            "than they claim.",
-            SmallSubgroupWarning,
-            stacklevel=3,
-        )
     return _Settings(
         metric,
-        int(min_subgroup_size),
+        max(int(min_subgroup_size), metric.min_rows),
         check_confidence_level(confidence_level),
         float(tolerance),
         int(n_resamples),

@@ -1,0 +1,187 @@
+"""Values alone: agreement with scikit-learn, numerical safety, and `nrmse`."""
+
+import numpy as np
+import pytest
+import scipy.stats
+from numpy.testing import assert_allclose
+from sklearn import metrics
+from sklearn.exceptions import UndefinedMetricWarning
+
+from sklearn_equity._checks import SubgroupCodes
+from sklearn_equity.fidelity import nrmse, resolve_metric, subgroup_estimates
+
+ORACLES = {
+    "accuracy": metrics.accuracy_score,
+    "balanced_accuracy": metrics.balanced_accuracy_score,
+    "bias": lambda t, p, sample_weight: np.average(p - t, weights=sample_weight),
+    "brier": metrics.brier_score_loss,
+    "mae": metrics.mean_absolute_error,
+    "nrmse": lambda t, p, sample_weight: (
+        metrics.root_mean_squared_error(t, p, sample_weight=sample_weight)
+        / np.average(t, weights=sample_weight)
+    ),
+    "r2": metrics.r2_score,
+    "rmse": metrics.root_mean_squared_error,
+    "roc_auc": metrics.roc_auc_score,
+}
+
+
+def _population(kind, n_rows=40_000):
+    rng = np.random.default_rng(20260401)
+    codes = SubgroupCodes(rng.integers(0, 7, n_rows), tuple("abcdefg"), "ward")
+    y_true = rng.gamma(4.0, 9.0, n_rows)
+    y_pred = y_true + rng.normal(scale=5.0, size=n_rows)
+    if kind == "classes":
+        y_true, y_pred = 1.0 * (y_true > 30), 1.0 * (y_pred > 30)
+    elif kind == "probabilities":
+        y_true, y_pred = 1.0 * (y_true > 30), 1 / (1 + np.exp((30 - y_pred) / 8))
+    return y_true, y_pred, codes, rng.uniform(0, 3, n_rows)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", sorted(ORACLES))
+def test_estimates_against_scikit_learn(name, weighted):
+    kind = {"accuracy": "classes", "balanced_accuracy": "classes"}.get(name, "numbers")
+    kind = "probabilities" if name in ("brier", "roc_auc") else kind
+    y_true, y_pred, codes, weights = _population(kind)
+    found = subgroup_estimates(
+        y_true,
+        y_pred,
+        codes,
+        resolve_metric(name),
+        sample_weight=weights if weighted else None,
+    )
+    for code in range(codes.n_subgroups):
+        rows = codes.codes == code
+        weight = weights[rows] if weighted else None
+        expected = ORACLES[name](y_true[rows], y_pred[rows], sample_weight=weight)
+        assert_allclose(found[code], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["r2", "nrmse"])
+def test_large_offset_does_not_swallow_the_variance(name):
+    rng = np.random.default_rng(1)
+    y_true, error = rng.normal(size=1000), rng.normal(size=1000)
+    metric = resolve_metric(name, normalization="std")
+    codes = SubgroupCodes(np.repeat([0, 1], 500), ("a", "b"), "ward")
+    offset = np.where(codes.codes == 0, 1e9, -1e6)
+    assert_allclose(
+        subgroup_estimates(y_true + offset, y_true + offset + error, codes, metric),
+        subgroup_estimates(y_true, y_true + error, codes, metric),
+        rtol=1e-6,  # adding 1e9 rounds the values themselves at 1e-7
+    )
+
+
+@pytest.mark.parametrize("constant", [0.1, 1e9 / 3])
+def test_a_constant_target_has_no_r2_and_no_nrmse_by_std(constant):
+    y_true = np.full(40_000, constant)
+    y_true[::2] = np.arange(20_000)
+    y_pred = y_true + np.random.default_rng(0).normal(size=40_000)
+    codes = SubgroupCodes(np.arange(40_000) % 2, ("varied", "constant"), "ward")
+    for metric in (resolve_metric("r2"), resolve_metric("nrmse", normalization="std")):
+        varied, of_constant = subgroup_estimates(y_true, y_pred, codes, metric)
+        assert np.isfinite(varied)
+        assert np.isnan(of_constant)
+
+
+def test_one_class_has_no_roc_auc():
+    codes = SubgroupCodes(np.array([0, 0, 1, 1]), ("a", "b"), "ward")
+    y_true, y_pred = np.array([0.0, 1.0, 1.0, 1.0]), np.array([0.1, 0.2, 0.3, 0.4])
+    found = subgroup_estimates(y_true, y_pred, codes, resolve_metric("roc_auc"))
+    assert_allclose(found, [1.0, np.nan])
+
+
+def test_an_error_of_a_function_names_the_subgroup():
+    def picky_error(y_true, y_pred):
+        raise ValueError("only one class")
+
+    codes = SubgroupCodes(np.array([0, 1]), ("east", "west"), "ward")
+    with pytest.raises(ValueError, match="only one class") as caught:
+        subgroup_estimates(np.ones(2), np.ones(2), codes, resolve_metric(picky_error))
+    assert "in the subgroup 'east'" in caught.value.__notes__[0]
+
+
+def test_functions_that_warn_are_heard():
+    codes = SubgroupCodes(np.array([0, 0, 1]), ("a", "b"), "ward")
+    with pytest.warns(UndefinedMetricWarning):
+        subgroup_estimates(
+            np.arange(3.0), np.zeros(3), codes, resolve_metric(metrics.r2_score)
+        )
+
+
+# ---- nrmse -------------------------------------------------------------------------
+TRUTH, PREDICTION = (
+    np.array([10.0, 20.0, 30.0, 60.0]),
+    np.array([13.0, 16.0, 30.0, 60.0]),
+)
+RMSE = np.sqrt((3**2 + 4**2) / 4)
+
+
+@pytest.mark.parametrize(
+    ("normalization", "divisor"),
+    [
+        ("mean", 120 / 4),
+        ("std", np.sqrt((20**2 + 10**2 + 0 + 30**2) / 4)),
+        ("iqr", (30 + 60) / 2 - (10 + 20) / 2),
+        ("range", 60 - 10),
+        ("max", 60),
+        (None, 1),
+        (12.5, 12.5),
+        (np.median, 25),
+    ],
+)
+def test_nrmse_worked_by_hand(normalization, divisor):
+    found = nrmse(TRUTH, PREDICTION, normalization=normalization)
+    assert_allclose(found, RMSE / divisor, rtol=1e-14)
+
+
+@pytest.mark.parametrize("n_rows", [4, 5, 6, 7, 101])
+def test_interquartile_range_against_scipy(n_rows):
+    y_true = np.random.default_rng(n_rows).normal(size=n_rows)
+    expected = scipy.stats.iqr(y_true, interpolation="averaged_inverted_cdf")
+    assert_allclose(1.0 / nrmse(y_true, y_true + 1.0, normalization="iqr"), expected)
+
+
+@pytest.mark.parametrize("normalization", ["mean", "std", "iqr", "range", "max", None])
+@pytest.mark.parametrize("scale", [1.0, 0.1, 1e-6])
+def test_nrmse_weights_equal_repetition_in_any_unit(normalization, scale):
+    times = np.array([3, 0, 1, 2])
+    repeated = nrmse(
+        np.repeat(TRUTH, times),
+        np.repeat(PREDICTION, times),
+        normalization=normalization,
+    )
+    weighted = nrmse(
+        TRUTH, PREDICTION, normalization=normalization, sample_weight=scale * times
+    )
+    assert_allclose(weighted, repeated, rtol=1e-12)
+
+
+def test_nrmse_by_std_is_what_r2_leaves():
+    expected = np.sqrt(1 - metrics.r2_score(TRUTH, PREDICTION))
+    assert_allclose(nrmse(TRUTH, PREDICTION, normalization="std"), expected)
+
+
+def test_nrmse_without_a_positive_divisor_is_nan():
+    assert np.isnan(nrmse([5.0, 5.0], [5.0, 6.0], normalization="std"))
+    assert np.isnan(nrmse([-5.0, -1.0], [5.0, 6.0], normalization="max"))
+
+
+@pytest.mark.parametrize(
+    ("y_true", "y_pred", "message"),
+    [
+        (
+            [1.0, np.nan],
+            [1.0, 1.0],
+            "`y_true` must not hold missing values; got NaN in 1",
+        ),
+        ([1.0, 2.0], [1.0, np.inf], "`y_pred` must be finite"),
+        ([1.0, 2.0], [1.0], r"`y_pred` must have one value per row of `y_true` \(2\)"),
+        (["1", "2"], [1.0, 1.0], "`y_true` must hold numbers; got text in 2 of 2"),
+        ([-1.0, 2.0], [1.0, 1.0], 'normalization="mean" needs a target whose zero'),
+        ([], [], "`y_true` must have at least one row"),
+    ],
+)
+def test_nrmse_refusals(y_true, y_pred, message):
+    with pytest.raises(ValueError, match=message):
+        nrmse(y_true, y_pred)

@@ -1,0 +1,522 @@
+"""The table: laws, verdicts worked out, false alarms, bad input."""
+
+import pickle
+import warnings
+from zlib import crc32
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import sklearn
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import t as student
+from sklearn.metrics import median_absolute_error, root_mean_squared_error
+
+from sklearn_equity.fidelity import QuantileBands, SubgroupTable, subgroup_fidelity
+from sklearn_equity.fidelity._metrics import resolve_metric
+from sklearn_equity.fidelity._verdicts import (
+    Measured,
+    compare_with_median,
+    guarded_errors,
+    shrink,
+)
+
+FIGURES = ("n", "weight", "estimate", "std_error", "ci_low", "ci_high", "shrunken")
+
+
+def cohort(seed=0, sizes=(300, 200, 120, 12), scales=(3.0, 3.0, 9.0, 9.0)):
+    rng = np.random.default_rng(seed)
+    ward = np.repeat([*"nesw"][: len(sizes)], sizes)
+    y_true = rng.uniform(30, 60, len(ward))
+    y_pred = y_true + rng.normal(size=len(ward)) * np.repeat(scales, sizes)
+    return y_true, y_pred, ward
+
+
+def audit(y_true, y_pred, subgroups, **options):
+    options = {"n_resamples": 200, "random_state": 0, **options}
+    return subgroup_fidelity(y_true, y_pred, subgroups=subgroups, **options)
+
+
+def assert_same_figures(table, other, rtol=1e-12):
+    for name in FIGURES:
+        assert_allclose(getattr(table, name), getattr(other, name), rtol=rtol)
+    assert table.verdict == other.verdict
+
+
+# ---- what a table says ---------------------------------------------------------------
+def test_subgroups_planted_worse_are_found_and_small_ones_left_open():
+    table = audit(*cohort())
+    assert table.subgroup == ("e", "n", "s", "w")
+    assert_array_equal(table.n, [200, 300, 120, 12])
+    assert table.verdict == (
+        "served",
+        "served",
+        "under-served",
+        "insufficient evidence",
+    )
+    assert np.isfinite(table.estimate).all()
+
+
+def test_figures_of_everybody_stand_beside():
+    y_true, y_pred, ward = cohort()
+    table = audit(y_true, y_pred, ward, metric="rmse")
+    expected = root_mean_squared_error(y_true, y_pred)
+    assert_allclose(table.overall.estimate, expected)
+    assert (table.overall.n, table.overall.weight) == (632, 632.0)
+    assert table.overall.ci_low < expected < table.overall.ci_high
+
+
+@pytest.mark.parametrize("metric", ["r2", "nrmse", "mae"])
+def test_intervals_contain_the_estimate_and_errors_are_positive(metric):
+    table = audit(*cohort(), metric=metric)
+    assert (table.ci_low < table.estimate).all()
+    assert (table.estimate < table.ci_high).all()
+    assert (table.std_error > 0).all()
+
+
+def test_higher_is_better_turns_the_verdict_round():
+    y_true, y_pred, ward = cohort()
+    table = audit(y_true, y_pred, ward, metric="r2")
+    assert table.greater_is_better
+    assert table.verdict[2] == "under-served"
+    assert table.worst().subgroup in {("s",), ("w",)}
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+def test_a_bias_is_worse_on_either_side(direction):
+    y_true, y_pred, ward = cohort(scales=(3, 3, 3, 3))
+    y_pred = y_pred + direction * 4.0 * (ward == "s")
+    table = audit(y_true, y_pred, ward, metric="bias")
+    assert table.verdict[2] == "under-served"
+    assert "under-served" not in (table.verdict[0], table.verdict[1])
+    assert table.worst().subgroup == ("s",)
+
+
+def test_a_wider_tolerance_serves_more():
+    y_true, y_pred, ward = cohort(sizes=(100,) * 4, scales=(3.0, 3.2, 3.1, 3.0))
+    counts = [
+        audit(y_true, y_pred, ward, tolerance=tolerance).verdict.count("served")
+        for tolerance in (0.0, 0.2, 0.5)
+    ]
+    assert counts == sorted(counts)
+    assert counts[-1] == 4
+
+
+def test_more_groupings_make_every_call_harder():
+    y_true, y_pred, ward = cohort(sizes=(60,) * 4, scales=(3.0, 3.0, 3.0, 4.6))
+    noise = {
+        f"coin {i}": np.random.default_rng(i).integers(0, 6, len(ward))
+        for i in range(30)
+    }
+    alone = audit(y_true, y_pred, {"ward": ward})
+    among_many = audit(y_true, y_pred, {"ward": ward, **noise})
+    assert alone.verdict[3] == "under-served"
+    assert among_many.select("ward").verdict[3] != "under-served"
+    assert_allclose(among_many.select("ward").ci_low, alone.ci_low)
+
+
+def test_the_rule_says_what_was_done():
+    rule = audit(*cohort(), tolerance=0.25, confidence_level=0.9).rule
+    for words in ("at least 30 rows", "at most 10%", "any of the 3 subgroups", "25%"):
+        assert words in rule
+
+
+def test_no_subgroup_large_enough_leaves_all_open():
+    table = audit(*cohort(sizes=(20, 20, 20, 20)))
+    assert set(table.verdict) == {"insufficient evidence"}
+    assert np.isfinite(table.shrunken).all()
+
+
+# ---- laws ----------------------------------------------------------------------------
+def test_labels_in_another_order_give_the_same_rows():
+    y_true, y_pred, ward = cohort()
+    plain = audit(y_true, y_pred, ward)
+    ordered = pd.Categorical(ward, categories=[*"wsen"])
+    turned = audit(y_true, y_pred, pd.Series(ordered))
+    assert turned.subgroup == ("w", "s", "e", "n")
+    rows = [turned.subgroup.index(label) for label in plain.subgroup]
+    for name in ("estimate", "std_error", "ci_low", "ci_high"):
+        assert_array_equal(getattr(turned, name)[rows], getattr(plain, name))
+
+
+def test_a_subgroup_does_not_depend_on_which_others_there_are():
+    y_true, y_pred, ward = cohort()
+    kept = ward != "n"
+    whole = audit(y_true, y_pred, ward)
+    part = audit(y_true[kept], y_pred[kept], ward[kept])
+    for name in ("estimate", "std_error", "ci_low", "ci_high"):
+        assert_array_equal(getattr(part, name), getattr(whole, name)[[0, 2, 3]])
+
+
+def test_row_order_changes_nothing_but_the_draws():
+    y_true, y_pred, ward = cohort()
+    order = np.random.default_rng(1).permutation(len(ward))
+    plain = audit(y_true, y_pred, ward, n_resamples=4000)
+    turned = audit(y_true[order], y_pred[order], ward[order], n_resamples=4000)
+    assert_allclose(turned.estimate, plain.estimate, rtol=1e-12)
+    assert_allclose(turned.std_error[:3], plain.std_error[:3], rtol=0.1)
+    assert turned.verdict == plain.verdict
+
+
+def test_equal_seeds_give_equal_tables_and_global_state_stays():
+    state = np.random.mtrand._rand.get_state()[1].copy()
+    first, second = audit(*cohort()), audit(*cohort())
+    assert_same_figures(first, second, rtol=0)
+    audit(*cohort(), random_state=None)
+    assert_array_equal(np.random.mtrand._rand.get_state()[1], state)
+    third = audit(*cohort(), random_state=np.random.RandomState(0))
+    assert_same_figures(first, third, rtol=0)
+
+
+def test_weight_zero_is_absence():
+    y_true, y_pred, ward = cohort()
+    weights = np.where(np.arange(len(ward)) % 3 == 0, 0.0, 1.5)
+    weighted = audit(y_true, y_pred, ward, sample_weight=weights)
+    kept = weights > 0
+    without = audit(y_true[kept], y_pred[kept], ward[kept], sample_weight=weights[kept])
+    assert_same_figures(weighted, without)
+    assert_allclose(weighted.weight, 1.5 * weighted.n)
+
+
+def test_equal_weights_are_no_weights():
+    y_true, y_pred, ward = cohort()
+    plain = audit(y_true, y_pred, ward)
+    weighted = audit(y_true, y_pred, ward, sample_weight=np.full(len(ward), 4.0))
+    for name in ("n", "estimate", "std_error", "ci_low", "ci_high", "shrunken"):
+        assert_allclose(getattr(weighted, name), getattr(plain, name), rtol=1e-6)
+
+
+def test_intersections_are_the_labels_joined():
+    y_true, y_pred, ward = cohort()
+    sex = np.random.default_rng(3).choice(["f", "m"], len(ward))
+    table = audit(y_true, y_pred, pd.DataFrame({"ward": ward, "sex": sex}))
+    joined = audit(
+        y_true, y_pred, [f"{a} & {b}" for a, b in zip(ward, sex, strict=True)]
+    )
+    assert table.subgroup[0] == ("e", "f")
+    assert set(table.grouping) == {"ward & sex"}
+    assert_same_figures(table, joined)
+
+
+def test_a_function_of_rows_gives_scikit_learns_values():
+    y_true, y_pred, ward = cohort()
+    table = audit(y_true, y_pred, ward, metric=median_absolute_error)
+    for label, found in zip(table.subgroup, table.estimate, strict=True):
+        rows = ward == label
+        assert found == median_absolute_error(y_true[rows], y_pred[rows])
+    assert table.metric == "median_absolute_error"
+    assert table.verdict[2] == "under-served"
+
+
+@pytest.mark.parametrize("normalization", ["std", "iqr", None, 40.0, np.median])
+def test_normalization_is_that_of_the_subgroup(normalization):
+    y_true, y_pred, ward = cohort()
+    y_true, y_pred = y_true - 35, y_pred - 35
+    table = audit(y_true, y_pred, ward, normalization=normalization, n_resamples=50)
+    west = ward == "w"
+    alone = audit(
+        np.r_[y_true[west], y_true[west]],
+        np.r_[y_pred[west], y_pred[west]],
+        np.repeat([0, 1], west.sum()),
+        normalization=normalization,
+        n_resamples=50,
+    )
+    assert_allclose(table.estimate[3], alone.estimate[0])
+
+
+def test_bands_keep_their_order():
+    y_true, y_pred, _ = cohort()
+    age = np.random.default_rng(0).integers(5, 120, len(y_true))
+    labels = QuantileBands(4).fit(age).label(age)
+    table = audit(y_true, y_pred, {"age": labels})
+    starts = [int(str(label).split()[0]) for label in table.subgroup]
+    assert starts == sorted(starts)
+
+
+# ---- missing labels ------------------------------------------------------------------
+def test_missing_labels_are_refused_grouped_or_dropped():
+    y_true, y_pred, ward = cohort()
+    holes = np.where(np.arange(len(ward)) % 10 == 0, None, ward.astype(object))
+    with pytest.raises(
+        ValueError, match=r"must not have missing labels; got 64 of 632"
+    ):
+        audit(y_true, y_pred, holes)
+    grouped = audit(y_true, y_pred, holes, missing="group")
+    assert grouped.subgroup[-1] == "(missing)"
+    assert grouped.n.sum() == 632
+    dropped = audit(y_true, y_pred, holes, missing="drop")
+    assert (dropped.n.sum(), dropped.overall.n) == (632 - 64, 632)
+
+
+# ---- the table -------------------------------------------------------------------------
+def test_frame_has_the_documented_columns():
+    table = audit(*cohort())
+    expected = [
+        *("grouping", "subgroup", "n", "weight", "estimate", "std_error"),
+        *("ci_low", "ci_high", "shrunken", "verdict"),
+    ]
+    frame = table.to_frame()
+    assert isinstance(frame, pd.DataFrame)
+    assert list(frame.columns) == expected == list(table.to_columns())
+    assert frame["subgroup"].tolist() == [*"ensw"]
+    with sklearn.config_context(transform_output="polars"):
+        assert isinstance(table.to_frame(), pl.DataFrame)
+
+
+def test_whole_numbers_stay_numbers_and_mixtures_become_text():
+    y_true, y_pred, ward = cohort()
+    segment = np.arange(len(ward)) % 3
+    assert audit(y_true, y_pred, segment).to_columns()["subgroup"] == [0, 1, 2]
+    both = audit(y_true, y_pred, {"segment": segment, "ward": ward})
+    assert both.to_columns()["subgroup"] == [*"012", *"ensw"]
+
+
+def test_worst_ranks_by_the_shrunken_estimate():
+    # Ten people with bad luck and two hundred that are served badly.
+    y_true = np.full(410, 50.0)
+    ward = np.repeat(["ok", "bad", "unlucky"], [200, 200, 10])
+    rng = np.random.default_rng(0)
+    error = rng.normal(size=410) * np.where(ward == "bad", 6.0, 2.0)
+    error[-1] = 30.0
+    table = audit(y_true, y_true + error, ward)
+    assert table.subgroup[np.argmax(table.estimate)] == "unlucky"
+    assert table.worst().subgroup == ("bad",)
+    assert table.worst(5).subgroup[0] == "bad"
+    assert len(table.worst(2)) == 2
+
+
+def test_refused_selections():
+    table = audit(*cohort())
+    with pytest.raises(
+        ValueError, match="`grouping` must be one of 'subgroups'; got 'sex'"
+    ):
+        table.select("sex")
+    for k in (0, 1.5, True):
+        with pytest.raises(
+            ValueError, match="`k` must be a whole number of at least 1"
+        ):
+            table.worst(k)
+
+
+def test_table_prints_every_subgroup_with_n_and_interval():
+    table = audit(*cohort())
+    text = str(table)
+    assert text.splitlines()[0].split()[:3] == ["grouping", "subgroup", "n"]
+    for i, label in enumerate(table.subgroup):
+        line = text.splitlines()[1 + i]
+        assert line.split()[1:3] == [label, f"{table.n[i]:,}"]
+        assert table.verdict[i] in line
+        assert f"{table.ci_low[i]:.4g} to {table.ci_high[i]:.4g}" in line
+    assert "insufficient evidence" in text
+
+
+def test_table_survives_pickling_and_cannot_be_changed():
+    table = audit(*cohort())
+    copy = pickle.loads(pickle.dumps(table))
+    assert isinstance(copy, SubgroupTable)
+    assert_same_figures(table, copy, rtol=0)
+    with pytest.raises(AttributeError):
+        table.metric = "other"
+
+
+# ---- the parts of a verdict ----------------------------------------------------------
+def test_shrinkage_worked_by_hand():
+    # Two estimates with variances 1: Q = (3 - 1) ** 2 / 2 = 2, so the variance between
+    # is (2 - 1) / (2 - 2 / 2) = 1, and each keeps 1 / (1 + 1) of its distance from 2.
+    assert_allclose(shrink(np.array([1.0, 3.0]), np.array([1.0, 1.0])), [1.5, 2.5])
+
+
+def test_equal_subgroups_shrink_to_the_precision_weighted_mean():
+    estimate, error = np.array([1.0, 1.1, 0.8]), np.array([1.0, 0.5, 2.0])
+    weights = error**-2.0
+    expected = (weights @ estimate) / weights.sum()
+    assert_allclose(shrink(estimate, error), np.full(3, expected))
+
+
+def test_a_subgroup_without_evidence_shrinks_fully():
+    shrunken = shrink(
+        np.array([1.0, 5.0, np.nan, 9.0]), np.array([0.1, 0.1, np.nan, np.nan])
+    )
+    assert_allclose(shrunken[2:], [shrunken[2]] * 2)
+    assert shrunken[0] < shrunken[2] < shrunken[1]
+
+
+def test_standard_errors_are_raised_to_those_of_the_median_persons_subgroup():
+    n = np.array([100, 1000, 400])
+    error = np.array([0.01, 0.1, 0.2])  # a row's variance: .01, 10 and 16
+    guarded = guarded_errors(n, error, np.array([True, True, True]))
+    assert_allclose(guarded, [np.sqrt(10 / 100), 0.1, 0.2])
+
+
+def test_comparison_against_the_t_test_of_two_subgroups():
+    # The median of two is their mean: half the difference has half its standard error.
+    rng = np.random.default_rng(0)
+    estimate, error = np.array([5.0, 6.0]), np.array([0.3, 0.3])
+    measured = Measured(
+        n=np.array([200, 200]),
+        estimate=estimate,
+        std_error=error,
+        guarded=error,
+        skew=np.ones(2),
+        replicates=estimate[:, np.newaxis] + 0.3 * rng.normal(size=(2, 20_000)),
+        judged=np.array([True, True]),
+    )
+    found = compare_with_median(
+        resolve_metric("mae"), measured, tolerance=0.0, rng=np.random.default_rng(1)
+    )
+    t = (6.0 - 5.0) / np.sqrt(0.3**2 + 0.3**2)
+    assert_allclose(found.p_worse, student(199).sf([-t, t]), rtol=0.1)
+    assert_allclose(found.p_not_worse, 1 - found.p_worse, rtol=1e-9)
+
+
+# ---- bad input -------------------------------------------------------------------------
+GOOD = {
+    "y_true": [1.0, 2.0, 3.0, 4.0],
+    "y_pred": [1.0, 2.0, 3.0, 5.0],
+    "subgroups": [*"aabb"],
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"y_pred": [1.0]},
+            r"`y_pred` must have one value per row of `y_true` \(4\); got 1",
+        ),
+        (
+            {"y_true": [1, 2, np.nan, 4]},
+            "`y_true` must not hold missing.*NaN in 1 of 4",
+        ),
+        (
+            {"y_pred": [np.nan, np.nan, 1, 2]},
+            "`y_pred` must not hold missing.*NaN in 2 of 4",
+        ),
+        (
+            {"y_true": [1, "x", 3, 4]},
+            "`y_true` must hold numbers; got text in 1 of 4 rows",
+        ),
+        (
+            {"subgroups": [*"aaaa"]},
+            "`subgroups` must hold at least 2 different labels; got 1",
+        ),
+        (
+            {"subgroups": [*"ab"]},
+            r"`subgroups` must have one label per row.*\(4\); got 2",
+        ),
+        (
+            {"subgroups": {}},
+            "`subgroups` must hold at least one grouping; got an empty",
+        ),
+        (
+            {"subgroups": {"sex": [*"ab"]}},
+            r"`subgroups\['sex'\]` must have one label per row",
+        ),
+        (
+            {"subgroups": {"sex": [*"aaaa"]}},
+            r"`subgroups\['sex'\]` must hold at least 2",
+        ),
+        ({"metric": "rsme"}, '`metric` must be one of "accuracy".*got .rsme'),
+        ({"normalization": "middle"}, "`normalization` must be one of"),
+        ({"sample_weight": [1, 1, -1, 1]}, "`sample_weight` must not be negative"),
+        (
+            {"min_subgroup_size": 1},
+            "`min_subgroup_size` must be a whole number of at least 2",
+        ),
+        (
+            {"n_resamples": 10},
+            "`n_resamples` must be a whole number of at least 50; got 10",
+        ),
+        ({"tolerance": -0.1}, "`tolerance` must be a number of at least 0; got -0.1"),
+        (
+            {"confidence_level": 95},
+            "`confidence_level` must lie strictly between 0 and 1",
+        ),
+        ({"y_true": [-1.0, 2, 3, 4]}, "negative values in 1 of 4 rows"),
+    ],
+)
+def test_refusals_name_the_argument(changed, message):
+    arguments = {**GOOD, **changed}
+    y_true, y_pred = arguments.pop("y_true"), arguments.pop("y_pred")
+    with pytest.raises(ValueError, match=message):
+        subgroup_fidelity(y_true, y_pred, **arguments)
+
+
+def test_input_is_not_changed_and_read_only_works():
+    arrays = cohort()
+    for array in arrays:
+        array.flags.writeable = False
+    weights = np.ones(len(arrays[0]))
+    weights.flags.writeable = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        audit(*arrays, metric="r2", sample_weight=weights)
+
+
+# ---- nobody differs ------------------------------------------------------------------
+SIZES = {
+    "2 of 30": [30] * 2,
+    "2 of 300": [300] * 2,
+    "30 and 1000": [30, 1000],
+    "10 of 30": [30] * 10,
+    "10, 30 to 1000": [30, 40, 50, 60, 80, 100, 150, 300, 600, 1000],
+    "nine of 30, one of 1000": [30] * 9 + [1000],
+    "50 of 30": [30] * 50,
+    "50 of 100": [100] * 50,
+}
+
+
+def _errors(kind, n_rows, rng):
+    errors = rng.normal(size=n_rows)
+    if kind == "heavy-tailed":  # kurtosis 3 exp(4 * .76 ** 2) = 30, variance 1
+        errors *= np.exp(0.76 * rng.normal(size=n_rows) - 0.76**2)
+    return errors
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["normal", "heavy-tailed"])
+@pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES.keys())
+def test_where_nobody_differs_hardly_a_run_calls_anybody_under_served(
+    sizes, kind, request
+):
+    rng = np.random.default_rng(crc32(request.node.name.encode()))
+    labels, n_runs, alarms = np.repeat(np.arange(len(sizes)), sizes), 500, 0
+    for run in range(n_runs):
+        y_true = rng.normal(36.0, 6.6, len(labels))
+        y_pred = y_true + 6.0 * _errors(kind, len(labels), rng)
+        table = audit(y_true, y_pred, labels, random_state=run, metric="rmse")
+        alarms += "under-served" in table.verdict
+    print(f"\n{kind}, {request.node.callspec.id}: false alarms {alarms / n_runs:.1%}")
+    assert alarms / n_runs <= 0.06 + 2 * np.sqrt(0.06 * 0.94 / n_runs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["normal", "heavy-tailed"])
+@pytest.mark.parametrize("n_rows", [100, 300, 1000])
+def test_a_subgroup_at_the_tolerance_is_seldom_called_served(n_rows, kind):
+    rng = np.random.default_rng(n_rows)
+    labels, n_runs, wrong = np.repeat(np.arange(10), n_rows), 300, 0
+    for run in range(n_runs):
+        y_true = rng.normal(36.0, 6.6, len(labels))
+        error = 6.0 * _errors(kind, len(labels), rng) * np.where(labels == 0, 1.1, 1.0)
+        table = audit(y_true, y_true + error, labels, random_state=run, metric="rmse")
+        wrong += table.verdict[0] == "served"
+    print(f"\n{kind}, 10 of {n_rows}: wrongly served {wrong / n_runs:.1%}")
+    assert wrong / n_runs <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / n_runs)
+
+
+@pytest.mark.slow
+def test_a_subgroup_30_percent_worse_is_found():
+    rng = np.random.default_rng(30)
+    found = {}
+    for n_rows in (100, 300):
+        labels, n_runs = np.repeat(np.arange(10), n_rows), 200
+        for _ in range(n_runs):
+            y_true = rng.normal(36.0, 6.6, len(labels))
+            error = rng.normal(size=len(labels)) * np.where(labels == 0, 7.8, 6.0)
+            table = audit(y_true, y_true + error, labels, metric="rmse")
+            found[n_rows] = found.get(n_rows, 0) + (table.verdict[0] == "under-served")
+        print(f"\n30% worse among 10 of {n_rows}: found {found[n_rows] / n_runs:.1%}")
+    assert found[100] / 200 >= 0.5
+    assert found[300] / 200 >= 0.95
