@@ -144,6 +144,10 @@ class SourcedScorer(BaseScorer):
             raise ValueError(msg)
         return array
 
+    def _accept_sample_weight(self) -> bool:
+        """Tell scikit-learn, and ourselves, whether rows can count by weight."""
+        return True
+
     def _pos_label(self) -> Any:
         """Return the class that responses are about; None for the greatest label."""
         return None

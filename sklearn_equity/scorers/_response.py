@@ -25,7 +25,12 @@ __all__ = ["Normalization", "ScoredMetric", "scored_metric"]
 Response = str | Sequence[str]
 Normalization = Any  # what `nrmse` takes; checked by the stage that owns it
 # This library's metrics of classifiers and what they ask for; all others: `predict`.
-_RESPONSE_OF: dict[str, Response] = {"accuracy": "predict", "brier": "predict_proba"}
+_RESPONSE_OF: dict[str, Response] = {
+    "accuracy": "predict",
+    "balanced_accuracy": "predict",
+    "brier": "predict_proba",
+    "roc_auc": ("decision_function", "predict_proba"),
+}
 _RESPONSES = ("predict", "predict_proba", "decision_function")
 
 

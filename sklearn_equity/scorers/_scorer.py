@@ -83,9 +83,9 @@ def equity_scorer(
     Parameters
     ----------
     metric : str, callable or scorer, default="nrmse"
-        A name of this library ("accuracy", "bias", "brier", "mae", "nrmse", "r2",
-        "rmse"); a scorer name of scikit-learn ("balanced_accuracy", "roc_auc",
-        "neg_log_loss"); a function such as those of `sklearn.metrics`; or what
+        A name of this library, such as "nrmse", "mae", "r2", "bias", "accuracy" or
+        "brier"; a scorer name of scikit-learn, such as "f1" or "neg_log_loss"; a
+        function such as those of `sklearn.metrics`; or what
         `sklearn.metrics.make_scorer` returns, for a function with options.
     subgroups : source of labels, default=None
         Where the label of each row is found. The name of a column of X, or a list of

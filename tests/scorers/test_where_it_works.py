@@ -764,3 +764,68 @@ def test_groups_of_the_splitter_are_not_taken_for_subgroups():
 def test_subgroups_given_twice_are_refused():
     with pytest.raises(ValueError, match="`subgroups` came twice"):
         scorer_of("column")(Ridge().fit(X, Y), X, Y, subgroups=X["ward"])
+
+
+# ---- pipelines and callbacks hand a function its columns by position -----------------
+def test_function_by_position_inside_a_pipeline():
+    search = GridSearchCV(
+        Ridge(),
+        GRID,
+        scoring=equity_scorer(
+            "rmse", subgroups=lambda a: a[:, 0], shrink=False, min_subgroup_size=5
+        ),
+        cv=FOLDS,
+    )
+    pipeline = make_pipeline(StandardScaler(), search).fit(X, Y)
+    by_position = pipeline[-1].cv_results_["mean_test_score"]
+    assert_allclose(by_position, in_pipeline("series"))
+
+
+@pytest.mark.parametrize("name", ["segmenter", "series", "metadata"])
+def test_scoring_monitor_refuses_what_needs_names_or_an_index(name):
+    callback = pytest.importorskip("sklearn.callback", reason="scikit-learn >= 1.9")
+    scorer = scorer_of(name, metric=accuracy_score)
+    model = LogisticRegression().set_callbacks(callback.ScoringMonitor(scoring=scorer))
+    with pytest.raises((TypeError, ValueError), match="`subgroups`"):
+        model.fit(X.to_numpy(), np.where(Y > 20, 1, 0))
+
+
+def test_permutation_importance_refuses_for_want_of_metadata():
+    with pytest.raises(ValueError, match="The scorer got no `subgroups`"):
+        permutation_importance(Ridge().fit(X, Y), X, Y, scoring=scorer_of("metadata"))
+
+
+def test_optuna_search(source):
+    pytest.importorskip("optuna", reason="Optuna is not installed")
+    integration = pytest.importorskip("optuna_integration.sklearn")
+    optuna = __import__("optuna")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        search = integration.OptunaSearchCV(
+            Ridge(),
+            {"alpha": optuna.distributions.CategoricalDistribution([1.0])},
+            scoring=scorer_of(source),
+            cv=FOLDS,
+            n_trials=1,
+            refit=source != "metadata",  # which it would pass to Ridge.fit as well
+        )
+        search.fit(X, Y, **params_for(source))
+    assert_allclose(search.best_score_, np.mean(expected_folds()))
+
+
+def test_optuna_search_reports_a_mistake():
+    pytest.importorskip("optuna", reason="Optuna is not installed")
+    integration = pytest.importorskip("optuna_integration.sklearn")
+    optuna = __import__("optuna")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        search = integration.OptunaSearchCV(
+            Ridge(),
+            {"alpha": optuna.distributions.CategoricalDistribution([1.0])},
+            scoring=MISTAKES["no such column"][0],
+            cv=FOLDS,
+            n_trials=1,
+        )
+        with pytest.raises(ScorerError, match="names no column"):
+            search.fit(X, Y)
