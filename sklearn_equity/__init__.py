@@ -6,15 +6,24 @@ A plugin for scikit-learn: estimators and metrics that work in any pipeline.
 from importlib.metadata import version
 
 from sklearn_equity.allocation import (
+    ADCurve,
+    ExacerbationResult,
     InequalityResult,
+    InequalityTable,
+    allocation_deterioration_curve,
+    compare_deterioration,
     da_index_ratio,
     dataset_inequality,
     deterioration_index,
+    exacerbation,
     model_inequality,
     severity_score,
 )
 from sklearn_equity.datasets import (
     load_nhanes,
+)
+from sklearn_equity.density import (
+    BoundedKDE,
 )
 from sklearn_equity.fidelity import (
     SubgroupTable,
@@ -30,7 +39,9 @@ from sklearn_equity.inequality import (
     theil,
 )
 from sklearn_equity.remediation import (
+    FidelityChange,
     SubgroupOversampler,
+    fidelity_change,
 )
 from sklearn_equity.report import (
     AuditResult,
@@ -41,7 +52,12 @@ from sklearn_equity.representation import (
     AutoencoderEmbedder,
 )
 from sklearn_equity.scorers import (
+    ParetoPick,
+    SubgroupStratifiedKFold,
+    da_index_scorer,
     equity_scorer,
+    equity_scoring,
+    pareto_front,
 )
 from sklearn_equity.segmentation import (
     LatentGMMSegmenter,
@@ -53,28 +69,42 @@ from sklearn_equity.significance import (
 __version__ = version("sklearn-equity")
 
 __all__ = [
+    "ADCurve",
     "AuditResult",
     "AutoencoderEmbedder",
+    "BoundedKDE",
+    "ExacerbationResult",
+    "FidelityChange",
     "InequalityResult",
+    "InequalityTable",
     "LatentGMMSegmenter",
+    "ParetoPick",
     "SubgroupOversampler",
+    "SubgroupStratifiedKFold",
     "SubgroupTable",
     "__version__",
+    "allocation_deterioration_curve",
     "atkinson",
     "audit",
     "audit_frame",
     "benjamini_hochberg",
     "coefficient_of_variation",
+    "compare_deterioration",
     "da_index_ratio",
+    "da_index_scorer",
     "dataset_inequality",
     "deterioration_index",
     "equity_scorer",
+    "equity_scoring",
+    "exacerbation",
+    "fidelity_change",
     "generalized_entropy",
     "gini",
     "load_nhanes",
     "lorenz_curve",
     "model_inequality",
     "nrmse",
+    "pareto_front",
     "severity_score",
     "subgroup_fidelity",
     "theil",

