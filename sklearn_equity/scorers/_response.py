@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import get_scorer, get_scorer_names
 
-from sklearn_equity._checks import check_numbers
+from sklearn_equity._checks import check_numbers, check_subgroups
 from sklearn_equity._sklearn_shims import BaseScorer, ScorerParts, scorer_parts
 from sklearn_equity.fidelity import METRIC_NAMES, Metric, resolve_metric
 
@@ -95,15 +95,15 @@ class ScoredMetric:
     def _encode(
         self, truth: NDArray[Any], response: NDArray[Any], classes: NDArray[Any] | None
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Number the classes, so that the greater of two is 1."""
-        labels = [truth] if classes is None else [truth, classes]
-        if self.response == "predict":
-            labels.append(response)
-        known = np.unique(np.concatenate(labels))
-        codes = np.searchsorted(known, truth)
-        if self.response == "predict":
-            return codes, np.searchsorted(known, response)
-        return codes, response
+        """Number the classes in their order, so that the greater of two is 1."""
+        labelled = [truth] if self.response != "predict" else [truth, response]
+        if classes is not None:
+            labelled.append(classes)
+        together = np.concatenate(labelled)
+        codes = check_subgroups(together, n_rows=len(together), name="y_true").codes
+        if self.response != "predict":
+            return codes[: len(truth)], response
+        return codes[: len(truth)], codes[len(truth) : len(truth) + len(response)]
 
     def _as_metric(self, classes: NDArray[Any] | None) -> Metric:
         options = dict(self.options)
