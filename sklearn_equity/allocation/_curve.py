@@ -14,6 +14,7 @@ from sklearn_equity._checks import (
     format_label,
 )
 from sklearn_equity._optional import build_frame
+from sklearn_equity.allocation._area import degrees_of_freedom
 from sklearn_equity.allocation._cohort import ScoreScale, Threshold, take_cohort
 from sklearn_equity.allocation._scoring import SeverityOptions
 from sklearn_equity.allocation._sides import check_windows, cut_cohort
@@ -245,7 +246,6 @@ def _mean_with_interval(
         variance = squares / sums.weight**2 * n_rows / (n_rows - 1.0)
         # What is left by rounding where all are equally ill is no spread.
         error = np.sqrt(np.where(squares > 1e-14 * sums.square2, variance, np.nan))
-        # Two degrees of freedom for each deteriorated person, as in an area.
-        freedom = 2.0 * sums.severity**2 / sums.square2
+        freedom = degrees_of_freedom(sums.square2, sums.fourth4)
         reach = stdtrit(freedom, 0.5 + confidence_level / 2) * error / mean
         return mean, error, mean * np.exp(-reach), mean * np.exp(reach)

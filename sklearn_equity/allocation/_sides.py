@@ -71,15 +71,15 @@ class Sides:
     def log_variance(self) -> tuple[float, float]:
         """Variance of the log ratio, and the degrees of freedom that are behind it.
 
-        The variance of a side is itself estimated, in effect from its deteriorated
-        people; two for each of them, by its kurtosis. Satterthwaite's rule joins both.
+        The variances are themselves estimated, in effect from the deteriorated people.
+        Satterthwaite's rule joins the two sides' degrees of freedom.
         """
         parts, spent = [], 0.0
         for area, sums in zip(self.areas, self.sums, strict=True):
             if area.value <= 0.0:
                 return np.nan, np.nan
             parts.append(area.variance(sums) / area.value**2)
-            spent += parts[-1] ** 2 / (2.0 * area.n_effective(sums))
+            spent += parts[-1] ** 2 / area.freedom(sums)
         total = sum(parts)
         return total, total**2 / spent if spent > 0.0 else np.inf
 

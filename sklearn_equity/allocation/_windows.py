@@ -89,8 +89,8 @@ class CellSums:
 
     Attributes
     ----------
-    count, weight, severity, weight2, severity2, square2 : ndarray
-        Sums of 1, w, w F, w**2, w**2 F and w**2 F**2.
+    count, weight, severity, weight2, severity2, square2, fourth4 : ndarray
+        Sums of 1, w, w F, w**2, w**2 F, w**2 F**2 and w**4 F**4.
     """
 
     count: NDArray[np.float64]
@@ -99,6 +99,7 @@ class CellSums:
     weight2: NDArray[np.float64]
     severity2: NDArray[np.float64]
     square2: NDArray[np.float64]
+    fourth4: NDArray[np.float64]
 
     def parts(self) -> Iterator[NDArray[np.float64]]:
         """Yield the arrays in the order of the constructor."""
@@ -127,8 +128,11 @@ def sum_cells(
 
     count = add(None)
     if sample_weight is None:
-        total, square = add(severity), add(severity * severity)
-        return CellSums(count, count, total, count, total, square)
+        square = severity * severity
+        total = add(severity)
+        return CellSums(
+            count, count, total, count, total, add(square), add(square * square)
+        )
     weighted = sample_weight * severity
     return CellSums(
         count,
@@ -137,6 +141,7 @@ def sum_cells(
         add(sample_weight * sample_weight),
         add(sample_weight * weighted),
         add(weighted * weighted),
+        add(weighted**4),
     )
 
 
