@@ -130,9 +130,9 @@ def subgroup_fidelity(
     Wilson's interval; a metric that is a function of rows, Student's t with the
     bootstrap's standard error. A subgroup of more than 4,096 rows is resampled in as
     many random blocks. Nominal 95% intervals of the NRMSE covered, at 50, 100, 300 and
-    1,000 rows, 94, 95, 95 and 96% with normal errors, and 89, 87, 89 and 91% with
-    errors of kurtosis 30, for which the truth is mostly missed above the interval
-    (percentile intervals at 50 rows: 92 and 74%).
+    1,000 rows, 94, 94, 95 and 96% with normal errors, and 88, 88, 90 and 92% with
+    errors of kurtosis 30, where the truth, if missed, mostly lies above the interval.
+    (Percentile intervals at 50 rows: 92 and 74%.)
 
     **Verdict.** The reference is the median estimate over the subgroups of the grouping
     with at least `min_subgroup_size` rows. A subgroup is under-served if a one-sided t
@@ -143,8 +143,8 @@ def subgroup_fidelity(
     uncorrected, shows that it is not worse by `tolerance` times the reference. A bias
     is worse the further it is from 0, on either side; as its reference is near 0, few
     are shown to be served. Where nobody differed, among 2 to 50 subgroups of 30 to
-    1,000 rows, at most 5.5% of runs called anybody under-served with normal errors, and
-    2.3% with errors of kurtosis 30.
+    1,000 rows, at most 5% of runs called anybody under-served with normal errors, and 2% with
+    errors of kurtosis 30.
 
     **Shrunken estimate.** With those standard errors :math:`s_g`, the
     precision-weighted mean :math:`m` of the grouping, and the variance :math:`\tau^2`

@@ -113,9 +113,9 @@ def compare_with_median(
         return Comparison(p_worse, p_not_worse)
     estimate, replicates = measured.estimate[judged], measured.replicates[judged]
     extra = np.sqrt(measured.guarded[judged] ** 2 - measured.std_error[judged] ** 2)
-    replicates = replicates + extra[:, np.newaxis] * rng.standard_normal(
-        replicates.shape
-    )
+    # Where a resample has no value (a few may not), nothing is known to have changed.
+    replicates = np.where(np.isfinite(replicates), replicates, estimate[:, np.newaxis])
+    replicates += extra[:, np.newaxis] * rng.standard_normal(replicates.shape)
     loss, losses, median, medians = _as_losses(metric, estimate, replicates)
     freedom = measured.n[judged] - 1
     t_worse = _t(loss - median, losses - medians)
@@ -137,16 +137,16 @@ def _as_losses(
             side * (estimate - metric.best),
             side[:, np.newaxis] * (replicates - metric.best),
             float(abs(np.median(estimate) - metric.best)),
-            np.abs(np.nanmedian(replicates, axis=0) - metric.best),
+            np.abs(np.median(replicates, axis=0) - metric.best),
         )
     losses = metric.as_loss(replicates)
     loss = metric.as_loss(estimate)
-    return loss, losses, float(np.median(loss)), np.nanmedian(losses, axis=0)
+    return loss, losses, float(np.median(loss)), np.median(losses, axis=0)
 
 
 def _t(difference: Vector, resampled: Vector) -> Vector:
     """Divide by the standard deviation of resamples; a sure difference is infinite."""
-    error = np.nanstd(resampled, axis=1, ddof=1)
+    error = np.std(resampled, axis=1, ddof=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(difference == 0.0, 0.0, difference / error)
 

@@ -234,6 +234,22 @@ def test_bands_keep_their_order():
     assert starts == sorted(starts)
 
 
+def test_resamples_without_a_value_are_no_obstacle():
+    def median_of_shares_score(y_true, y_pred):
+        if y_true.sum() < 3:
+            raise ValueError("too few cases")
+        return np.mean(y_true == y_pred)
+
+    rng = np.random.default_rng(0)
+    y_true = (np.arange(400) % 67 == 0).astype(float)  # six cases, three a subgroup
+    y_true[:2] = 1.0
+    y_pred = np.where(rng.random(400) < 0.8, y_true, 1.0 - y_true)
+    table = audit(
+        y_true, y_pred, np.repeat(["a", "b"], 200), metric=median_of_shares_score
+    )
+    assert np.isfinite(table.estimate).all()
+
+
 # ---- missing labels ------------------------------------------------------------------
 def test_missing_labels_are_refused_grouped_or_dropped():
     y_true, y_pred, ward = cohort()
@@ -249,7 +265,7 @@ def test_missing_labels_are_refused_grouped_or_dropped():
     assert (dropped.n.sum(), dropped.overall.n) == (632 - 64, 632)
 
 
-# ---- the table -------------------------------------------------------------------------
+# ---- the table ---------------------------------------------------------------------
 def test_frame_has_the_documented_columns():
     table = audit(*cohort())
     expected = [
@@ -370,7 +386,7 @@ def test_comparison_against_the_t_test_of_two_subgroups():
     assert_allclose(found.p_not_worse, 1 - found.p_worse, rtol=1e-9)
 
 
-# ---- bad input -------------------------------------------------------------------------
+# ---- bad input ---------------------------------------------------------------------
 GOOD = {
     "y_true": [1.0, 2.0, 3.0, 4.0],
     "y_pred": [1.0, 2.0, 3.0, 5.0],
