@@ -143,8 +143,8 @@ def subgroup_fidelity(
     uncorrected, shows that it is not worse by `tolerance` times the reference. A bias
     is worse the further it is from 0, on either side; as its reference is near 0, few
     are shown to be served. Where nobody differed, among 2 to 50 subgroups of 30 to
-    1,000 rows, at most 5% of runs called anybody under-served with normal errors, and 2% with
-    errors of kurtosis 30.
+    1,000 rows, at most 5% of runs called anybody under-served with normal errors, and
+    2% with errors of kurtosis 30.
 
     **Shrunken estimate.** With those standard errors :math:`s_g`, the
     precision-weighted mean :math:`m` of the grouping, and the variance :math:`\tau^2`
