@@ -6,6 +6,7 @@ __all__ = [
     "EquityWarning",
     "FewerSegmentsWarning",
     "MissingDependencyError",
+    "NegativeTargetWarning",
     "ScorerError",
     "SmallSubgroupWarning",
 ]
@@ -21,6 +22,10 @@ class SmallSubgroupWarning(EquityWarning):
 
 class BoundsFromSampleWarning(EquityWarning):
     """The possible range of a measurement was read off the sample: give `bounds`."""
+
+
+class NegativeTargetWarning(EquityWarning):
+    """A target that an error is divided by the mean of has a few negative values."""
 
 
 class DegenerateInequalityWarning(EquityWarning):

@@ -165,7 +165,12 @@ def nrmse(
     ------
     ValueError
         If a value is missing, infinite or text, lengths differ, or "mean" is asked of a
-        target with negative values or mean 0.
+        target whose mean is not positive or of which over 1% is negative.
+
+    Warns
+    -----
+    NegativeTargetWarning
+        If "mean" is asked of a target of which up to 1% is negative.
 
     See Also
     --------

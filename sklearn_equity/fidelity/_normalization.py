@@ -1,11 +1,14 @@
 """By what is a root mean squared error divided, so that units drop out?"""
 
+import warnings
 from collections.abc import Callable
 from numbers import Real
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sklearn_equity.exceptions import NegativeTargetWarning
 
 __all__ = ["Normalization", "check_normalization", "normalizer", "refuse_mean"]
 
@@ -17,6 +20,8 @@ Normalization = (
     | None
 )
 
+# A measurement that can't be negative may come out so by error, once in a while.
+_MOST_NEGATIVE = 0.01
 _NAMES = ("mean", "std", "iqr", "range", "max")
 
 
@@ -44,19 +49,22 @@ def check_normalization(normalization: Normalization) -> None:
 def refuse_mean(y_true: Vector, y_pred: Vector) -> None:
     """Refuse to divide by the mean of a target that has no natural zero."""
     del y_pred  # a metric's check sees both
-    n_negative = int((y_true < 0.0).sum())
-    if n_negative or not y_true.any():
-        came = (
-            f"negative values in {n_negative} of {len(y_true)} rows"
-            if n_negative
-            else "a mean of 0"
-        )
+    n_negative, mean = int((y_true < 0.0).sum()), float(y_true.mean())
+    came = f"`y_true` has a mean of {mean:.3g} and {n_negative} negative values"
+    if mean <= 0.0 or n_negative > _MOST_NEGATIVE * len(y_true):
         msg = (
-            'normalization="mean" needs a target whose zero is meaningful: no negative '
-            f"value and a positive mean; `y_true` has {came}. Use "
+            'normalization="mean" needs a target whose zero is meaningful: a positive '
+            f"mean and hardly a negative value; {came} in {len(y_true)} rows. Use "
             'normalization="std", "iqr", "range", None (the plain RMSE) or a number.'
         )
         raise ValueError(msg)
+    if n_negative:
+        warnings.warn(
+            f'normalization="mean" takes the zero of the target for meaningful; {came} '
+            f"in {len(y_true)} rows. Are they errors of measurement?",
+            NegativeTargetWarning,
+            stacklevel=3,
+        )
 
 
 def normalizer(

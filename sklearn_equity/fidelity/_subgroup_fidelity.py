@@ -31,7 +31,7 @@ from sklearn_equity.fidelity._table import OverallFidelity, SubgroupTable
 from sklearn_equity.fidelity._verdicts import (
     Comparison,
     Measured,
-    compare_with_median,
+    compare_with_average,
     guarded_errors,
     shrink,
 )
@@ -91,13 +91,13 @@ def subgroup_fidelity(
         Weight w counts a row w times in the estimates. It adds no evidence: resamples
         draw rows, each with its weight.
     min_subgroup_size : int, default=30
-        Smaller subgroups are shown, but neither judged nor part of the median. Never
+        Smaller subgroups are shown, but neither judged nor part of the average. Never
         less than what the metric needs: 100 rows for "balanced_accuracy" and "roc_auc",
         30 for a function, 10 for the others.
     confidence_level : float, default=0.95
         The level of intervals and verdicts.
     tolerance : float, default=0.1
-        The share of the median by which a subgroup may be worse and still be served.
+        The share of the average by which a subgroup may be worse and still be served.
     n_resamples : int, default=1000
         The number of bootstrap resamples of each subgroup, 50 or more.
     missing : {"raise", "group", "drop"}, default="raise"
@@ -134,8 +134,9 @@ def subgroup_fidelity(
     errors of kurtosis 30, where the truth, if missed, mostly lies above the interval.
     (Percentile intervals at 50 rows: 92 and 74%.)
 
-    **Verdict.** The reference is the median estimate over the subgroups of the grouping
-    with at least `min_subgroup_size` rows. A subgroup is under-served if a one-sided t
+    **Verdict.** The reference is how the average person of the grouping is served: the
+    mean estimate over its subgroups with at least `min_subgroup_size` rows, weighted by
+    their numbers of people. A subgroup is under-served if a one-sided t
     test, on the difference's bootstrap standard error, shows it to be worse, after
     Holm's correction for the number of subgroups in all groupings. In the test no
     standard error is below what the per-row variance of the subgroup of the median
@@ -183,7 +184,7 @@ def subgroup_fidelity(
     overall = _measure_everybody(data, settings, seed)
     parts = [_measure(data, codes, settings, seed) for codes in groupings.values()]
     comparisons = [
-        compare_with_median(
+        compare_with_average(
             chosen,
             part.measured,
             tolerance=settings.tolerance,
@@ -407,10 +408,10 @@ def _rule(settings: _Settings, *, n_tests: int) -> str:
     alpha = f"{100.0 * (1.0 - settings.confidence_level):.4g}%"
     size, share = settings.min_subgroup_size, f"{100.0 * settings.tolerance:.4g}%"
     return (
-        f"Under-served: shown to be worse than the median of the subgroups of its "
-        f"grouping with at least {size} rows, with a chance of at most {alpha} that "
-        f"any of the {n_tests} subgroups tested is called so in error (Holm). Served: "
-        f"shown, with {level} confidence each, to be worse than that median by less "
-        f"than {share} of it, if at all. Insufficient evidence: neither, or too few "
-        "rows."
+        "Under-served: shown to be worse than the average person of its grouping (the "
+        f"mean over its subgroups with at least {size} rows, by their numbers of "
+        f"people), with a chance of at most {alpha} that any of the {n_tests} "
+        "subgroups tested is called so in error (Holm). Served: shown, with "
+        f"{level} confidence each, to be worse than that average by less than {share} "
+        "of it, if at all. Insufficient evidence: neither, or too few rows."
     )

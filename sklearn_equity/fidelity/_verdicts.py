@@ -1,11 +1,15 @@
 """Who is shown to be served worse, who is shown not to be, and who neither?
 
-The comparison is with the median subgroup of the grouping, whose own uncertainty comes
-from the same resamples. Two things keep chance from calling anybody under-served where
-errors have heavy tails. The test is made in the metric's own unit, where an estimate
-blown up by one row has a standard error blown up with it. And no subgroup is taken to
-be surer than the one in which the median person sits would be with as few rows: a small
-subgroup without its share of large errors looks good and sure at once.
+The comparison is with how the average person of the grouping is served: the mean over
+its subgroups, each with the weight of its people, whose own uncertainty comes from the
+same resamples. The median subgroup would hide a half that is served well behind several
+small subgroups that are not.
+
+Two things keep chance from calling anybody under-served where errors have heavy tails.
+The test is made in the metric's own unit, where an estimate blown up by one row has a
+standard error blown up with it. And no subgroup is taken to be surer than the one in
+which the median person sits would be with as few rows: a small subgroup without its
+share of large errors looks good and sure at once.
 """
 
 from dataclasses import dataclass
@@ -16,7 +20,7 @@ from scipy.special import stdtr
 
 from sklearn_equity.fidelity._metrics import Metric
 
-__all__ = ["Comparison", "Measured", "compare_with_median", "guarded_errors", "shrink"]
+__all__ = ["Comparison", "Measured", "compare_with_average", "guarded_errors", "shrink"]
 
 Vector = NDArray[np.float64]
 
@@ -53,12 +57,12 @@ class Measured:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One-sided tests of the subgroups of one grouping against its median.
+    """One-sided tests of the subgroups of one grouping against its average person.
 
     Attributes
     ----------
     p_worse : ndarray of shape (n_subgroups,)
-        Of the hypothesis that a subgroup is no worse than the median; NaN if untested.
+        Of the hypothesis that a subgroup is no worse than the average; NaN if untested.
     p_not_worse : ndarray of shape (n_subgroups,)
         Of the hypothesis that it is worse by the tolerance or more; NaN if untested.
     """
@@ -98,14 +102,14 @@ def guarded_errors(n: NDArray[np.intp], std_error: Vector, judged: Vector) -> Ve
     return np.where(known, np.maximum(std_error, floor), np.nan)
 
 
-def compare_with_median(
+def compare_with_average(
     metric: Metric,
     measured: Measured,
     *,
     tolerance: float,
     rng: np.random.Generator,
 ) -> Comparison:
-    """Test each judged subgroup of a grouping against the median of the judged."""
+    """Test each judged subgroup of a grouping against their average person."""
     judged = measured.judged
     p_worse = np.full(len(judged), np.nan)
     p_not_worse = np.full(len(judged), np.nan)
@@ -116,32 +120,34 @@ def compare_with_median(
     # Where a resample has no value (a few may not), nothing is known to have changed.
     replicates = np.where(np.isfinite(replicates), replicates, estimate[:, np.newaxis])
     replicates += extra[:, np.newaxis] * rng.standard_normal(replicates.shape)
-    loss, losses, median, medians = _as_losses(metric, estimate, replicates)
+    people = measured.n[judged] / measured.n[judged].sum()
+    loss, losses, average, averages = _as_losses(metric, estimate, replicates, people)
     freedom = measured.n[judged] - 1
-    t_worse = _t(loss - median, losses - medians)
+    t_worse = _t(loss - average, losses - averages)
     sides = 2.0 if metric.best_is_inside else 1.0  # a bias may be worse upwards or down
     p_worse[judged] = np.minimum(sides * stdtr(freedom, -t_worse), 1.0)
-    limit, limits = median + tolerance * abs(median), medians + tolerance * abs(medians)
+    limit = average + tolerance * abs(average)
+    limits = averages + tolerance * np.abs(averages)
     t_over = _t(loss - limit, losses - limits) / measured.skew[judged]
     p_not_worse[judged] = stdtr(freedom, t_over)
     return Comparison(p_worse, p_not_worse)
 
 
 def _as_losses(
-    metric: Metric, estimate: Vector, replicates: Vector
+    metric: Metric, estimate: Vector, replicates: Vector, people: Vector
 ) -> tuple[Vector, Vector, float, Vector]:
-    """Turn values so that higher is worse; also the median and its resamples."""
+    """Turn values so that higher is worse; also the average and its resamples."""
     if metric.best is not None and metric.best_is_inside:
         side = np.where(estimate >= metric.best, 1.0, -1.0)
         return (
             side * (estimate - metric.best),
             side[:, np.newaxis] * (replicates - metric.best),
-            float(abs(np.median(estimate) - metric.best)),
-            np.abs(np.median(replicates, axis=0) - metric.best),
+            float(abs(people @ estimate - metric.best)),
+            np.abs(people @ replicates - metric.best),
         )
     losses = metric.as_loss(replicates)
     loss = metric.as_loss(estimate)
-    return loss, losses, float(np.median(loss)), np.median(losses, axis=0)
+    return loss, losses, float(people @ loss), people @ losses
 
 
 def _t(difference: Vector, resampled: Vector) -> Vector:

@@ -65,8 +65,8 @@ def audit(
     confidence_level : float, default=0.95
         The coverage of each interval.
     tolerance : float, default=0.1
-        A subgroup is "served" when it is shown to be worse than the median subgroup by
-        less than this share.
+        A subgroup is "served" when it is shown to be worse than the average person of
+        its grouping by less than this share.
     n_resamples : int, default=1000
         Bootstrap replicates in each subgroup.
     missing : {"raise", "group", "drop"}, default="raise"
@@ -181,8 +181,8 @@ def audit_frame(
     confidence_level : float, default=0.95
         The coverage of each interval.
     tolerance : float, default=0.1
-        A subgroup is "served" when it is shown to be worse than the median subgroup by
-        less than this share.
+        A subgroup is "served" when it is shown to be worse than the average person of
+        its grouping by less than this share.
     n_resamples : int, default=1000
         Bootstrap replicates in each subgroup.
     missing : {"raise", "group", "drop"}, default="raise"

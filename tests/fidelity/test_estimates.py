@@ -8,6 +8,7 @@ from sklearn import metrics
 from sklearn.exceptions import UndefinedMetricWarning
 
 from sklearn_equity._checks import SubgroupCodes
+from sklearn_equity.exceptions import NegativeTargetWarning
 from sklearn_equity.fidelity import nrmse, resolve_metric, subgroup_estimates
 
 ORACLES = {
@@ -36,6 +37,17 @@ def _population(kind, n_rows=40_000):
     elif kind == "probabilities":
         y_true, y_pred = 1.0 * (y_true > 30), 1 / (1 + np.exp((30 - y_pred) / 8))
     return y_true, y_pred, codes, rng.uniform(0, 3, n_rows)
+
+
+def test_a_rare_negative_value_under_the_mean_is_warned_of_and_many_are_refused():
+    y_true = np.full(200, 40.0)
+    y_true[:2] = -1.0
+    with pytest.warns(NegativeTargetWarning, match="2 negative values in 200 rows"):
+        found = nrmse(y_true, y_true + 3.0)
+    assert_allclose(found, 3.0 / ((198 * 40.0 - 2.0) / 200))
+    y_true[2] = -1.0
+    with pytest.raises(ValueError, match="3 negative values in 200 rows"):
+        nrmse(y_true, y_true)
 
 
 @pytest.mark.parametrize("weighted", [False, True])

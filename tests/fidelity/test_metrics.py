@@ -217,7 +217,12 @@ def test_other_normalizations_are_refused(divisor):
             'metric="roc_auc" needs `y_true` to be 0 or 1',
         ),
         ("balanced_accuracy", [0.0, 1.0], [0.5, 1.0], "`y_pred` to be 0 or 1"),
-        ("nrmse", [-1.0, 2.0], [0.0, 0.0], 'has negative values in 1 of 2 rows.*"std"'),
+        (
+            "nrmse",
+            [-1.0, 2.0],
+            [0.0, 0.0],
+            'a mean of 0.5 and 1 negative values in 2 rows.*"std"',
+        ),
         ("nrmse", [0.0, 0.0], [1.0, 1.0], "has a mean of 0"),
     ],
 )
