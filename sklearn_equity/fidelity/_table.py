@@ -204,7 +204,8 @@ class SubgroupTable:
 
     def __repr__(self) -> str:
         level = f"{self.confidence_level:.4g}"
-        heads = ["grouping", "subgroup", "n", self.metric, f"interval ({level})"]
+        metric = self.metric.partition(" (")[0]  # what divides it stands below
+        heads = ["grouping", "subgroup", "n", metric, f"interval ({level})"]
         cells = [[*heads, "verdict"]]
         for i, label in enumerate(self.subgroup):
             figures = (self.estimate[i], self.ci_low[i], self.ci_high[i])
@@ -215,7 +216,8 @@ class SubgroupTable:
         cells.append(["(all)", "", *_figures(everybody.n, *figures), ""])
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
-        return "\n".join([*lines, *textwrap.wrap(self.rule, _RULE_WIDTH)])
+        legend = f"{self.metric}. {self.rule}"
+        return "\n".join([*lines, *textwrap.wrap(legend, _RULE_WIDTH)])
 
 
 def _figures(n: int, estimate: float, low: float, high: float) -> list[str]:
