@@ -22,6 +22,7 @@ from sklearn_equity.fidelity._normalization import (
     normalizer,
     refuse_mean,
 )
+from sklearn_equity.fidelity._response import Response, response_of
 
 __all__ = ["METRIC_NAMES", "Metric", "resolve_metric"]
 
@@ -66,6 +67,9 @@ class Metric:
         Whether it is the share of people of whom something holds.
     check : callable or None
         ``check(y_true, y_pred)`` raises where the metric has no meaning for the data.
+    response : str or tuple of str
+        The method of a model that gives what is compared with the truth; several in
+        order of preference.
     """
 
     name: str
@@ -80,6 +84,7 @@ class Metric:
     shift_invariant: bool = False
     rows_are_binary: bool = False
     check: Callable[[Vector, Vector], None] | None = None
+    response: Response = "predict"
 
     @property
     def best_is_inside(self) -> bool:
@@ -175,6 +180,18 @@ def _refuse_other_than_zero_one(values: Vector, name: str, metric: str) -> None:
         raise ValueError(msg)
 
 
+def _check_labels(y_true: Vector, y_pred: Vector) -> None:
+    """Refuse probabilities where classes are compared: none would ever be right."""
+    fractions = y_pred != np.floor(y_pred)
+    if fractions.any() and (y_true == np.floor(y_true)).all():
+        msg = (
+            'metric="accuracy" needs `y_pred` to be classes; got fractions in '
+            f"{int(fractions.sum())} of {len(y_pred)} rows, such as "
+            f'{y_pred[fractions][0]:g}. For probabilities use "brier" or "roc_auc".'
+        )
+        raise ValueError(msg)
+
+
 def _check_classes(y_true: Vector, y_pred: Vector) -> None:
     _refuse_other_than_zero_one(y_true, "y_true", "balanced_accuracy")
     _refuse_other_than_zero_one(y_pred, "y_pred", "balanced_accuracy")
@@ -229,6 +246,7 @@ _NAMED = {
             **_SHARE,
             **_mean_of(lambda t, p: (t == p).astype(np.float64)),
             rows_are_binary=True,
+            check=_check_labels,
         ),
         Metric(
             "balanced_accuracy",
@@ -254,6 +272,7 @@ _NAMED = {
             best=0.0,
             **_mean_of(_squared_error),
             check=_check_probabilities,
+            response="predict_proba",
         ),
         Metric("mae", "MAE", **_ERROR, **_mean_of(lambda t, p: np.abs(p - t))),
         Metric(
@@ -274,6 +293,7 @@ _NAMED = {
             min_rows=100,
             function=_roc_auc,
             check=_check_scores,
+            response=("decision_function", "predict_proba"),
         ),
     )
 }
@@ -340,14 +360,14 @@ def _normalized_rmse(normalization: Normalization) -> Metric:
     elif normalization == "mean":
         parts = {"columns": _mean_columns, "finish": _finish_rmse_by_mean}
         parts["check"] = refuse_mean
-        divisor = "mean of the target"
+        divisor = "own mean of the target"
     elif normalization == "std":
         parts = {"columns": _variance_columns, "finish": _finish_rmse_by_std}
         parts["shift_invariant"] = True
-        divisor = "standard deviation of the target"
+        divisor = "own standard deviation of the target"
     elif isinstance(normalization, str) or callable(normalization):
         parts = {"function": functools.partial(_rmse_by_rows, normalization)}
-        divisor = f"{_function_name(normalization)} of the target"
+        divisor = f"own {_function_name(normalization)} of the target"
     else:
         parts = {
             "columns": _error_columns,
@@ -404,6 +424,7 @@ def _metric_of_function(
         bounds=(low, np.inf),
         min_rows=30,  # of an unknown function no more can be promised
         function=functools.partial(_call, function),
+        response=response_of(function),
     )
 
 

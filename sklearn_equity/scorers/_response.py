@@ -18,19 +18,18 @@ from sklearn.metrics import get_scorer, get_scorer_names
 
 from sklearn_equity._checks import check_numbers, check_subgroups
 from sklearn_equity._sklearn_shims import BaseScorer, ScorerParts, scorer_parts
-from sklearn_equity.fidelity import METRIC_NAMES, Metric, resolve_metric
+from sklearn_equity.fidelity import (
+    METRIC_NAMES,
+    Metric,
+    resolve_metric,
+    scorers_by_function,
+)
 
 __all__ = ["Normalization", "ScoredMetric", "scored_metric"]
 
 Response = str | Sequence[str]
 Normalization = Any  # what `nrmse` takes; checked by the stage that owns it
-# This library's metrics of classifiers and what they ask for; all others: `predict`.
-_RESPONSE_OF: dict[str, Response] = {
-    "accuracy": "predict",
-    "balanced_accuracy": "predict",
-    "brier": "predict_proba",
-    "roc_auc": ("decision_function", "predict_proba"),
-}
+_OF_CLASSES = ("accuracy", "balanced_accuracy", "brier", "roc_auc")
 _RESPONSES = ("predict", "predict_proba", "decision_function")
 
 
@@ -86,7 +85,7 @@ class ScoredMetric:
         truth, response = _as_array(y_true), _as_array(y_pred)
         if self.metric is None:
             return self._as_metric(classes), truth, response
-        if self.name in _RESPONSE_OF:
+        if self.name in _OF_CLASSES:
             truth, response = self._encode(truth, response, classes)
         truth = check_numbers(truth, name="y_true")
         response = check_numbers(response, name="y_pred", n_rows=len(truth))
@@ -158,8 +157,9 @@ def _with_response(metric: ScoredMetric, response_method: Response) -> ScoredMet
 
 
 def _of_metric(metric: Metric) -> ScoredMetric:
-    response = _RESPONSE_OF.get(metric.name, "predict")
-    return ScoredMetric(metric.name, metric.greater_is_better, response, metric=metric)
+    return ScoredMetric(
+        metric.name, metric.greater_is_better, metric.response, metric=metric
+    )
 
 
 def _of_name(name: str, normalization: Normalization) -> ScoredMetric:
@@ -188,7 +188,7 @@ def _of_parts(parts: ScorerParts, *, name: str | None = None) -> ScoredMetric:
 
 
 def _of_function(function: Any, *, greater_is_better: bool | None) -> ScoredMetric:
-    known = _scorers_by_function().get(function) if callable(function) else None
+    known = scorers_by_function().get(function) if callable(function) else None
     if known is not None:
         return ScoredMetric(
             function_name(function),
@@ -200,16 +200,6 @@ def _of_function(function: Any, *, greater_is_better: bool | None) -> ScoredMetr
     return ScoredMetric(
         metric.name, metric.greater_is_better, "predict", function=function
     )
-
-
-@functools.cache
-def _scorers_by_function() -> dict[Any, ScorerParts]:
-    """List the functions for which scikit-learn has a scorer, with its parts."""
-    table: dict[Any, ScorerParts] = {}
-    for name in get_scorer_names():
-        parts = scorer_parts(get_scorer(name))
-        table.setdefault(parts.function, parts)
-    return table
 
 
 def function_name(function: Any) -> str:
