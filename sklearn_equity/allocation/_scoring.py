@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from sklearn_equity.allocation._points import find_points, leave_points_out
 from sklearn_equity.allocation._steps import (
     Bounds,
     StepRule,
@@ -14,15 +15,14 @@ from sklearn_equity.allocation._steps import (
     check_choice,
     lay_steps,
 )
-from sklearn_equity.density import is_discrete, select_bandwidth
+from sklearn_equity.density import select_bandwidth
 
 Bandwidth = Literal["cdf", "isj", "silverman", "scott", "cv"] | float
 Boundary = Literal["reflect", "adjusted", "none"]
 
+_BANDWIDTH_RULES = ("cdf", "isj", "silverman", "scott", "cv")
 # A normal kernel has less than 1e-16 of its mass beyond this many bandwidths.
 _KERNEL_REACH = 8.3
-# Of fewer rows no rule can tell the spread from noise: they stay points.
-_MIN_ROWS_TO_SMOOTH = 10
 _CHUNK = 1 << 15  # rows that stay in the cache together
 
 
@@ -51,38 +51,56 @@ def score_rows(
     check_choice(boundary, ("reflect", "adjusted", "none"), name="boundary")
     check_choice(discrete, (True, False, "auto"), name="discrete")
     steps = lay_steps(values, threshold=threshold, bounds=bounds, **scale)
-    h = _resolve_bandwidth(steps, bandwidth, discrete, sample_weight)
-    scores = _score_points(steps) if h == 0.0 else _score_kernels(steps, h, boundary)
+    _check_bandwidth(bandwidth)
+    is_point = _find_points(steps, bandwidth, discrete, sample_weight)
+    if is_point.all():
+        return _score_points(steps), 0.0
+    rest = leave_points_out(steps, is_point)
+    if sample_weight is not None:
+        sample_weight = sample_weight[~is_point]
+    h = _resolve_bandwidth(rest, bandwidth, sample_weight)
+    if h == 0.0:
+        return _score_points(steps), h
+    smoothed = _score_kernels(rest, h, boundary)
+    if not is_point.any():
+        return smoothed, h
+    scores = _score_points(steps)
+    scores[~is_point] = smoothed
     return scores, h
 
 
-def _resolve_bandwidth(
+def _find_points(
     steps: Steps,
     bandwidth: Any,
     discrete: Any,
     sample_weight: NDArray[np.float64] | None,
+) -> NDArray[np.bool_]:
+    """Look for tied rows, but where a person has said what is to be smoothed."""
+    if discrete == "auto" and isinstance(bandwidth, str):
+        return find_points(steps.values, sample_weight)
+    return np.full(len(steps.values), discrete is True)
+
+
+def _resolve_bandwidth(
+    steps: Steps, bandwidth: Any, sample_weight: NDArray[np.float64] | None
 ) -> float:
-    if discrete is True:
-        return 0.0
     if not isinstance(bandwidth, str):
-        return _check_bandwidth(bandwidth)
-    check_choice(
-        bandwidth, ("cdf", "isj", "silverman", "scott", "cv"), name="bandwidth"
-    )
-    values = steps.values
-    if len(values) < _MIN_ROWS_TO_SMOOTH:
-        return 0.0
-    if discrete == "auto" and is_discrete(values, sample_weight):
-        return 0.0
+        return float(bandwidth)
     given = tuple(
         end if np.isfinite(end) else None for end in (steps.lower, steps.upper)
     )
     return select_bandwidth(
-        values, bandwidth, bounds=(given[0], given[1]), sample_weight=sample_weight
+        steps.values,
+        bandwidth,
+        bounds=(given[0], given[1]),
+        sample_weight=sample_weight,
     )
 
 
-def _check_bandwidth(bandwidth: Any) -> float:
+def _check_bandwidth(bandwidth: Any) -> None:
+    if isinstance(bandwidth, str):
+        check_choice(bandwidth, _BANDWIDTH_RULES, name="bandwidth")
+        return
     try:
         h = float(bandwidth)
     except (TypeError, ValueError):
@@ -93,7 +111,6 @@ def _check_bandwidth(bandwidth: Any) -> float:
             f"of the measurement; got {bandwidth!r}."
         )
         raise ValueError(msg)
-    return h
 
 
 # ---------------------------------------------------------------------------------

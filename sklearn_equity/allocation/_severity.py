@@ -71,8 +71,9 @@ def severity_score(
         below the range.
     discrete : bool or "auto", default="auto"
         Whether measurements are counts or readings on a coarse scale, which are not
-        smoothed. "auto" looks at the sample. A number for `bandwidth` is obeyed unless
-        this is True.
+        smoothed. "auto" looks at the sample, and leaves values that several share
+        (heaped readings, zeros, a detection limit) where they are while it smooths the
+        others. A number for `bandwidth` smooths everything unless this is True.
     normalize : bool, default=False
         Let the last step count 1, so that a group all of whose people are at the end
         of the range has an index of 1. Ratios between groups do not change.
@@ -105,7 +106,9 @@ def severity_score(
     Steps are closed below and open above, and the last is open-ended: as printed, the
     definition loses the people at the very end of the range. A measurement within
     rounding of a step's edge is at the edge, so that 0.3 and 3 * 0.1 agree. Fewer than
-    10 rows are never smoothed by a rule. "adjusted" is what Algorithm 1 of [1]_ means
+    10 rows are never smoothed by a rule, nor is a value that several rows share. If
+    such a value ends the sample, as a detection limit does, the others are folded back
+    there. "adjusted" is what Algorithm 1 of [1]_ means
     to do; as printed, it never moves a threshold that is a bound.
 
     References
@@ -194,7 +197,7 @@ def deterioration_index(
         What happens to the part of a kernel beyond a given bound.
     discrete : bool or "auto", default="auto"
         Whether measurements are counts or readings on a coarse scale, which are not
-        smoothed.
+        smoothed; "auto" looks for them.
     normalize : bool, default=False
         Let the last step count 1.
     sample_weight : array-like of shape (n_rows,), default=None
