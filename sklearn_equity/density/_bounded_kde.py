@@ -20,6 +20,8 @@ from sklearn_equity.density._range import (
     check_bounds,
     check_thresholds,
     describe_outside,
+    scaled_bounds,
+    scaled_rule,
     scaling_exponent,
 )
 
@@ -183,7 +185,7 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         values, weight = self._check_data(X, sample_weight, reset=True)
         self.n_samples_seen_ = len(values)
         ends = float(values.min()), float(values.max())
-        self._exponent = scaling_exponent(ends, check_bounds(self.bounds))
+        self._exponent = scaling_exponent(values, check_bounds(self.bounds))
         scaled = self._scale_and_clip(values, ends)
         self._evidence = gather(self._plan(scaled), scaled, weight)
         return self._estimate()
@@ -423,23 +425,19 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         return scaled
 
     def _plan(self, scaled: Array) -> Plan:
-        lower, upper = check_bounds(self.bounds)
-        bounds = (
-            float(np.ldexp(lower, self._exponent)),
-            float(np.ldexp(upper, self._exponent)),
-        )
+        bounds = scaled_bounds(check_bounds(self.bounds), self._exponent)
         n_bins, discrete, boundary = self.n_bins, self.discrete, self.boundary
         rule = self._rule()
         if rule == 0.0:  # every value is a point mass, and no boundary matters
             discrete, boundary = True, "none"
         elif isinstance(rule, float):
-            needed = _CELLS_PER_BANDWIDTH * (scaled.max() - scaled.min()) / rule
+            with np.errstate(over="ignore"):
+                needed = _CELLS_PER_BANDWIDTH * (scaled.max() - scaled.min()) / rule
             n_bins = int(np.clip(needed, n_bins, _MAX_BINS))
         return Plan(bounds, boundary, discrete, n_bins)
 
     def _rule(self) -> str | float:
-        rule = check_bandwidth(self.bandwidth, RULES)
-        return rule if isinstance(rule, str) else float(np.ldexp(rule, self._exponent))
+        return scaled_rule(check_bandwidth(self.bandwidth, RULES), self._exponent)
 
     def _estimate(self) -> Self:
         """Smooth what is known of the data."""

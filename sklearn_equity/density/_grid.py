@@ -17,6 +17,7 @@ from sklearn_equity.density._binning import bin_linearly
 Array = NDArray[np.float64]
 
 _FINEST = 50  # finer cells would be narrower than the spacing of doubles
+_LEAST_EXPONENT = -900.0  # narrower cells have no reciprocal to bin with
 
 
 @dataclass(frozen=True)
@@ -109,11 +110,13 @@ def make_grid(
 
 
 def _finest_level(lower: float, upper: float, unit: float, n_bins: int) -> int:
-    largest = max(abs(lower), abs(upper), 1e-300)
-    narrowest = np.ldexp(largest, -_FINEST)
-    level = int(np.floor(np.log2(unit / narrowest)))
+    # Logarithms, because quotients of tiny places and a huge unit overflow.
+    largest = max(abs(lower), abs(upper)) or unit
+    depth = float(np.log2(unit) - max(np.log2(largest) - _FINEST, _LEAST_EXPONENT))
     if upper > lower:
-        level = min(level, int(np.floor(np.log2(n_bins * unit / (upper - lower)))))
+        spread = max(np.log2(upper - lower), _LEAST_EXPONENT)
+        depth = min(depth, float(np.log2(n_bins) + np.log2(unit) - spread))
+    level = int(np.floor(depth + 1e-9))  # rounding must not cost half of the cells
     while _n_cells(lower, upper, float(np.ldexp(unit, -level))) > n_bins:
         level -= 1
     return level

@@ -7,6 +7,9 @@ Array = NDArray[np.float64]
 Bounds = tuple[float | None, float | None]
 
 _SAFE_EXPONENT = 300  # squares of numbers within 2**300 stay finite
+_MOST_EXPONENT = 1000  # no value may leave the range of doubles by being scaled
+_MOST_BANDWIDTH = 300  # as an exponent: a wider kernel is as flat
+_PROBE_SIZE = 4096
 
 
 def check_bounds(bounds: Bounds) -> tuple[float, float]:
@@ -36,11 +39,44 @@ def describe_outside(values: Array, limits: tuple[float, float]) -> str:
     )
 
 
-def scaling_exponent(ends: tuple[float, float], bounds: tuple[float, float]) -> int:
-    """Return the power of two that brings extreme units near 1; else 0."""
-    largest = max(abs(value) for value in (*ends, *bounds) if np.isfinite(value))
-    exponent = int(np.frexp(largest)[1])
-    return -exponent if abs(exponent) > _SAFE_EXPONENT else 0
+def scaling_exponent(values: Array, bounds: tuple[float, float]) -> int:
+    """Return the power of two that brings extreme units near 1; else 0.
+
+    The bounds stand for the unit, because all chunks share them, unless the values are
+    of another order altogether. One far outlier is not what the rest is scaled by.
+    """
+    known = [abs(bound) for bound in bounds if np.isfinite(bound) and bound != 0.0]
+    typical = _typical_exponent(values, known)
+    reference = int(np.frexp(max(known))[1]) if known else typical
+    if abs(typical - reference) > 2 * _SAFE_EXPONENT:
+        reference = typical
+    if abs(reference) <= _SAFE_EXPONENT:
+        return 0
+    largest = max([*known, *np.abs([values.min(initial=0.0), values.max(initial=0.0)])])
+    return min(-reference, _MOST_EXPONENT - int(np.frexp(largest)[1]))
+
+
+def _typical_exponent(values: Array, known: list[float]) -> int:
+    """Return the order of magnitude of the middle of some values that are not 0."""
+    some = values[:: max(len(values) // _PROBE_SIZE, 1)]
+    some = some[some != 0.0]
+    if len(some) == 0:
+        some = np.array(known or [1.0])
+    return int(np.median(np.frexp(some)[1]))
+
+
+def scaled_bounds(bounds: tuple[float, float], exponent: int) -> tuple[float, float]:
+    """Return the bounds times a power of two."""
+    return float(np.ldexp(bounds[0], exponent)), float(np.ldexp(bounds[1], exponent))
+
+
+def scaled_rule(rule: str | float, exponent: int) -> str | float:
+    """Return a bandwidth times a power of two; only 0 becomes 0."""
+    if isinstance(rule, str) or rule == 0.0:
+        return rule
+    with np.errstate(over="ignore", under="ignore"):
+        scaled = np.ldexp(rule, exponent)
+    return float(np.clip(scaled, 2.0**-_MOST_BANDWIDTH, 2.0**_MOST_BANDWIDTH))
 
 
 def check_thresholds(values: ArrayLike, name: str) -> Array:

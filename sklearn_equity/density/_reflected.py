@@ -154,10 +154,9 @@ def with_margin(grid: Grid, margin: float, bounds: tuple[float, float]) -> Grid:
     """Widen a grid by a margin on both sides, but not beyond a bound."""
     n_more = int(np.ceil(margin / grid.width)) + 1
     first, last = grid.first - n_more, grid.first + grid.n_nodes - 1 + n_more
-    if np.isfinite(bounds[0]):
-        first = max(first, _nearest_node(grid, bounds[0]))
-    if np.isfinite(bounds[1]):
-        last = min(last, _nearest_node(grid, bounds[1]))
+    nearest = [_nearest_node(grid, bound) for bound in bounds]
+    first = int(max(first, nearest[0]))
+    last = int(min(last, nearest[1]))
     length = last - first
     spare = int(next_fast_len(length, real=True)) - length  # for the cosine transform
     if np.isinf(bounds[1]):
@@ -167,6 +166,10 @@ def with_margin(grid: Grid, margin: float, bounds: tuple[float, float]) -> Grid:
     return grid.widened(first, last)
 
 
-def _nearest_node(grid: Grid, value: float) -> int:
-    """Return the number of the node at a bound: bounds are nodes of the grid."""
-    return round((value - grid.origin) / grid.width)
+def _nearest_node(grid: Grid, value: float) -> float:
+    """Return the number of the node at a bound: bounds are nodes of the grid.
+
+    Infinite without a bound, and for one too far away to be counted in cells.
+    """
+    with np.errstate(over="ignore"):
+        return float(np.rint((value - grid.origin) / np.float64(grid.width)))

@@ -180,7 +180,9 @@ def _find_reach(places: Array, mass: Array | None) -> tuple[float, float]:
         return _EVERYWHERE
     lower, upper = weighted_quantiles(places, mass, (0.25, 0.75))
     span = upper - lower
-    if span == 0.0 or np.ptp(places) <= (2.0 * _FAR + 1.0) * span:
+    with np.errstate(over="ignore"):
+        whole = np.ptp(places)
+    if span == 0.0 or whole <= (2.0 * _FAR + 1.0) * span:
         return _EVERYWHERE
     return lower - _FAR * span, upper + _FAR * span
 

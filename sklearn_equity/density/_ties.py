@@ -159,9 +159,9 @@ def find_lattice(sample: Sample) -> float | None:
     values, n_rows = sample.values, sample.rows.sum()
     if len(values) < 3 or len(values) > _MAX_DISTINCT_SHARE * n_rows:
         return None
-    gaps = np.diff(values)
-    least = gaps.min()
     with np.errstate(over="ignore"):
+        gaps = np.diff(values)
+        least = gaps.min()
         steps = gaps / least
     if not np.isfinite(steps).all() or np.median(gaps) > 3.5 * least:
         return None

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import beta, expon, norm
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
@@ -309,6 +310,65 @@ def test_extreme_data_have_an_answer_near_their_shares(boundary, bandwidth, name
     if len(x) > 2:
         shares = np.searchsorted(x, x, side="right") / len(x)
         assert np.abs(kde.cdf(x) - shares).max() < 0.12
+
+
+@every_boundary
+@every_rule
+@pytest.mark.parametrize("far", [1e300, -1e305, 1.7e308])
+def test_one_outlier_beyond_any_scale_moves_nothing(boundary, bandwidth, far):
+    x = np.random.default_rng(22).normal(size=500)
+    t = np.array([-1.0, 0.0, 1.0])
+    params = {"boundary": boundary, "bandwidth": bandwidth}
+    kde = BoundedKDE(**params).fit(column(np.append(x, far)))
+    near = BoundedKDE(**params).fit(column(np.append(x, np.copysign(1e6, far))))
+    assert_allclose(kde.cdf(t), near.cdf(t), atol=1e-12)
+    assert kde.bandwidth_ == near.bandwidth_
+    assert far in kde.point_values_ or bandwidth == 0
+
+
+@pytest.mark.parametrize("boundary", ["local", "reflect", "none"])
+@pytest.mark.parametrize(
+    ("bounds", "law", "one"),
+    [
+        ((None, None), norm(), 0.0),
+        ((None, None), norm(), 1e-310),
+        ((0, None), expon(), 0.0),
+        ((0, None), expon(), 1.0),
+        ((0, 1), beta(2, 3), 0.5),
+        ((0, 1), beta(2, 3), 0.0),
+        ((0, 1), beta(2, 3), 1.0),
+    ],
+)
+def test_a_chunk_of_one_value_at_the_origin_of_the_grid_joins(
+    boundary, bounds, law, one
+):
+    x = law.rvs(70_000, random_state=23)
+    make = BoundedKDE(bounds=bounds, boundary=boundary)
+    stream = clone(make).fit(column(x)).partial_fit([[one]])
+    whole = clone(make).fit(column(np.append(x, one)))
+    t = law.ppf([0.05, 0.3, 0.7, 0.95])
+    assert_allclose(stream.cdf(t), whole.cdf(t), atol=2e-5)
+
+
+@pytest.mark.parametrize("boundary", ["adjusted", "none", "reflect", "local"])
+def test_a_bandwidth_beyond_any_range_has_an_answer(boundary):
+    x = np.random.default_rng(24).uniform(size=200)
+    kde = BoundedKDE(bounds=(0, 1e-310), bandwidth=1.0, boundary=boundary)
+    kde.fit(column(x * 1e-310))
+    cdf = kde.cdf(np.linspace(0, 1, 11) * 1e-310)
+    assert np.isfinite(cdf).all()
+    assert (np.diff(cdf) >= 0).all()
+    if boundary == "reflect":  # a flat kernel spreads everything evenly
+        assert_allclose(cdf, np.linspace(0, 1, 11), atol=1e-9)
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_bounds_of_another_order_than_the_data_have_an_answer(boundary):
+    x = np.random.default_rng(25).uniform(1, 2, size=300)
+    wide = BoundedKDE(bounds=(0, 1e300), boundary=boundary).fit(column(x))
+    open_ended = BoundedKDE(bounds=(0, None), boundary=boundary).fit(column(x))
+    t = np.array([1.1, 1.5, 1.9])
+    assert_allclose(wide.cdf(t), open_ended.cdf(t), atol=1e-3)
 
 
 @every_boundary
