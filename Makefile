@@ -28,19 +28,20 @@ lint: $(VENV)/.lint
 $(VENV)/.base: constraints.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed; name one with make PYTHON=...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --upgrade "pip>=25.1"
+	$(PIP) install -qq --upgrade "pip>=25.1"
 	touch $@
 
 $(VENV)/.demo: $(VENV)/.base
-	$(PIP) install --quiet --constraint constraints.txt --editable ".[all]"
+	$(PIP) install -qq --constraint constraints.txt --editable ".[all]"
 	touch $@
 
 $(VENV)/.test: $(VENV)/.demo
-	$(PIP) install --quiet --constraint constraints.txt --group test
+	$(PIP) install -qq --constraint constraints.txt --group test
 	touch $@
 
-$(VENV)/.lint: $(VENV)/.base
-	$(PIP) install --quiet --constraint constraints.txt --group lint
+# The types of a package can be checked only where it is installed.
+$(VENV)/.lint: $(VENV)/.test
+	$(PIP) install -qq --constraint constraints.txt --group lint
 	touch $@
 
 clean:

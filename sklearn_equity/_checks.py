@@ -52,7 +52,9 @@ class SubgroupCodes:
 def format_label(label: Hashable) -> str:
     """Write a label for people: the parts of an intersection are joined by " & "."""
     if isinstance(label, tuple):
-        return " & ".join(str(part) for part in label)
+        return " & ".join(format_label(part) for part in label)
+    if isinstance(label, float) and label.is_integer():
+        return f"{label:.0f}"  # whole numbers beside a missing one are read as floats
     return str(label)
 
 
@@ -104,12 +106,13 @@ def _as_float_vector(values: ArrayLike, name: str) -> NDArray[np.float64]:
 
 def _parse_objects(array: NDArray[Any], name: str) -> NDArray[np.float64]:
     """Read numbers out of an object array; text is refused, even "1.5"."""
-    text_rows = [i for i, value in enumerate(array) if isinstance(value, str | bytes)]
-    if text_rows:
-        row = text_rows[0]
+    text = [i for i, value in enumerate(array) if isinstance(value, str | bytes)]
+    # One word in a column of a file turns all its numbers into text: name the word.
+    words = [i for i in text if not _reads_as_number(array[i])] or text
+    if words:
         msg = (
-            f"`{name}` must hold numbers; got text in {len(text_rows)} of "
-            f"{len(array)} rows, such as {str(array[row])!r} in row {row}. "
+            f"`{name}` must hold numbers; got text in {len(words)} of "
+            f"{len(array)} rows, such as {str(array[words[0]])!r} in row {words[0]}. "
             "Convert it, or encode the classes as numbers."
         )
         raise ValueError(msg)
@@ -118,6 +121,14 @@ def _parse_objects(array: NDArray[Any], name: str) -> NDArray[np.float64]:
         return np.where(missing, np.nan, array).astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"`{name}` must hold numbers: {error}.") from error
+
+
+def _reads_as_number(text: str | bytes) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _refuse_non_finite(
@@ -265,8 +276,8 @@ def _check_number_of_subgroups(
     if most is not None and n_subgroups > most:
         msg = (
             f"{where} must hold at most {most} different labels; got {n_subgroups}. "
-            "Is it a number or an identifier? Cut a number into bands first, for "
-            f"example ({title!r}, 4) for quarters."
+            "Is it a number or an identifier? Cut a number into bands, such as four: "
+            f"({title!r}, 4) in Python, {title}:4 on the command line."
         )
         raise ValueError(msg)
 

@@ -44,6 +44,8 @@ def test_numbers_of_any_container_become_one_vector(values):
             [1.0, "high"],
             "`y` must hold numbers; got text in 1 of 2 rows, such as 'high'",
         ),
+        (np.array(["5.1", "low"]), "got text in 1 of 2 rows, such as 'low' in row 1"),
+        (np.array(["5.1", "6"]), "got text in 2 of 2 rows, such as '5.1' in row 0"),
         (np.array(["low"]), "`y` must hold numbers; got text in 1 of 1 rows"),
         ([1.0, np.nan], "`y` must not hold missing values; got NaN in 1 of 2 rows"),
         (pd.Series([1, None], dtype="Int64"), "`y` must not hold missing values"),
@@ -189,6 +191,10 @@ def test_a_row_missing_in_one_attribute_is_dropped_from_the_intersection():
 def test_labels_are_refused_in_words(labels, options, error, message):
     with pytest.raises(error, match=message):
         check_subgroups(labels, n_rows=2, **options)
+
+
+def test_whole_numbers_read_as_floats_are_written_whole():
+    assert format_label((1.0, "F", 2.5)) == "1 & F & 2.5"
 
 
 def test_an_error_names_the_column():

@@ -2,6 +2,7 @@
 
 from sklearn_equity.fidelity._bands import Band, QuantileBands
 from sklearn_equity.fidelity._estimates import nrmse, subgroup_estimates
+from sklearn_equity.fidelity._inference import delta_method
 from sklearn_equity.fidelity._metrics import METRIC_NAMES, Metric, resolve_metric
 from sklearn_equity.fidelity._response import Response, scorers_by_function
 from sklearn_equity.fidelity._sampling_variance import subgroup_variances
@@ -16,6 +17,7 @@ __all__ = [
     "QuantileBands",
     "Response",
     "SubgroupTable",
+    "delta_method",
     "nrmse",
     "resolve_metric",
     "scorers_by_function",

@@ -265,12 +265,13 @@ def _to_line(metric: Metric, values: Vector) -> Vector:
 def _from_line(metric: Metric, on_line: Vector) -> Vector:
     """Undo `_to_line`."""
     low, high = metric.bounds
-    if np.isfinite(low) and np.isfinite(high):
-        return low + (high - low) * expit(on_line)
-    if np.isfinite(low):
-        return low + np.exp(on_line)
-    if np.isfinite(high):
-        return high - np.exp(-on_line)
+    with np.errstate(over="ignore"):  # of two or three rows, an end may be infinite
+        if np.isfinite(low) and np.isfinite(high):
+            return low + (high - low) * expit(on_line)
+        if np.isfinite(low):
+            return low + np.exp(on_line)
+        if np.isfinite(high):
+            return high - np.exp(-on_line)
     return on_line
 
 

@@ -16,7 +16,10 @@ __all__ = ["OverallFidelity", "SubgroupTable"]
 Vector = NDArray[np.float64]
 
 _RULE_WIDTH = 88
-_NUMBERS = ("n", "weight", "estimate", "std_error", "ci_low", "ci_high", "shrunken")
+_NUMBERS = (
+    *("n", "weight", "estimate", "std_error", "ci_low", "ci_high", "shrunken"),
+    *("reference", "judged"),
+)
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,11 @@ class SubgroupTable:
         The ends of its confidence interval; NaN where they are unknown.
     shrunken : ndarray of shape (n_rows,)
         The estimate drawn to the mean of its grouping by as much as it is noise.
+    reference : ndarray of shape (n_rows,)
+        How the average person of its grouping is served, with which it is compared; NaN
+        where nothing is.
+    judged : ndarray of shape (n_rows,)
+        Whether it has enough rows to be judged.
     verdict : tuple of str
         "under-served", "served" or "insufficient evidence".
     metric : str
@@ -107,6 +115,8 @@ class SubgroupTable:
     ci_low: Vector
     ci_high: Vector
     shrunken: Vector
+    reference: Vector
+    judged: NDArray[np.bool_]
     verdict: tuple[str, ...]
     metric: str
     greater_is_better: bool
@@ -125,8 +135,8 @@ class SubgroupTable:
         -------
         dict of str to list
             ``grouping, subgroup, n, weight, estimate, std_error, ci_low, ci_high,
-            shrunken, verdict``. Labels are whole numbers if all of them are, and text
-            otherwise.
+            shrunken, reference, judged, verdict``. Labels are whole numbers if all of
+            them are, and text otherwise.
         """
         labels: list[Any] = list(self.subgroup)
         if not all(type(label) is int for label in labels):
@@ -167,11 +177,25 @@ class SubgroupTable:
         """
         if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
             raise ValueError(f"`k` must be a whole number of at least 1; got {k!r}.")
+        order = np.argsort(-self.as_loss(self.shrunken), kind="stable")
+        return self._take(order[:k].tolist())
+
+    def as_loss(self, values: Vector) -> Vector:
+        """Turn values of the metric so that higher is worse.
+
+        Parameters
+        ----------
+        values : ndarray
+            In the metric's unit.
+
+        Returns
+        -------
+        ndarray
+            Of a bias, the distance from 0.
+        """
         if self.best is not None and not self.greater_is_better:
-            loss = np.abs(self.shrunken - self.best)
-        else:
-            loss = -self.shrunken if self.greater_is_better else self.shrunken
-        return self._take(np.argsort(-loss, kind="stable")[:k].tolist())
+            return np.abs(values - self.best)
+        return -values if self.greater_is_better else values
 
     def select(self, grouping: str) -> "SubgroupTable":
         """Return the rows of one grouping.
@@ -221,4 +245,6 @@ class SubgroupTable:
 
 
 def _figures(n: int, estimate: float, low: float, high: float) -> list[str]:
-    return [f"{n:,}", f"{estimate:.4g}", f"{low:.4g} to {high:.4g}"]
+    known = np.isfinite(low) and np.isfinite(high)
+    interval = f"{low:.4g} to {high:.4g}" if known else "unknown"
+    return [f"{n:,}", f"{estimate:.4g}", interval]

@@ -65,10 +65,13 @@ class Comparison:
         Of the hypothesis that a subgroup is no worse than the average; NaN if untested.
     p_not_worse : ndarray of shape (n_subgroups,)
         Of the hypothesis that it is worse by the tolerance or more; NaN if untested.
+    reference : float
+        The average that was compared with; NaN if nothing was.
     """
 
     p_worse: Vector
     p_not_worse: Vector
+    reference: float
 
 
 def guarded_errors(n: NDArray[np.intp], std_error: Vector, judged: Vector) -> Vector:
@@ -114,7 +117,7 @@ def compare_with_average(
     p_worse = np.full(len(judged), np.nan)
     p_not_worse = np.full(len(judged), np.nan)
     if judged.sum() < 2:
-        return Comparison(p_worse, p_not_worse)
+        return Comparison(p_worse, p_not_worse, np.nan)
     estimate, replicates = measured.estimate[judged], measured.replicates[judged]
     extra = np.sqrt(measured.guarded[judged] ** 2 - measured.std_error[judged] ** 2)
     # Where a resample has no value (a few may not), nothing is known to have changed.
@@ -130,7 +133,7 @@ def compare_with_average(
     limits = averages + tolerance * np.abs(averages)
     t_over = _t(loss - limit, losses - limits) / measured.skew[judged]
     p_not_worse[judged] = stdtr(freedom, t_over)
-    return Comparison(p_worse, p_not_worse)
+    return Comparison(p_worse, p_not_worse, float(people @ estimate))
 
 
 def _as_losses(

@@ -270,7 +270,7 @@ def test_frame_has_the_documented_columns():
     table = audit(*cohort())
     expected = [
         *("grouping", "subgroup", "n", "weight", "estimate", "std_error"),
-        *("ci_low", "ci_high", "shrunken", "verdict"),
+        *("ci_low", "ci_high", "shrunken", "reference", "judged", "verdict"),
     ]
     frame = table.to_frame()
     assert isinstance(frame, pd.DataFrame)
@@ -395,6 +395,28 @@ def test_the_average_person_is_weighed_by_people_and_not_by_subgroups():
     y_pred = y_true + rng.normal(size=8000) * np.where(ward == "a", 3, 4)
     table = audit(y_true, y_pred, ward, metric="rmse")
     assert table.verdict == ("served", *["under-served"] * 4)
+
+
+def test_a_gap_that_is_shown_and_shown_to_be_small_is_served():
+    rng = np.random.default_rng(1960)
+    ward = np.repeat(["a", "b"], 40_000)
+    y_true = rng.uniform(30, 60, size=80_000)
+    y_pred = y_true + rng.normal(size=80_000) * np.where(ward == "a", 3.0, 3.15)
+    table = audit(y_true, y_pred, ward, metric="rmse")
+    assert table.ci_low[1] > table.ci_high[0]
+    assert table.verdict == ("served", "served")
+    strict = audit(y_true, y_pred, ward, metric="rmse", tolerance=0.0)
+    assert strict.verdict == ("served", "under-served")
+
+
+def test_reference_is_the_average_person_of_the_judged():
+    y_true, y_pred = np.arange(100.0), np.arange(100.0)
+    ward = np.repeat(["a", "b", "tiny"], [60, 36, 4])
+    y_pred[:60] += np.tile([1.0, -1.0], 30)
+    y_pred[60:] += np.tile([3.0, -3.0], 20)
+    table = audit(y_true, y_pred, ward, metric="mae")
+    assert_allclose(table.reference, (60 * 1.0 + 36 * 3.0) / 96)
+    assert table.judged.tolist() == [True, True, False]
 
 
 # ---- bad input ---------------------------------------------------------------------

@@ -60,6 +60,33 @@ def test_standard_error_against_scipys_paired_bootstrap(metric):
     assert_allclose(found.std_error[0], resampled.standard_error, rtol=0.06)
 
 
+def test_change_of_r2_does_not_depend_on_the_origin():
+    y_true, before, after, _ = _two_models()
+    near, far = (
+        fidelity_change(
+            y_true + shift, before + shift, after + shift, subgroups={}, metric="r2"
+        )
+        for shift in (0.0, 1e6)
+    )
+    assert_allclose(far.change, near.change, rtol=1e-6)
+    assert_allclose(far.std_error, near.std_error, rtol=1e-4)
+
+
+def test_a_bias_that_changes_its_side_alone_helps_and_harms_nobody():
+    rng = np.random.default_rng(2718)
+    y_true = rng.normal(40, 6, 1000)
+    noise = rng.normal(0, 3, 1000)
+    found = fidelity_change(
+        y_true,
+        y_true + noise - 0.25,
+        y_true + noise + 0.25,
+        subgroups={},
+        metric="bias",
+    )
+    assert_allclose(found.change, 0.5, atol=1e-9)
+    assert found.verdict == ("no change shown",)
+
+
 def test_swapping_the_models_turns_the_sign():
     y_true, before, after, subgroups = _two_models()
     there = fidelity_change(y_true, before, after, subgroups=subgroups)
@@ -112,6 +139,12 @@ def test_false_alarms_stay_at_the_stated_rate():
         alarms += bool({"better", "worse"} & set(found.verdict))
     # 5% of 200 is 10; one run in a thousand exceeds 20 by chance.
     assert alarms <= 20
+
+
+def test_labels_without_a_name_are_refused_in_words():
+    y_true, before, after, subgroups = _two_models()
+    with pytest.raises(TypeError, match="must map the name of each grouping to its"):
+        fidelity_change(y_true, before, after, subgroups=subgroups["ward"])
 
 
 @pytest.mark.parametrize(
