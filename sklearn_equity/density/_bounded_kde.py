@@ -24,6 +24,7 @@ from sklearn_equity.density._range import (
     scaled_rule,
     scaling_exponent,
 )
+from sklearn_equity.density._units import DensityRows
 
 Array = NDArray[np.float64]
 
@@ -270,10 +271,7 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         """
         check_is_fitted(self)
         values = self._check_column(X, reset=False)
-        with np.errstate(divide="ignore"):
-            logarithm = np.log(self._floored_pdf(values))
-        at_point = self._is_point(values)
-        return np.where(at_point, logarithm, logarithm + self._exponent * np.log(2.0))
+        return self._density.log_pdf(values)[0]
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002 - for pipelines
         """Return the total log density of `X`.
@@ -307,11 +305,7 @@ class BoundedKDE(DensityMixin, BaseEstimator):
             probability.
         """
         check_is_fitted(self)
-        checked = check_numbers(values, name="values")
-        density = self._scaled_pdf(checked)
-        with np.errstate(over="ignore"):
-            per_unit = np.ldexp(density, self._exponent)
-        return np.where(self._is_point(checked), density, per_unit)
+        return self._density.pdf(check_numbers(values, name="values"))[0]
 
     def cdf(self, values: ArrayLike) -> Array:
         """Return Pr(M <= value).
@@ -327,8 +321,7 @@ class BoundedKDE(DensityMixin, BaseEstimator):
             Probabilities, 1 at the upper bound.
         """
         check_is_fitted(self)
-        scaled = np.ldexp(check_thresholds(values, "values"), self._exponent)
-        return self._mixture.cdf(scaled)[0]
+        return self._density.cdf(check_thresholds(values, "values"))[0]
 
     def interval_probability(self, edges: ArrayLike) -> Array:
         """Return the probability of each interval between neighbouring edges.
@@ -349,8 +342,7 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         if len(checked) < 2 or (np.diff(checked) < 0.0).any():
             msg = f"`edges` must be at least two rising numbers; got {checked!r}."
             raise ValueError(msg)
-        scaled = np.ldexp(checked, self._exponent)
-        return self._mixture.interval_probability(scaled)[0]
+        return self._density.interval_probability(checked)[0]
 
     def sample(
         self,
@@ -373,8 +365,7 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         """
         check_is_fitted(self)
         uniform = check_random_state(random_state).uniform(size=n_samples)
-        drawn = self._mixture.draw(0, uniform)
-        return np.ldexp(drawn, -self._exponent).reshape(-1, 1)
+        return self._density.draw(0, uniform).reshape(-1, 1)
 
     # ---- inner steps --------------------------------------------------------------
     def _check_data(
@@ -442,40 +433,19 @@ class BoundedKDE(DensityMixin, BaseEstimator):
     def _estimate(self) -> Self:
         """Smooth what is known of the data."""
         plan = self._evidence.plan
-        self._mixture = smooth_mixture(
+        mixture = smooth_mixture(
             self._evidence.summary(),
             rule=self._rule(),
             boundary=plan.boundary,
             bounds=plan.bounds,
         )
-        is_smooth = self._mixture.smooth_share[0] > 0.0
+        self._density = DensityRows(mixture, self._exponent)
         if isinstance(self.bandwidth, str):
-            bandwidth = self._mixture.bandwidth[0]
-            self.bandwidth_ = float(np.ldexp(bandwidth, -self._exponent))
+            self.bandwidth_ = float(self._density.bandwidth[0])
         else:
+            is_smooth = mixture.smooth_share[0] > 0.0
             self.bandwidth_ = float(self.bandwidth) if is_smooth else 0.0
-        share = self._mixture.point_share[0]
-        self.point_values_ = np.ldexp(
-            self._mixture.points[share > 0.0], -self._exponent
-        )
+        share = mixture.point_share[0]
+        self.point_values_ = self._density.points[share > 0.0]
         self.point_probabilities_ = share[share > 0.0]
         return self
-
-    def _scaled_pdf(self, values: Array) -> Array:
-        return self._mixture.pdf(np.ldexp(values, self._exponent))[0]
-
-    def _floored_pdf(self, values: Array) -> Array:
-        mixture, density = self._mixture, self._scaled_pdf(values)
-        if mixture.smooth_share[0] == 0.0 or mixture.step > 0.0:
-            return density
-        scaled = np.ldexp(values, self._exponent)
-        outside = (scaled < mixture.bounds[0]) | (scaled > mixture.bounds[1])
-        floor = np.finfo(float).eps / mixture.bandwidth[0]
-        return np.where(outside, 0.0, np.maximum(density, floor))
-
-    def _is_point(self, values: Array) -> NDArray[np.bool_]:
-        """Tell where `pdf` is a probability, which knows no unit."""
-        if self._exponent == 0:
-            return np.zeros(len(values), dtype=bool)
-        on_lattice = self._mixture.step > 0.0
-        return np.isin(values, self.point_values_) | on_lattice

@@ -7,18 +7,26 @@ from numpy.typing import ArrayLike, NDArray
 
 from sklearn_equity._checks import check_numbers, check_sample_weight
 from sklearn_equity.density._bandwidth import RULES, check_bandwidth
-from sklearn_equity.density._mixture import Mixture, smooth_mixture
+from sklearn_equity.density._mixture import smooth_mixture
 from sklearn_equity.density._plan import Plan
-from sklearn_equity.density._range import Bounds, check_bounds
+from sklearn_equity.density._range import (
+    Bounds,
+    check_bounds,
+    scaled_bounds,
+    scaled_rule,
+    scaling_exponent,
+)
 from sklearn_equity.density._rows import BinnedRows, Entries, bin_entries, with_points
 from sklearn_equity.density._ties import (
     Sample,
     Split,
     are_frequencies,
     may_have_ties,
+    scaled_weights,
     spread_over_step,
     tabulate,
 )
+from sklearn_equity.density._units import DensityRows
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
@@ -37,7 +45,7 @@ def estimate_subgroups(
     discrete: bool | str = "auto",
     n_bins: int | None = None,
     sample_weight: ArrayLike | None = None,
-) -> Mixture:
+) -> DensityRows:
     """Estimate the distribution of every subgroup in one pass over the data.
 
     Parameters
@@ -60,7 +68,7 @@ def estimate_subgroups(
 
     Returns
     -------
-    Mixture
+    DensityRows
         The estimates: ``interval_probability(edges)``, ``cdf(values)`` and
         ``pdf(values)`` return one row a subgroup, ``bandwidth`` one number. A subgroup
         without rows has NaN.
@@ -70,20 +78,49 @@ def estimate_subgroups(
     Point masses, lattice and grid are found in all subgroups together and shared by
     them, which keeps the estimates comparable and additive.
     """
-    x = check_numbers(values, name="values")
-    w = check_sample_weight(sample_weight, n_rows=len(x), rows_of="values")
-    kept = codes >= 0 if w is None else (codes >= 0) & (w > 0.0)
-    if not kept.all():
-        x, codes, w = x[kept], codes[kept], None if w is None else w[kept]
     rule = check_bandwidth(bandwidth, RULES)
     if boundary not in ("local", "reflect", "none"):
         msg = f'`boundary` must be "local", "reflect" or "none"; got {boundary!r}.'
         raise ValueError(msg)
+    x, codes, w = _check_rows(values, codes, n_subgroups, sample_weight)
     limits = _check_range(x, bounds)
+    exponent = scaling_exponent(x, limits)
+    limits = scaled_bounds(limits, exponent)
     n_cells = _cells_for(n_subgroups) if n_bins is None else n_bins
     plan = Plan(limits, boundary, True if rule == 0.0 else discrete, n_cells)
-    binned = _bin_subgroups(plan, x, codes, n_subgroups, w)
-    return smooth_mixture(binned, rule=rule, boundary=boundary, bounds=limits)
+    scaled = np.ldexp(x, exponent) if exponent != 0 else x
+    binned = _bin_subgroups(plan, scaled, codes, n_subgroups, w)
+    mixture = smooth_mixture(
+        binned, rule=scaled_rule(rule, exponent), boundary=boundary, bounds=limits
+    )
+    return DensityRows(mixture, exponent)
+
+
+def _check_rows(
+    values: ArrayLike, codes: Codes, n_subgroups: int, sample_weight: ArrayLike | None
+) -> tuple[Array, Codes, Array | None]:
+    """Return the rows that count; there may be none."""
+    if np.size(np.asarray(values)) == 0:
+        return np.zeros(0), np.zeros(0, dtype=np.intp), None
+    x = check_numbers(values, name="values")
+    w = check_sample_weight(sample_weight, n_rows=len(x), rows_of="values")
+    codes = np.asarray(codes)
+    if codes.shape != x.shape or codes.dtype.kind not in "iu":
+        msg = (
+            "`codes` must have one integer per row of `values`; got shape "
+            f"{codes.shape} of {codes.dtype} for {len(x)} rows."
+        )
+        raise ValueError(msg)
+    if codes.max() >= n_subgroups:
+        msg = (
+            f"`codes` must lie below `n_subgroups` ({n_subgroups}); got up to "
+            f"{codes.max()}. Rows to leave out have a negative code."
+        )
+        raise ValueError(msg)
+    kept = codes >= 0 if w is None else (codes >= 0) & (w > 0.0)
+    if not kept.all():
+        x, codes, w = x[kept], codes[kept], None if w is None else w[kept]
+    return x, codes, w if w is None or len(w) == 0 else scaled_weights(w)
 
 
 def _cells_for(n_subgroups: int) -> int:

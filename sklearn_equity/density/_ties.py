@@ -139,6 +139,17 @@ def are_frequencies(sample_weight: Array) -> bool:
     return bool(is_whole.all() and sample_weight.max(initial=0.0) < 2.0**53)
 
 
+def scaled_weights(sample_weight: Array) -> Array:
+    """Return frequencies as they are, others with their largest brought near 1.
+
+    Only the ratios of others matter, and a power of two changes no digit of them.
+    """
+    if are_frequencies(sample_weight):
+        return sample_weight
+    exponent = int(np.frexp(sample_weight.max())[1])
+    return np.ldexp(sample_weight, -exponent)
+
+
 def tabulate(values: Array, sample_weight: Array | None) -> Sample:
     """Gather equal values."""
     if sample_weight is None:

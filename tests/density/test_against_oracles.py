@@ -270,3 +270,89 @@ def test_subgroups_share_point_masses_and_leave_out_dropped_rows():
     assert_allclose(at_zero, [np.mean(x[codes == c] == 0) for c in (0, 1)])
     with pytest.raises(ValueError, match="`values` must lie within `bounds`"):
         estimate_subgroups(-x - 1, codes=codes, n_subgroups=2, bounds=(0, None))
+
+
+# ---- many subgroups at every scale -----------------------------------------------
+@pytest.mark.parametrize("boundary", ["local", "reflect", "none"])
+@pytest.mark.parametrize("rule", ["isj", "cv", "silverman", 0.05])
+@pytest.mark.parametrize("exponent", [-1060, -1000, 1000, 1022])
+@pytest.mark.parametrize("bounded", [True, False])
+def test_subgroups_have_one_formula_at_every_scale(boundary, rule, exponent, bounded):
+    rng = np.random.default_rng(2026110117)
+    x, codes = rng.beta(2, 4, size=1200), rng.integers(2, size=1200)
+    # Few digits, which a subnormal number keeps.
+    x = np.round(x * 2**13) / 2**13 if exponent < -1022 else x
+    t, factor = np.linspace(0.125, 0.875, 7), float(np.ldexp(1.0, exponent))
+    at = {"codes": codes, "n_subgroups": 3, "boundary": boundary, "discrete": False}
+    top = (1.0, factor) if bounded else (None, None)
+    low = 0 if bounded else None
+    one = estimate_subgroups(x, bounds=(low, top[0]), bandwidth=rule, **at)
+    scaled = rule if isinstance(rule, str) else rule * factor
+    other = estimate_subgroups(x * factor, bounds=(low, top[1]), bandwidth=scaled, **at)
+    # Kernels given in a subnormal unit have few digits themselves.
+    atol = 1e-9 if exponent > -1022 or isinstance(rule, str) else 1e-3
+    assert_allclose(other.cdf(t * factor), one.cdf(t), atol=atol)
+    smallest = np.finfo(float).smallest_subnormal / factor
+    expected = one.bandwidth
+    assert_allclose(other.bandwidth / factor, expected, rtol=1e-9, atol=smallest)
+    is_empty = np.isnan(other.cdf(t * factor)).all(axis=1)
+    assert_array_equal(is_empty, [False, False, True])
+    if abs(exponent) <= 1000:
+        assert_allclose(other.pdf(t * factor) * factor, one.pdf(t), rtol=1e-2)
+
+
+def test_subgroups_over_a_range_that_overflows():
+    rng = np.random.default_rng(2026110118)
+    x, codes = rng.uniform(-1, 1, size=500), rng.integers(2, size=500)
+    t = np.array([-0.5, 0.0, 0.5])
+    at = {"codes": codes, "n_subgroups": 2}
+    for boundary in ("local", "reflect", "none"):
+        one = estimate_subgroups(x, bounds=(-1, 1), boundary=boundary, **at)
+        bounds = (-1.7e308, 1.7e308)
+        other = estimate_subgroups(x * 1.7e308, bounds=bounds, boundary=boundary, **at)
+        assert_allclose(other.cdf(t * 1.7e308), one.cdf(t), atol=2e-5)
+        assert np.isfinite(other.bandwidth).all()
+
+
+@pytest.mark.parametrize("factor", [1e-200, 1e200])
+def test_only_ratios_of_the_weights_of_subgroups_matter(factor):
+    rng = np.random.default_rng(2026110119)
+    x, codes = rng.normal(size=900), rng.integers(2, size=900)
+    w = rng.uniform(0.1, 1, size=900)
+    t = np.array([-1.0, 0.2, 1.0])
+    one, other = (
+        estimate_subgroups(x, codes=codes, n_subgroups=2, sample_weight=v)
+        for v in (w, w * factor)
+    )
+    assert_allclose(other.cdf(t), one.cdf(t), rtol=1e-12)
+    assert_allclose(other.bandwidth, one.bandwidth, rtol=1e-12)
+
+
+@pytest.mark.parametrize("boundary", ["local", "reflect", "none"])
+@pytest.mark.parametrize("rule", ["isj", "cv", "silverman", "scott", 0.05, 0])
+@pytest.mark.parametrize("bounds", [(0, 1), (None, None), (None, 3)])
+@pytest.mark.parametrize(("values", "codes"), [([], []), ([0.1, 0.4], [-1, -1])])
+def test_no_rows_at_all_are_rows_of_nan(boundary, rule, bounds, values, codes):
+    empty = estimate_subgroups(
+        values,
+        codes=np.array(codes, dtype=int),
+        n_subgroups=2,
+        bounds=bounds,
+        bandwidth=rule,
+        boundary=boundary,
+    )
+    t = np.array([0.0, 0.5, np.inf])
+    for rows in (empty.cdf(t), empty.interval_probability(t), empty.pdf(t[:2])):
+        assert len(rows) == 2
+        assert np.isnan(rows).all()
+    assert np.isnan(empty.bandwidth).all()
+
+
+def test_codes_that_name_no_subgroup_are_refused():
+    at = {"values": [1.0, 2.0], "n_subgroups": 2}
+    with pytest.raises(ValueError, match=r"below `n_subgroups` \(2\); got up to 2"):
+        estimate_subgroups(codes=np.array([0, 2]), **at)
+    with pytest.raises(ValueError, match="`codes` must have one integer per row"):
+        estimate_subgroups(codes=np.array([0]), **at)
+    with pytest.raises(ValueError, match="`codes` must have one integer per row"):
+        estimate_subgroups(codes=np.array([0.0, 1.0]), **at)
