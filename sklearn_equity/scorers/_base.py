@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Protocol, Self
 
 import numpy as np
 from sklearn import get_config
@@ -43,14 +43,29 @@ class _Refusal:
         raise ScorerError(str(self.error)) from self.error
 
 
+class Measure(Protocol):
+    """What a scorer makes of the truth, a model's response and its sources' values."""
+
+    @property
+    def __name__(self) -> str:
+        """The name in dictionaries, without "neg_"."""
+
+    def __call__(self, y_true: Any, y_pred: Any) -> float:
+        """Ask the sources, which see the truth alone, and measure."""
+
+    @property
+    def measure(self) -> Callable[..., float]:
+        """The same with values that the sources gave, passed by keyword."""
+
+
 class SourcedScorer(BaseScorer):
     """A scorer that finds beside X and y what its measure needs of every row.
 
     Parameters
     ----------
-    measure : callable
-        ``measure(y_true, y_pred, **found)``; it must not be satisfied with less than
-        all its sources give, since some tools keep it and nothing else of a scorer.
+    measure : Measure
+        What is made of the truth, a response and what the sources find. Some tools keep
+        it and nothing else of a scorer: called itself, it asks the sources.
     sign : int
         1 if a higher measure is better, -1 if a lower one is.
     response_method : str or sequence of str
@@ -61,7 +76,7 @@ class SourcedScorer(BaseScorer):
 
     def __init__(
         self,
-        measure: Callable[..., float],
+        measure: Measure,
         sign: int,
         response_method: Any,
         sources: Mapping[str, Source],
@@ -128,7 +143,7 @@ class SourcedScorer(BaseScorer):
         self, estimator: Any, y_true: Any, response: Any, found: dict[str, Any]
     ) -> float:
         del estimator  # for scorers that ask the model for more than its response
-        return self._score_func(y_true, response, **found)
+        return self._score_func.measure(y_true, response, **found)
 
     def _ask(self, method_caller: Callable[..., Any], estimator: Any, X: Any) -> Any:
         """Get the model's response. What it raises is the model's fault, not ours."""

@@ -58,11 +58,29 @@ class DAIndexMeasure:
         measurement: Any = None,
         sample_weight: Any = None,
     ) -> float:
+        """Measure for a tool that keeps this function and nothing else of the scorer.
+
+        The sources look at what is passed beside `y_true`, the only rows there are.
+        """
+        return self.measure(
+            y_true,
+            y_pred,
+            subgroups=self.subgroups.take(None, y_true, subgroups),
+            measurement=self.measurement.take(None, y_true, measurement),
+            sample_weight=sample_weight,
+        )
+
+    def measure(
+        self,
+        y_true: Any,
+        y_pred: Any,
+        *,
+        subgroups: Any,
+        measurement: Any,
+        sample_weight: Any = None,
+    ) -> float:
         """Return the absolute logarithm of the ratio."""
-        if subgroups is None:
-            subgroups = self.subgroups.take(None, y_true, None)
-        if measurement is None:
-            measurement = self.measurement.take(None, y_true, None)
+        del y_true  # unless it is the measurement, it does not count
         ratio = da_index_ratio(
             y_pred,
             measurement,

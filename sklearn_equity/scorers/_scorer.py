@@ -36,7 +36,7 @@ class EquityScorer(SourcedScorer):
         classes = estimator.classes_ if is_classifier(estimator) else None
         if isinstance(classes, list):  # several outputs
             classes = None
-        return self._score_func(y_true, response, classes=classes, **found)
+        return self._score_func.measure(y_true, response, classes=classes, **found)
 
     def _pos_label(self) -> Any:
         return self._score_func.resolve().pos_label

@@ -133,15 +133,29 @@ class SubgroupMetric:
         *,
         subgroups: Any = None,
         sample_weight: Any = None,
+    ) -> float:
+        """Measure for a tool that keeps this function and nothing else of the scorer.
+
+        The source looks at `subgroups` beside `y_true`, the only rows there are: it may
+        find them by the index of `y_true`, and refuses those in another order.
+        """
+        return self.measure(
+            y_true,
+            y_pred,
+            subgroups=self.source.take(None, y_true, subgroups),
+            sample_weight=sample_weight,
+        )
+
+    def measure(
+        self,
+        y_true: Any,
+        y_pred: Any,
+        *,
+        subgroups: Any,
+        sample_weight: Any = None,
         classes: NDArray[Any] | None = None,
     ) -> float:
-        """Aggregate the metric over subgroups, in the aggregate's own orientation.
-
-        Without `subgroups` the source is asked for them, which may be able to find them
-        by the index of `y_true` and else refuses: no subgroups, no figure.
-        """
-        if subgroups is None:
-            subgroups = self.source.take(None, y_true, None)
+        """Aggregate the metric over subgroups, in the aggregate's own orientation."""
         metric, truth, response = self.resolve().prepare(y_true, y_pred, classes)
         codes = check_subgroups(subgroups, n_rows=len(truth), missing=self.missing)
         weights = check_sample_weight(sample_weight, n_rows=len(truth))

@@ -9,7 +9,12 @@ import sklearn
 from numpy.testing import assert_allclose
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    TunedThresholdClassifierCV,
+    cross_val_score,
+)
 
 from sklearn_equity.allocation import da_index_ratio
 from sklearn_equity.exceptions import ScorerError
@@ -154,6 +159,22 @@ def test_grid_search_by_the_da_index():
     search = GridSearchCV(LogisticRegression(), {"C": [0.1, 1]}, scoring=scorer, cv=2)
     assert np.isfinite(search.fit(X[["score"]], y).cv_results_["mean_test_score"]).all()
     assert pickle.loads(pickle.dumps(scorer)).__name__ == "neg_log_da_index_ratio"
+
+
+def test_tuned_threshold_refuses_metadata_in_another_row_order():
+    X, y = patients()
+    scorer = scorer_of(measurement=None, subgroups=None, min_rows=10)
+    tuner = TunedThresholdClassifierCV(
+        Score(), scoring=scorer, cv=2, thresholds=[0.2, 0.4]
+    )
+    ward, conditions = X["ward"], X["conditions"]
+    with sklearn.config_context(enable_metadata_routing=True):
+        for subgroups, measurement, name in (
+            (ward.sample(frac=1, random_state=0), conditions, "subgroups"),
+            (ward, conditions.sample(frac=1, random_state=0), "measurement"),
+        ):
+            with pytest.raises(ValueError, match=f"`{name}` and the rows scored"):
+                tuner.fit(X, y, subgroups=subgroups, measurement=measurement)
 
 
 def test_repr():

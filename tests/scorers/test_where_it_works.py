@@ -541,6 +541,16 @@ def test_tuned_threshold_refuses_what_reads_the_table(name):
         tuner.fit(X, target)
 
 
+def test_tuned_threshold_refuses_metadata_in_another_row_order(routing):
+    table, target = two_wards()
+    shuffled = table["ward"].sample(frac=1, random_state=0)
+    with pytest.raises(ValueError, match="`subgroups` and the rows scored have differ"):
+        tune(equity_scorer("balanced_accuracy"), table, target, subgroups=shuffled)
+    by_series = equity_scorer("balanced_accuracy", subgroups=table["ward"])
+    with pytest.raises(ValueError, match="`subgroups` came twice"):
+        by_series._score_func(target, target, subgroups=table["ward"])
+
+
 def test_tuned_threshold_never_tunes_the_plain_metric():
     target = np.where(Y > 20, 1, 0)
     tuner = TunedThresholdClassifierCV(
