@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
 
 _EVERYWHERE = (-np.finfo(float).max, np.finfo(float).max)
-_FAR = 20.0  # interquartile ranges from a quartile: beyond, a value is a point mass
+FAR = 20.0  # interquartile ranges from a quartile: beyond, a value is a point mass
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def _is_resolved(grid: Grid) -> bool:
     quarter, three_quarters = np.searchsorted(
         cumulated, np.array([0.25, 0.75]) * cumulated[-1]
     )
-    return bool((2.0 * _FAR + 1.0) * (three_quarters - quarter) >= grid.n_nodes)
+    return bool((2.0 * FAR + 1.0) * (three_quarters - quarter) >= grid.n_nodes)
 
 
 def _find_reach(places: Array, mass: Array | None) -> tuple[float, float]:
@@ -182,9 +182,9 @@ def _find_reach(places: Array, mass: Array | None) -> tuple[float, float]:
     span = upper - lower
     with np.errstate(over="ignore"):
         whole = np.ptp(places)
-    if span == 0.0 or whole <= (2.0 * _FAR + 1.0) * span:
+    if span == 0.0 or whole <= (2.0 * FAR + 1.0) * span:
         return _EVERYWHERE
-    return lower - _FAR * span, upper + _FAR * span
+    return lower - FAR * span, upper + FAR * span
 
 
 def with_points(binned: BinnedRows, entries: Entries) -> BinnedRows:

@@ -13,11 +13,13 @@ from sklearn_equity.density._bandwidth import (
     weighted_quantiles,
 )
 from sklearn_equity.density._binning import bin_linearly
-from sklearn_equity.density._range import Bounds
+from sklearn_equity.density._range import Bounds, check_bounds, scaled_bounds
+from sklearn_equity.density._rows import FAR
 from sklearn_equity.density._spectrum import cosine_moments
 from sklearn_equity.density._ties import (
     are_frequencies,
     may_have_ties,
+    scaled_weights,
     split_ties,
     spread_over_step,
     tabulate,
@@ -79,22 +81,15 @@ def select_bandwidth(
     w = check_sample_weight(sample_weight, n_rows=len(x), rows_of="values")
     if w is not None:
         x, w = x[w > 0.0], w[w > 0.0]
-        w = w / w.max() if w.max() >= 2.0**53 else w
+        w = scaled_weights(w)
     # A power of two changes no digit, and keeps squares within the range of a double.
     exponent = int(np.frexp(np.abs(x).max())[1])
-    chosen = _select(checked, np.ldexp(x, -exponent), w, _scaled(bounds, -exponent))
+    limits = scaled_bounds(check_bounds(bounds), -exponent)
+    chosen = _select(checked, np.ldexp(x, -exponent), w, limits)
     return float(np.ldexp(chosen, exponent))
 
 
-def _scaled(bounds: Bounds, exponent: int) -> Bounds:
-    lower, upper = bounds
-    return (
-        None if lower is None else float(np.ldexp(lower, exponent)),
-        None if upper is None else float(np.ldexp(upper, exponent)),
-    )
-
-
-def _select(rule: str, x: Array, w: Array | None, bounds: Bounds) -> float:
+def _select(rule: str, x: Array, w: Array | None, bounds: tuple[float, float]) -> float:
     n = _n_values(w, len(x))
     if rule in ("isj", "cv"):
         if may_have_ties(x):
@@ -125,15 +120,13 @@ def _n_values(sample_weight: Array | None, n_rows: int) -> float:
 
 
 def _select_from_counts(
-    rule: str, x: Array, w: Array | None, n: float, bounds: Bounds
+    rule: str, x: Array, w: Array | None, n: float, bounds: tuple[float, float]
 ) -> float:
     deviation = _standard_deviation(x, w)
     margin = _REACH * OVERSMOOTHING * deviation * n**-0.2
     lower, upper = float(x.min() - margin), float(x.max() + margin)
-    if bounds[0] is not None:
-        lower = max(lower, min(bounds[0], float(x.min())))
-    if bounds[1] is not None:
-        upper = min(upper, max(bounds[1], float(x.max())))
+    lower = max(lower, min(bounds[0], float(x.min())))
+    upper = min(upper, max(bounds[1], float(x.max())))
     width = (upper - lower) / _N_BINS
     counts = bin_linearly(x, lower=lower, width=width, n_bins=_N_BINS, sample_weight=w)
     moments = cosine_moments(counts)
@@ -145,7 +138,7 @@ def _without_outliers(x: Array, w: Array | None) -> tuple[Array, Array | None]:
     if len(x) == 0:
         return x, w
     lower, upper = weighted_quantiles(x, w, (0.25, 0.75))
-    reach = 20.0 * (upper - lower)
+    reach = FAR * (upper - lower)
     near = (x >= lower - reach) & (x <= upper + reach)
     if reach == 0.0 or near.all():
         return x, w

@@ -46,6 +46,16 @@ def test_equal_weights_are_none(rule):
 
 
 @every_rule
+@pytest.mark.parametrize("factor", [1e-300, 1e-200, 1e200, 1e300])
+def test_only_ratios_of_weights_that_count_no_people_matter(rule, factor):
+    rng = np.random.default_rng(14)
+    x, w = rng.normal(size=300), rng.uniform(0.1, 1.0, size=300)
+    expected = select_bandwidth(x, rule, sample_weight=w)
+    scaled = select_bandwidth(x, rule, sample_weight=w * factor)
+    assert_allclose(scaled, expected, rtol=1e-9)
+
+
+@every_rule
 @pytest.mark.parametrize("values", [[2.0], [2.0, 2.0], [2.0] * 40, [0.0] * 3])
 def test_data_without_spread_have_bandwidth_zero(rule, values):
     assert select_bandwidth(values, rule) == 0.0
