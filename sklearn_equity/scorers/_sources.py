@@ -117,8 +117,8 @@ class IndexedSource:
         if rows is None:
             msg = (
                 f"`{self.argument}` is looked up by index, but neither X "
-                f"({type(X).__name__}) nor y ({type(y).__name__}) has one here. "
-                + _what_works(self.argument, y)
+                f"({type(X).__name__}) nor y ({type(y).__name__}) has one here that "
+                "tells whose row is whose. " + _what_works(self.argument, y)
             )
             raise TypeError(msg)
         positions = _index_of(self.values).get_indexer(rows)
@@ -166,7 +166,13 @@ class MetadataSource:
         if metadata is None:
             raise ValueError(_no_source(self.argument, self.metadata_name, y))
         own, rows = _index_of(metadata), _first_index(X, y)
-        if own is not None and rows is not None and not own.equals(rows):
+        if own is None:
+            return metadata
+        if rows is None:
+            if np.array_equal(own, np.arange(len(own))):  # no more than positions
+                return metadata
+            raise ValueError(_no_index_to_compare(self.argument, X, y))
+        if not own.equals(rows):
             msg = (
                 f"`{self.argument}` and the rows scored have different indexes, so "
                 "they can't be told to be in the same order. Reorder it by the "
@@ -285,12 +291,31 @@ def _no_source(argument: str, metadata_name: str, y: Any) -> str:
     )
 
 
+def _no_index_to_compare(argument: str, X: Any, y: Any) -> str:
+    """Say that the order of metadata can't be told to be that of the rows."""
+    table = "no X" if X is None else f"X ({type(X).__name__})"
+    return (
+        f"`{argument}` has an index, but neither {table} nor y ({type(y).__name__}) "
+        "has one here that tells whose row is whose, so they can't be told to be in "
+        "the same order. Put it in the order of the table that you gave, and pass it "
+        f"without an index: {argument}.to_numpy()."
+    )
+
+
 def _what_works(argument: str, y: Any) -> str:
     """Name the source that works where the one asked for can't."""
     if _is_early_stopping():
         return (
             "What works here: a function of X that returns one column by its position, "
             f"{argument}=lambda X: X[:, 0]."
+        )
+    if _is_permuting_the_target():
+        return (
+            "What works here, where y is permuted and its index with it: a pandas data "
+            "frame as X, whose index stays; or metadata without an index. Make the "
+            f"scorer without `{argument}`, switch on "
+            "sklearn.set_config(enable_metadata_routing=True) and pass "
+            "params={...} with a NumPy array."
         )
     if _index_of(y) is not None:
         return (
@@ -323,6 +348,11 @@ def _no_columns(source: "TableSource", X: Any, y: Any) -> str:
 def _is_early_stopping() -> bool:
     """Tell whether histogram gradient boosting calls the scorer during its fit."""
     return enclosing_call("_check_early_stopping_scorer") is not None
+
+
+def _is_permuting_the_target() -> bool:
+    """Tell whether y, and its index with it, no longer belongs to the rows of X."""
+    return enclosing_call("_permutation_test_score") is not None
 
 
 def _is_selection_of_features() -> bool:
@@ -370,6 +400,8 @@ def _index_of(table: Any) -> Any:
 
 
 def _first_index(X: Any, y: Any) -> Any:
-    """Return the index of X, else of y: permutation_test_score shuffles y alone."""
+    """Return the index of X, else of y, unless permutation_test_score shuffles y."""
     index = _index_of(X)
-    return _index_of(y) if index is None else index
+    if index is not None or _is_permuting_the_target():
+        return index
+    return _index_of(y)

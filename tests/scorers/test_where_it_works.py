@@ -22,7 +22,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.feature_selection import RFECV, SequentialFeatureSelector
 from sklearn.inspection import permutation_importance
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import (
+    LogisticRegression,
+    LogisticRegressionCV,
+    Ridge,
+    RidgeCV,
+)
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.model_selection import (
     GridSearchCV,
@@ -262,6 +267,37 @@ def test_permutation_test_score_permutes_the_target_and_not_the_people(source):
         assert_allclose(permuted[k], np.mean(folds))
 
 
+@pytest.mark.parametrize("name", ["series", "metadata"])
+def test_permutation_test_score_of_an_array_does_not_trust_the_index_of_y(name):
+    options = {"cv": FOLDS, "n_permutations": 2, "random_state": 0}
+    routed = name == "metadata"
+    with sklearn.config_context(enable_metadata_routing=routed):
+        labels = {"subgroups": X["ward"]} if routed else None
+        cure = "to_numpy" if routed else "where y is permuted .* data frame as X"
+        with pytest.raises((TypeError, ValueError), match=cure):
+            permutation_test_score(
+                Ridge(),
+                X.to_numpy(),
+                Y,
+                scoring=scorer_of(name),
+                params=labels,
+                **options,
+            )
+    with sklearn.config_context(enable_metadata_routing=True):
+        by_array = permutation_test_score(
+            Ridge(),
+            X.to_numpy(),
+            Y,
+            scoring=scorer_of("metadata"),
+            params={"subgroups": X["ward"].to_numpy()},
+            **options,
+        )
+    by_frame = permutation_test_score(
+        Ridge(), X, Y, scoring=scorer_of("series"), **options
+    )
+    assert_allclose(by_array[1], by_frame[1])
+
+
 @pytest.mark.parametrize("name", ["column", "bands", "function", "metadata"])
 def test_polars(name):
     table, target = pl.from_pandas(X), pl.from_pandas(Y)
@@ -355,8 +391,45 @@ def test_sequential_selection_refuses_what_reads_the_table(name):
 
 
 def test_recursive_selection_by_metadata(routing):
-    scores = select_recursively("metadata")
+    selector = RFECV(Ridge(), cv=FOLDS, scoring=scorer_of("metadata"))
+    selector.fit(X, Y, subgroups=X["ward"].to_numpy())
+    scores = selector.cv_results_["mean_test_score"]
     assert_allclose(scores[-1], np.mean(expected_folds()))  # all four features
+
+
+IN_SEARCH = make_pipeline(
+    StandardScaler(), GridSearchCV(Ridge(), GRID, scoring=scorer_of("metadata"), cv=3)
+)
+WITHOUT_AN_INDEX = {
+    "RFECV": (RFECV(Ridge(), cv=FOLDS, scoring=scorer_of("metadata")), Y),
+    "RidgeCV": (RidgeCV(scoring=scorer_of("metadata")), Y),
+    "LogisticRegressionCV": (
+        LogisticRegressionCV(
+            scoring=scorer_of("metadata", metric="accuracy"), cv=FOLDS, Cs=2
+        ),
+        pd.Series(np.where(Y > 20, 1, 0), index=Y.index),
+    ),
+    "search in a pipeline": (IN_SEARCH, Y.to_numpy()),
+}
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of LogisticRegressionCV in 1.8
+@pytest.mark.parametrize("tool", WITHOUT_AN_INDEX)
+def test_metadata_with_an_index_that_nothing_can_be_compared_with(tool, routing):
+    estimator, target = WITHOUT_AN_INDEX[tool]
+    for labels in (X["ward"], X["ward"].sample(frac=1, random_state=0)):
+        with pytest.raises((ValueError, ScorerError), match=r"subgroups.to_numpy\(\)"):
+            clone(estimator).fit(X, target, subgroups=labels)
+    clone(estimator).fit(X, target, subgroups=X["ward"].to_numpy())
+
+
+def test_metadata_numbered_from_zero_is_as_good_as_an_array():
+    model, table, target = Ridge().fit(X, Y), X.to_numpy(), Y.to_numpy()
+    labels = X["ward"].reset_index(drop=True)
+    score = scorer_of("metadata")(
+        model.fit(table, target), table, target, subgroups=labels
+    )
+    assert_allclose(score, worst(Ridge().fit(X, Y), X, Y))
 
 
 @pytest.mark.parametrize("name", [*READS_THE_TABLE, "series"])
