@@ -16,13 +16,16 @@ from sklearn_equity._checks import (
     MissingPolicy,
     SubgroupCodes,
     check_numbers,
-    check_sample_weight,
     check_subgroups,
     format_label,
 )
+from sklearn_equity.allocation._inputs import (
+    check_case_weights,
+    check_choice,
+    check_row_thresholds,
+)
 from sklearn_equity.allocation._scoring import SeverityOptions, score_rows
-from sklearn_equity.allocation._severity import check_thresholds
-from sklearn_equity.allocation._steps import Bounds, Direction, check_choice
+from sklearn_equity.allocation._steps import Bounds, Direction
 
 ScoreScale = Literal["rank", "minmax"] | None
 Threshold = ArrayLike | Mapping[Any, float]
@@ -86,7 +89,7 @@ def take_cohort(
     """Check all columns, leave out rows that don't count, and score the rest."""
     values = check_numbers(measurement, name="measurement")
     n_rows = len(values)
-    weights = check_sample_weight(sample_weight, n_rows=n_rows, rows_of="measurement")
+    weights = check_case_weights(sample_weight, n_rows)
     scores = (
         None
         if allocation is None
@@ -151,7 +154,7 @@ def _threshold_of_rows(
         each = [threshold[label] for label in groups.labels]
         # Rows without a label take any threshold: they are left out.
         return check_numbers(each, name="threshold")[groups.codes]
-    return check_thresholds(threshold, n_rows)
+    return check_row_thresholds(threshold, n_rows)
 
 
 def _complete(severity: SeverityOptions) -> dict[str, Any]:

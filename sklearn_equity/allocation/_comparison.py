@@ -8,6 +8,7 @@ from numpy.random import RandomState
 
 from sklearn_equity._checks import check_confidence_level
 from sklearn_equity.allocation._cohort import describe_subgroup
+from sklearn_equity.allocation._inputs import check_choice, check_count
 from sklearn_equity.allocation._resampling import resample_log_ratio
 from sklearn_equity.allocation._result import (
     RULE,
@@ -19,11 +20,9 @@ from sklearn_equity.allocation._result import (
 from sklearn_equity.allocation._sides import (
     CutCohort,
     Sides,
-    check_count,
     find_sides,
     weigh_sides,
 )
-from sklearn_equity.allocation._steps import check_choice
 
 IntervalMethod = Literal["closed_form", "bootstrap"]
 

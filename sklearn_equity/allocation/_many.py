@@ -23,10 +23,11 @@ from sklearn_equity.allocation._comparison import (
     IntervalMethod,
     measure_inequality,
 )
+from sklearn_equity.allocation._inputs import check_choice
 from sklearn_equity.allocation._result import InequalityResult, Verdict
 from sklearn_equity.allocation._scoring import SeverityOptions
 from sklearn_equity.allocation._sides import cut_cohort, cut_region
-from sklearn_equity.allocation._steps import Bounds, Direction, check_choice
+from sklearn_equity.allocation._steps import Bounds, Direction
 from sklearn_equity.significance import benjamini_hochberg
 
 Against = Literal["rest", "reference", "each other"]

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from sklearn_equity.allocation._inputs import check_choice
 from sklearn_equity.allocation._points import find_points, leave_points_out
 from sklearn_equity.allocation._steps import (
     Bounds,
     StepRule,
     Steps,
     WeightRule,
-    check_choice,
     lay_steps,
 )
 from sklearn_equity.density import select_bandwidth
@@ -51,7 +51,7 @@ def score_rows(
     check_choice(boundary, ("reflect", "adjusted", "none"), name="boundary")
     check_choice(discrete, (True, False, "auto"), name="discrete")
     steps = lay_steps(values, threshold=threshold, bounds=bounds, **scale)
-    _check_bandwidth(bandwidth)
+    _check_smoothing(bandwidth)
     is_point = _find_points(steps, bandwidth, discrete, sample_weight)
     if is_point.all():
         return _score_points(steps), 0.0
@@ -97,7 +97,7 @@ def _resolve_bandwidth(
     )
 
 
-def _check_bandwidth(bandwidth: Any) -> None:
+def _check_smoothing(bandwidth: Any) -> None:
     if isinstance(bandwidth, str):
         check_choice(bandwidth, _BANDWIDTH_RULES, name="bandwidth")
         return

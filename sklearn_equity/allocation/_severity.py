@@ -11,7 +11,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import check_numbers, check_sample_weight
+from sklearn_equity._checks import check_numbers
+from sklearn_equity.allocation._inputs import (
+    check_case_weights,
+    check_row_thresholds,
+)
 from sklearn_equity.allocation._scoring import Bandwidth, Boundary, score_rows
 from sklearn_equity.allocation._steps import Bounds, Direction, StepRule, WeightRule
 
@@ -128,12 +132,10 @@ def severity_score(
     array([0. , 0.3, 0.7])
     """
     values = check_numbers(measurement, name="measurement")
-    case_weights = check_sample_weight(
-        sample_weight, n_rows=len(values), rows_of="measurement"
-    )
+    case_weights = check_case_weights(sample_weight, len(values))
     return score_rows(
         values,
-        threshold=check_thresholds(threshold, len(values)),
+        threshold=check_row_thresholds(threshold, len(values)),
         bounds=bounds,
         n_steps=n_steps,
         weights=weights,
@@ -260,13 +262,6 @@ def deterioration_index(
     )
     if sample_weight is None:
         return float(scores.mean())
-    return float(np.average(scores, weights=np.asarray(sample_weight, np.float64)))
-
-
-def check_thresholds(threshold: ArrayLike, n_rows: int) -> NDArray[np.float64] | float:
-    """Return one threshold for all, or one a row."""
-    if np.ndim(threshold) == 0:
-        return float(check_numbers(np.reshape(threshold, 1), name="threshold")[0])
-    return check_numbers(
-        threshold, name="threshold", n_rows=n_rows, rows_of="measurement"
+    return float(
+        np.average(scores, weights=check_case_weights(sample_weight, len(scores)))
     )

@@ -14,6 +14,7 @@ from sklearn_equity.allocation._area import (
     simpson_weights,
 )
 from sklearn_equity.allocation._cohort import Cohort
+from sklearn_equity.allocation._inputs import check_count
 from sklearn_equity.allocation._windows import (
     CellSums,
     Windows,
@@ -82,13 +83,6 @@ class Sides:
             spent += parts[-1] ** 2 / area.freedom(sums)
         total = sum(parts)
         return total, total**2 / spent if spent > 0.0 else np.inf
-
-
-def check_count(value: Any, *, name: str, least: int) -> None:
-    """Refuse what is not an integer of at least `least`."""
-    if not isinstance(value, int | np.integer) or value < least:
-        msg = f"`{name}` must be an integer of at least {least}; got {value!r}."
-        raise ValueError(msg)
 
 
 def cut_region(

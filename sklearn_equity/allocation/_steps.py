@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_equity._checks import check_numbers
+from sklearn_equity.allocation._inputs import check_choice
 from sklearn_equity.exceptions import BoundsFromSampleWarning
 
 Bounds = tuple[float | None, float | None]
@@ -66,8 +67,8 @@ def lay_steps(
     """Check the scale that a person asked for and lay it over the measurement."""
     check_choice(direction, ("above", "below"), name="direction")
     check_choice(step, ("exact", "ceil"), name="step")
-    lower, upper = _check_bounds(bounds, measurement)
-    _check_threshold(threshold, lower, upper)
+    lower, upper = _check_range(bounds, measurement)
+    _check_threshold_in_range(threshold, lower, upper)
     step_weights = _resolve_weights(weights, n_steps)
     if normalize:
         step_weights = step_weights / step_weights[-1]
@@ -80,14 +81,7 @@ def lay_steps(
     return Steps(measurement, threshold, width, step_weights, lower, upper)
 
 
-def check_choice(value: Any, choices: tuple[Any, ...], *, name: str) -> None:
-    """Refuse what is not one of the named choices."""
-    if not any(value is choice or value == choice for choice in choices):
-        listed = ", ".join(repr(choice) for choice in choices)
-        raise ValueError(f"`{name}` must be one of {listed}; got {value!r}.")
-
-
-def _check_bounds(
+def _check_range(
     bounds: Bounds, measurement: NDArray[np.float64]
 ) -> tuple[float, float]:
     try:
@@ -116,7 +110,7 @@ def _check_bounds(
     return low, high
 
 
-def _check_threshold(
+def _check_threshold_in_range(
     threshold: NDArray[np.float64] | float, lower: float, upper: float
 ) -> None:
     least, most = np.min(threshold), np.max(threshold)

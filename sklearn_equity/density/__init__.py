@@ -3,10 +3,16 @@
 from sklearn_equity.density._bounded_kde import BoundedKDE
 from sklearn_equity.density._select import select_bandwidth
 from sklearn_equity.density._subgroups import estimate_subgroups
-from sklearn_equity.density._ties import is_discrete, may_have_ties, tabulate
+from sklearn_equity.density._ties import (
+    are_frequencies,
+    is_discrete,
+    may_have_ties,
+    tabulate,
+)
 
 __all__ = [
     "BoundedKDE",
+    "are_frequencies",
     "estimate_subgroups",
     "is_discrete",
     "may_have_ties",

@@ -152,6 +152,31 @@ def test_a_common_factor_of_weights_changes_nothing():
     assert_allclose(there.std_error, here.std_error, rtol=1e-9)
 
 
+@pytest.mark.parametrize("factor", [1e-310, 1e-200, 1e200, 5e307])
+@pytest.mark.parametrize("equal", [True, False])
+def test_weights_of_any_size_give_the_same_figures(factor, equal):
+    a, m, g = people(6, n=600)
+    weights = np.random.default_rng(6).choice([0.5, 0.75, 1.5], size=600)
+    weights = np.full(600, 0.7) if equal else weights
+    # Weighted quartiles jump at a rounding, so that a rule is tried on equal weights.
+    rule = {} if equal else {"bandwidth": 0.3}
+    for measure in (model_inequality, exacerbation):
+        here, there = (
+            measure(a, m, subgroups=g, sample_weight=weight, **rule, **MODEL)
+            for weight in (weights, weights * factor)
+        )
+        assert_allclose(
+            [there.estimate, there.ci_low, there.p_value],
+            [here.estimate, here.ci_low, here.p_value],
+            rtol=1e-9,
+        )
+    assert_allclose(
+        deterioration_index(m, sample_weight=weights * factor, **rule, **SCALE),
+        deterioration_index(m, sample_weight=weights, **rule, **SCALE),
+        rtol=1e-9,
+    )
+
+
 def test_rows_of_weight_zero_do_not_count():
     a, m, g = people(6)
     kept = np.random.default_rng(6).random(len(a)) < 0.7
