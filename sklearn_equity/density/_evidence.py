@@ -15,6 +15,7 @@ from sklearn_equity.density._rows import (
     BinnedRows,
     Entries,
     bin_entries,
+    entries_of,
     merge_rows,
     with_points,
 )
@@ -55,7 +56,7 @@ def gather(plan: Plan, values: Array, weight: Array | None) -> Evidence:
         plan.discrete == "auto" and may_have_ties(values)
     )
     if len(values) > EXACT_SIZE and not looks_tied:
-        return Evidence(plan, None, plan.bin_values(values, weight, None))
+        return Evidence(plan, None, plan.bin_values(values, weight))
     return _settle_if_large(Evidence(plan, tabulate(values, weight), None))
 
 
@@ -86,7 +87,7 @@ def _bin_like(plan: Plan, settled: BinnedRows, sample: Sample) -> BinnedRows:
     scale, origin, unit = plan.frame()
     rest, points = sample.take(~is_point), sample.take(is_point)
     binned = bin_entries(
-        Entries(rest.values, None, rest.mass, rest.squares),
+        entries_of(rest),
         n_rows=1,
         scale=scale,
         origin=origin,
@@ -99,13 +100,14 @@ def _bin_like(plan: Plan, settled: BinnedRows, sample: Sample) -> BinnedRows:
 
 def _merge_samples(one: Sample, other: Sample) -> Sample:
     values = np.union1d(one.values, other.values)
-    columns = []
-    for name in ("rows", "mass", "squares"):
-        column = np.zeros(len(values))
-        for part in (one, other):
-            column[np.searchsorted(values, part.values)] += getattr(part, name)
-        columns.append(column)
-    return Sample(values, *columns)
+    entries, mass, squares = np.zeros((3, len(values)))
+    for part in (one, other):
+        place = np.searchsorted(values, part.values)
+        entries[place] += part.entries
+        mass[place] += part.mass
+        squares[place] += part.squares
+    counts_people = one.counts_people and other.counts_people
+    return Sample(values, entries, mass, squares, counts_people)
 
 
 def _settle_if_large(evidence: Evidence) -> Evidence:

@@ -10,6 +10,7 @@ from sklearn_equity.density._rows import (
     Entries,
     bin_entries,
     bin_sample,
+    weigh,
     with_points,
 )
 from sklearn_equity.density._scale import Scale
@@ -17,7 +18,6 @@ from sklearn_equity.density._ties import (
     Sample,
     Split,
     all_points,
-    are_frequencies,
     no_points,
     split_ties,
 )
@@ -96,20 +96,14 @@ class Plan:
         distinct = sample.values if is_discrete else np.zeros(0)
         return with_points(binned, Entries(distinct, None, np.zeros(len(distinct))))
 
-    def bin_values(
-        self, values: Array, weight: Array | None, reach: tuple[float, float] | None
-    ) -> BinnedRows:
+    def bin_values(self, values: Array, weight: Array | None) -> BinnedRows:
         """Summarise many values without ties."""
         scale, origin, unit = self.frame()
-        squares = weight
-        if weight is not None and not are_frequencies(weight):
-            squares = weight**2
         return bin_entries(
-            Entries(values, None, weight, squares),
+            weigh(values, None, weight),
             n_rows=1,
             scale=scale,
             origin=origin,
             unit=unit,
             n_bins=self.n_bins,
-            reach=reach,
         )

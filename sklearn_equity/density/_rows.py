@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from sklearn_equity.density._bandwidth import weighted_quantiles
 from sklearn_equity.density._grid import Grid, make_grid, merge_grids
 from sklearn_equity.density._scale import Scale
-from sklearn_equity.density._ties import EXACT_SIZE, Sample, Split, spread_over_step
+from sklearn_equity.density._ties import (
+    EXACT_SIZE,
+    Sample,
+    Split,
+    are_frequencies,
+    spread_over_step,
+)
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
@@ -25,18 +31,22 @@ FAR = 20.0  # interquartile ranges from a quartile: beyond, a value is a point m
 class Entries:
     """Values with the row that each belongs to and its weight; None: row 0, weight 1.
 
-    `squares` is as in `Sample`.
+    `squares` and `counts_people` are as in `Sample`.
     """
 
     values: Array
     codes: Codes | None = None
     mass: Array | None = None
     squares: Array | None = None
+    counts_people: bool = True
 
     def take(self, chosen: NDArray[np.bool_]) -> "Entries":
         """Return the chosen entries."""
-        columns = (self.values, self.codes, self.mass, self.squares)
-        return Entries(*(None if c is None else c[chosen] for c in columns))  # type: ignore[arg-type]
+        values, codes, mass, squares = (
+            None if column is None else column[chosen]
+            for column in (self.values, self.codes, self.mass, self.squares)
+        )
+        return Entries(values, codes, mass, squares, self.counts_people)  # type: ignore[arg-type]
 
     def sums(self, column: Array, n_rows: int) -> Array:
         """Return the sum of a column of weights for each row."""
@@ -63,6 +73,8 @@ class BinnedRows:
         How values become places on the grid.
     reach : tuple of (float, float)
         The places beyond which a value joins the point masses.
+    counts_people : bool
+        Whether all weights are whole.
     step, lattice : float
         As `step` and `origin` of a `Split`.
     """
@@ -73,14 +85,33 @@ class BinnedRows:
     squares: Array
     scale: Scale
     reach: tuple[float, float]
+    counts_people: bool
     step: float = 0.0
     lattice: float = 0.0
 
     @property
     def n_values(self) -> Array:
-        """How many smoothed values each row has (Kish's number); NaN for none."""
+        """How many smoothed values each row has; NaN for none.
+
+        People where all weights are whole, else Kish's number.
+        """
+        total = self.grid.counts.sum(axis=1)
         with np.errstate(invalid="ignore"):
-            return self.grid.counts.sum(axis=1) ** 2 / self.squares
+            return total**2 / (total if self.counts_people else self.squares)
+
+
+def weigh(values: Array, codes: Codes | None, weight: Array | None) -> Entries:
+    """Return values as entries of their rows."""
+    if weight is None:
+        return Entries(values, codes)
+    return Entries(values, codes, weight, weight**2, are_frequencies(weight))
+
+
+def entries_of(sample: Sample) -> Entries:
+    """Return the values of one sample as entries of row 0."""
+    return Entries(
+        sample.values, None, sample.mass, sample.squares, sample.counts_people
+    )
 
 
 def bin_sample(
@@ -96,7 +127,7 @@ def bin_sample(
     points = sample.take(split.is_point)
     rest = spread_over_step(sample.take(~split.is_point), split.step)
     binned = bin_entries(
-        Entries(rest.values, None, rest.mass, rest.squares),
+        entries_of(rest),
         n_rows=1,
         scale=scale,
         origin=origin,
@@ -146,7 +177,9 @@ def bin_entries(
     else:
         squares = entries.sums(entries.squares, n_rows)
     no_points = np.zeros((n_rows, 0))
-    binned = BinnedRows(np.zeros(0), no_points, grid, squares, scale, reach)
+    binned = BinnedRows(
+        np.zeros(0), no_points, grid, squares, scale, reach, entries.counts_people
+    )
     return binned if far is None else with_points(binned, far)
 
 
@@ -216,4 +249,5 @@ def merge_rows(one: BinnedRows, other: BinnedRows, *, n_bins: int) -> BinnedRows
         point_mass=point_mass,
         grid=merge_grids(one.grid, other.grid, n_bins=n_bins),
         squares=one.squares + other.squares,
+        counts_people=one.counts_people and other.counts_people,
     )

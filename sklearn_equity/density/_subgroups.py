@@ -16,11 +16,17 @@ from sklearn_equity.density._range import (
     scaled_rule,
     scaling_exponent,
 )
-from sklearn_equity.density._rows import BinnedRows, Entries, bin_entries, with_points
+from sklearn_equity.density._rows import (
+    BinnedRows,
+    Entries,
+    bin_entries,
+    entries_of,
+    weigh,
+    with_points,
+)
 from sklearn_equity.density._ties import (
     Sample,
     Split,
-    are_frequencies,
     may_have_ties,
     scaled_weights,
     spread_over_step,
@@ -143,8 +149,7 @@ def _check_range(x: Array, bounds: Bounds) -> tuple[float, float]:
 def _bin_subgroups(
     plan: Plan, x: Array, codes: Codes, n_subgroups: int, w: Array | None
 ) -> BinnedRows:
-    squares = w if w is None or are_frequencies(w) else w**2
-    entries = Entries(x, codes, w, squares)
+    entries = weigh(x, codes, w)
     sample, split = None, None
     looked_for = len(x) > 0 and plan.discrete is not False
     if looked_for and (plan.discrete is True or may_have_ties(x)):
@@ -188,8 +193,10 @@ def _separate(
     )
     mass = np.bincount(first, rest.mass).astype(np.float64)
     squares = np.bincount(first, rest.squares).astype(np.float64)
-    gathered = Sample(sample.values[cell % n_distinct], mass, mass, squares)
+    gathered = Sample(
+        sample.values[cell % n_distinct], mass, mass, squares, rest.counts_people
+    )
     spread = spread_over_step(gathered, split.step)
     n_each = len(spread.values) // max(len(cell), 1)
     codes = np.repeat(cell // n_distinct, n_each)
-    return Entries(spread.values, codes, spread.mass, spread.squares), points
+    return replace(entries_of(spread), codes=codes), points

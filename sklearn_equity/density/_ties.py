@@ -32,33 +32,47 @@ _MAX_SPIKES = 2  # a mass at either end of the range
 class Sample:
     """Distinct values in rising order, and how much of the sample has each.
 
+    Whether weights count people is asked of all of them together, so that chunks with
+    different kinds of weights add up to the whole.
+
     Attributes
     ----------
     values : ndarray of shape (n_distinct,)
         Distinct values, rising.
-    rows : ndarray of shape (n_distinct,)
-        How many people have each value: rows, or sums of whole weights.
+    entries : ndarray of shape (n_distinct,)
+        How many rows of data have each value.
     mass : ndarray of shape (n_distinct,)
         Sum of the weights of each value.
     squares : ndarray of shape (n_distinct,)
-        Sum of the squared weights; of the weights themselves where these are whole,
-        because they then count people of weight 1.
+        Sum of the squared weights.
+    counts_people : bool
+        Whether all weights are whole.
     """
 
     values: Array
-    rows: Array
+    entries: Array
     mass: Array
     squares: Array
+    counts_people: bool = True
+
+    @property
+    def rows(self) -> Array:
+        """How many people have each value: rows, or sums of whole weights."""
+        return self.mass if self.counts_people else self.entries
 
     def take(self, chosen: NDArray[np.bool_]) -> "Sample":
         """Return the part with the chosen values."""
-        columns = (self.values, self.rows, self.mass, self.squares)
-        return Sample(*(column[chosen] for column in columns))
+        values, entries, mass, squares = (
+            column[chosen]
+            for column in (self.values, self.entries, self.mass, self.squares)
+        )
+        return Sample(values, entries, mass, squares, self.counts_people)
 
     @property
     def n_values(self) -> float:
-        """How many values a bandwidth may rely on (Kish's number)."""
-        return float(self.mass.sum() ** 2 / self.squares.sum())
+        """How many values a bandwidth may rely on: people, or Kish's number."""
+        total = self.mass.sum()
+        return float(total if self.counts_people else total**2 / self.squares.sum())
 
 
 @dataclass(frozen=True)
@@ -157,12 +171,10 @@ def tabulate(values: Array, sample_weight: Array | None) -> Sample:
         once = n_each.astype(np.float64)
         return Sample(distinct, once, once, once)
     distinct, place = np.unique(values, return_inverse=True)
-    rows = np.bincount(place).astype(np.float64)
+    entries = np.bincount(place).astype(np.float64)
     mass = np.bincount(place, weights=sample_weight).astype(np.float64)
-    if are_frequencies(sample_weight):
-        return Sample(distinct, mass, mass, mass)
     squares = np.bincount(place, weights=sample_weight**2).astype(np.float64)
-    return Sample(distinct, rows, mass, squares)
+    return Sample(distinct, entries, mass, squares, are_frequencies(sample_weight))
 
 
 def find_lattice(sample: Sample) -> float | None:
@@ -208,11 +220,12 @@ def spread_over_step(sample: Sample, step: float) -> Sample:
     if step == 0.0:
         return sample
     places = step * ((np.arange(_SUBPOINTS) + 0.5) / _SUBPOINTS - 0.5)
-    shares = (
+    entries, mass, squares = (
         np.repeat(column / _SUBPOINTS, _SUBPOINTS)
-        for column in (sample.rows, sample.mass, sample.squares)
+        for column in (sample.entries, sample.mass, sample.squares)
     )
-    return Sample(np.add.outer(sample.values, places).ravel(), *shares)
+    values = np.add.outer(sample.values, places).ravel()
+    return Sample(values, entries, mass, squares, sample.counts_people)
 
 
 def _is_heavy(sample: Sample) -> NDArray[np.bool_]:

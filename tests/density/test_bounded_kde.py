@@ -171,6 +171,40 @@ def test_chunks_and_merges_give_the_whole_in_any_order(boundary, n):
         assert other.bandwidth_ == whole.bandwidth_
 
 
+@every_boundary
+@pytest.mark.parametrize("sizes", [(500, 400), (70_000, 900), (900, 70_000)])
+def test_whole_weights_in_one_chunk_and_shares_in_the_next_are_the_whole(
+    boundary, sizes
+):
+    rng = np.random.default_rng(26)
+    x = rng.beta(2, 3, size=sum(sizes))
+    whole_weights = rng.integers(1, 6, size=sizes[0]).astype(float)
+    w = np.concatenate([whole_weights, rng.uniform(0.1, 2.0, size=sizes[1])])
+    parts = [slice(0, sizes[0]), slice(sizes[0], None)]
+    make = BoundedKDE(bounds=(0, 1), boundary=boundary)
+    whole = clone(make).fit(column(x), sample_weight=w)
+    for order in (parts, parts[::-1]):
+        stream = clone(make)
+        for part in order:
+            stream.partial_fit(column(x[part]), sample_weight=w[part])
+        assert_allclose(stream.bandwidth_, whole.bandwidth_, rtol=1e-9)
+        t = np.linspace(0, 1, 11)
+        assert_allclose(stream.cdf(t), whole.cdf(t), atol=1e-9)
+
+
+def test_whole_weights_and_shares_judge_ties_by_rows():
+    # 20 of 400 rows are 0: a point mass of 5%, whatever the weights of the others.
+    rng = np.random.default_rng(27)
+    x = np.concatenate([np.zeros(20), rng.normal(size=380)])
+    w = np.concatenate([np.full(20, 1e-3), np.full(380, 90.0)])
+    whole = BoundedKDE().fit(column(x), sample_weight=w)
+    stream = BoundedKDE().fit(column(x[20:]), sample_weight=w[20:])
+    stream.partial_fit(column(x[:20]), sample_weight=w[:20])
+    assert_array_equal(whole.point_values_, [0.0])
+    assert_array_equal(stream.point_values_, whole.point_values_)
+    assert stream.bandwidth_ == whole.bandwidth_
+
+
 @pytest.mark.parametrize("boundary", ["local", "reflect"])
 def test_long_streams_agree_with_the_whole(boundary):
     rng = np.random.default_rng(9)
