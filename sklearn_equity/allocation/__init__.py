@@ -6,7 +6,8 @@ deterioration over allocation is the inequality that allocation by the score ind
 """
 
 from sklearn_equity.allocation._curve import ADCurve, allocation_deterioration_curve
-from sklearn_equity.allocation._exacerbation import ExacerbationResult, exacerbation
+from sklearn_equity.allocation._exacerbation import exacerbation
+from sklearn_equity.allocation._exacerbation_result import ExacerbationResult
 from sklearn_equity.allocation._inequality import (
     da_index_ratio,
     dataset_inequality,

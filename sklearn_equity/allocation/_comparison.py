@@ -9,7 +9,7 @@ from numpy.random import RandomState
 from sklearn_equity._checks import check_confidence_level
 from sklearn_equity.allocation._cohort import describe_subgroup
 from sklearn_equity.allocation._inputs import check_choice, check_count
-from sklearn_equity.allocation._resampling import resample_log_ratio
+from sklearn_equity.allocation._resampling import Resampling, resample_log_ratio
 from sklearn_equity.allocation._result import (
     RULE,
     InequalityResult,
@@ -46,6 +46,11 @@ class Inference:
             raise ValueError(msg + f"{self.tolerance!r}.")
         for name in ("min_subgroup_size", "n_resamples"):
             check_count(getattr(self, name), name=name, least=1)
+
+    @property
+    def resampling(self) -> Resampling:
+        """How a bootstrap goes about it."""
+        return Resampling(self.n_resamples, self.confidence_level, self.random_state)
 
 
 def measure_inequality(
@@ -98,10 +103,4 @@ def _spread_of(cut: CutCohort, sides: Sides, inference: Inference) -> Spread:
     level = inference.confidence_level
     if inference.interval == "closed_form" or not np.isfinite(sides.log_ratio):
         return closed_form_spread(sides.log_ratio, *sides.log_variance(), level)
-    return resample_log_ratio(
-        cut,
-        sides,
-        n_resamples=inference.n_resamples,
-        confidence_level=level,
-        random_state=inference.random_state,
-    )
+    return resample_log_ratio(cut, sides, inference.resampling)

@@ -1,13 +1,13 @@
 """Does a model make worse the inequality that its data already hold?"""
 
-from dataclasses import dataclass, replace
-from typing import Any, Literal, Unpack
+from dataclasses import replace
+from typing import Any, Unpack
 
 import numpy as np
+from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_equity._checks import MissingPolicy, check_numbers
-from sklearn_equity._optional import build_frame
 from sklearn_equity.allocation._area import EVERYONE, Area
 from sklearn_equity.allocation._cohort import (
     Cohort,
@@ -15,16 +15,21 @@ from sklearn_equity.allocation._cohort import (
     Threshold,
     take_cohort,
 )
-from sklearn_equity.allocation._comparison import Inference, measure_inequality
-from sklearn_equity.allocation._result import (
-    InequalityResult,
-    Spread,
-    closed_form_spread,
-    judge,
+from sklearn_equity.allocation._comparison import (
+    Inference,
+    IntervalMethod,
+    measure_inequality,
 )
+from sklearn_equity.allocation._exacerbation_result import (
+    ExacerbationResult,
+    weigh_change,
+)
+from sklearn_equity.allocation._resampling import resample_log_change
+from sklearn_equity.allocation._result import closed_form_spread
 from sklearn_equity.allocation._scoring import SeverityOptions
 from sklearn_equity.allocation._sides import (
     CutCohort,
+    Sides,
     cut_cohort,
     cut_region,
     find_sides,
@@ -32,83 +37,6 @@ from sklearn_equity.allocation._sides import (
 )
 from sklearn_equity.allocation._steps import Bounds, Direction
 from sklearn_equity.allocation._windows import CellSums, sum_cells
-
-ExacerbationVerdict = Literal[
-    "exacerbated", "relieved", "within tolerance", "insufficient evidence"
-]
-
-
-@dataclass(frozen=True)
-class ExacerbationResult:
-    """A model's inequality against that of the data, and how sure the change is.
-
-    0 means that the model leaves the subgroup as far from the reference as the data
-    have it; 0.2 that at equal score the ratio of their deterioration is a fifth higher.
-    Put the subgroup that is thought to be worse off first.
-
-    Parameters
-    ----------
-    model, data : InequalityResult
-        The two inequalities.
-    estimate : float
-        Ratio of the model's ratio to that of the data, less 1.
-    std_error, ci_low, ci_high, p_value : float
-        Its standard error, interval, and p-value of "no change". The people whom both
-        inequalities share are counted as the same people.
-    confidence_level : float
-        Nominal coverage of the interval.
-    verdict : {"exacerbated", "relieved", "within tolerance", "insufficient evidence"}
-        Whether the interval shows more deterioration of the subgroup by the model than
-        in the data, less, or no more than a tolerable change.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_equity.allocation import exacerbation
-    >>> score, ill = np.tile(np.linspace(0, 1, 600), 2), np.arange(1200) % 2
-    >>> ward = np.repeat(["east", "west"], 600)
-    >>> result = exacerbation(
-    ...     score, ill, subgroups=ward, compare=("east", "west"), threshold=1,
-    ...     n_steps=1, tolerance=0.5,
-    ... )
-    >>> result.verdict
-    'within tolerance'
-    """
-
-    model: InequalityResult
-    data: InequalityResult
-    estimate: float
-    std_error: float
-    ci_low: float
-    ci_high: float
-    p_value: float
-    confidence_level: float
-    verdict: ExacerbationVerdict
-
-    @property
-    def times(self) -> float:
-        """How many times the data's inequality the model's is, as published.
-
-        NaN where the data show none; erratic where they show hardly any.
-        """
-        in_data = self.data.estimate
-        return self.model.estimate / in_data if in_data else np.nan
-
-    def to_frame(self) -> Any:
-        """Return a data frame of one row."""
-        columns: dict[str, list[Any]] = {
-            "subgroup": [self.model.subgroup],
-            "reference": [self.model.reference],
-            "data_inequality": [self.data.estimate],
-            "model_inequality": [self.model.estimate],
-            "estimate": [self.estimate],
-            "std_error": [self.std_error],
-            "ci_low": [self.ci_low],
-            "ci_high": [self.ci_high],
-            "p_value": [self.p_value],
-            "verdict": [self.verdict],
-        }
-        return build_frame(columns, feature="ExacerbationResult.to_frame()")
 
 
 def exacerbation(
@@ -132,6 +60,9 @@ def exacerbation(
     confidence_level: float = 0.95,
     tolerance: float = 0.1,
     min_subgroup_size: int = 30,
+    interval: IntervalMethod = "closed_form",
+    n_resamples: int = 1000,
+    random_state: int | RandomState | None = None,
     **severity: Unpack[SeverityOptions],
 ) -> ExacerbationResult:
     r"""Compare the inequality that a model induces with that of the data.
@@ -185,6 +116,12 @@ def exacerbation(
         tolerance".
     min_subgroup_size : int, default=30
         With fewer rows on a side the verdict is "insufficient evidence".
+    interval : {"closed_form", "bootstrap"}, default="closed_form"
+        How the intervals are found, of the change and of both inequalities.
+    n_resamples : int, default=1000
+        Draws of the bootstrap.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the bootstrap.
     **severity
         Further options of `severity_score`: `weights`, `step`, `bandwidth`,
         `boundary`, `discrete`.
@@ -210,7 +147,8 @@ def exacerbation(
     With the ratios R of Definitions 2.5 and 2.4 of [1]_ it is :math:`R_{model} /
     R_{data} - 1`. The paper divides the inequalities themselves, R - 1 (`times`), which
     has no sampling distribution to speak of where the data are nearly equal. The
-    interval is by the influence function of both together.
+    interval is by the influence function of both together; the bootstrap draws the
+    same people for both.
 
     References
     ----------
@@ -234,7 +172,12 @@ def exacerbation(
     (0.0, 'exacerbated')
     """
     inference = Inference(
-        confidence_level, tolerance, min_subgroup_size, "closed_form", 1, None
+        confidence_level,
+        tolerance,
+        min_subgroup_size,
+        interval,
+        n_resamples,
+        random_state,
     )
     cohort = take_cohort(
         measurement,
@@ -257,28 +200,40 @@ def exacerbation(
         min_rows=min_rows,
         n_points=n_points,
     )
-    data_cut = cut_cohort(_take_rows(cohort, given), EVERYONE, min_rows=1)
+    return _measure_change(model_cut, given, compare, inference, decision_threshold)
+
+
+def _measure_change(
+    model_cut: CutCohort,
+    given: NDArray[np.bool_],
+    compare: tuple[Any, Any],
+    inference: Inference,
+    decision_threshold: float,
+) -> ExacerbationResult:
+    """Measure both inequalities, and how far apart they are."""
+    data_cut = cut_cohort(_take_rows(model_cut.cohort, given), EVERYONE, min_rows=1)
     model, by_model = measure_inequality(
         model_cut, compare, inference, decision_threshold
     )
     data, in_data = measure_inequality(data_cut, compare, inference, None)
-    change = closed_form_spread(
-        by_model.log_ratio - in_data.log_ratio,
-        _log_variance(model_cut, data_cut, compare, given),
-        min(by_model.freedom, in_data.freedom),
-        confidence_level,
-    )
-    ratio = float(np.exp(change.log_ratio))
-    return ExacerbationResult(
-        model=model,
-        data=data,
-        estimate=ratio - 1.0,
-        std_error=ratio * change.std_error,
-        ci_low=float(np.expm1(change.ci_low)),
-        ci_high=float(np.expm1(change.ci_high)),
-        p_value=change.p_value,
-        confidence_level=confidence_level,
-        verdict=_judge_change(change, model, data, inference),
+    rows = find_sides(model_cut.cohort, compare)
+    sides = weigh_sides(model_cut, rows), weigh_sides(data_cut, rows)
+    log_change = by_model.log_ratio - in_data.log_ratio
+    if inference.interval == "bootstrap" and np.isfinite(log_change):
+        change = resample_log_change(model_cut, *sides, given, inference.resampling)
+    else:
+        change = closed_form_spread(
+            log_change,
+            _log_variance(model_cut, *sides, given),
+            min(by_model.freedom, in_data.freedom),
+            inference.confidence_level,
+        )
+    return weigh_change(
+        change,
+        model,
+        data,
+        tolerance=inference.tolerance,
+        min_subgroup_size=inference.min_subgroup_size,
     )
 
 
@@ -308,18 +263,13 @@ def _take_rows(cohort: Cohort, rows: NDArray[np.bool_]) -> Cohort:
 
 
 def _log_variance(
-    model: CutCohort,
-    data: CutCohort,
-    compare: tuple[Any, Any],
-    given: NDArray[np.bool_],
+    model: CutCohort, by_model: Sides, in_data: Sides, given: NDArray[np.bool_]
 ) -> float:
     """Variance of the difference of two log ratios that share people.
 
     Those given the resource move both ratios, by the difference of their influences;
     all others move the model's alone.
     """
-    rows = find_sides(model.cohort, compare)
-    by_model, in_data = weigh_sides(model, rows), weigh_sides(data, rows)
     both, alone = _split_sums(model, given), _split_sums(model, ~given)
     variance = 0.0
     for side in (0, 1):
@@ -329,8 +279,8 @@ def _log_variance(
         slope, offset = area.slope / area.value, area.offset / area.value
         less = mean.slope / mean.value, mean.offset / mean.value
         shared = Area(0.0, slope - less[0], offset - less[1], 0)
-        variance += shared.variance(both.of(rows[side]))
-        variance += Area(0.0, slope, offset, 0).variance(alone.of(rows[side]))
+        variance += shared.variance(both.of(by_model.rows[side]))
+        variance += Area(0.0, slope, offset, 0).variance(alone.of(by_model.rows[side]))
     return variance
 
 
@@ -343,18 +293,3 @@ def _split_sums(cut: CutCohort, rows: NDArray[np.bool_]) -> CellSums:
         cohort.severity[rows],
         None if weight is None else weight[rows],
     )
-
-
-def _judge_change(
-    change: Spread,
-    model: InequalityResult,
-    data: InequalityResult,
-    inference: Inference,
-) -> ExacerbationVerdict:
-    n_least = min(
-        *(model.n_subgroup, model.n_reference), *(data.n_subgroup, data.n_reference)
-    )
-    found = judge(change, n_least, inference.tolerance, inference.min_subgroup_size)
-    if found != "unequal":
-        return found
-    return "exacerbated" if change.log_ratio > 0.0 else "relieved"

@@ -564,6 +564,67 @@ def test_a_model_that_underrates_a_subgroup_exacerbates():
     assert fair.verdict in ("within tolerance", "insufficient evidence")
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_bootstrap_of_exacerbation_agrees_with_the_closed_form(weighted):
+    a, m, g = people(37, n=3000, worse=0.6)
+    rng = np.random.default_rng(37)
+    options = MODEL | {
+        "subgroups": g, "allocated": rng.random(len(a)) < a, "bandwidth": 0.3,
+        "half_width": 0.1,
+        "sample_weight": rng.uniform(0.5, 2, len(a)) if weighted else None,
+    }  # fmt: skip
+    closed = exacerbation(a, m, **options)
+    drawn = exacerbation(
+        a, m, interval="bootstrap", n_resamples=600, random_state=1, **options
+    )
+    assert drawn.estimate == closed.estimate
+    # The standard error of a standard deviation of 600 draws is 3%, that of a
+    # quantile 6% of the standard deviation.
+    assert_allclose(drawn.std_error, closed.std_error, rtol=0.12)
+    assert_allclose(drawn.ci_low, closed.ci_low, atol=0.25 * closed.std_error)
+    assert_allclose(drawn.ci_high, closed.ci_high, atol=0.25 * closed.std_error)
+    assert drawn.model.ci_low != closed.model.ci_low
+    again = exacerbation(
+        a, m, interval="bootstrap", n_resamples=600, random_state=1, **options
+    )
+    assert again == drawn
+
+
+def test_bootstrap_that_draws_no_deterioration_has_no_interval():
+    a, g = np.linspace(0, 1, 400), np.tile(["b", "w"], 200)
+    m = np.where(np.arange(400) == 200, 9.0, 1.0) + 8.0 * (g == "w")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = exacerbation(
+            a, m, subgroups=g, interval="bootstrap", n_resamples=50, random_state=0,
+            half_width=1.0, **MODEL,
+        )  # fmt: skip
+    assert np.isnan(found.ci_low)
+    assert found.verdict == "insufficient evidence"
+
+
+def test_an_exacerbation_says_what_it_rests_on():
+    a, m, g = people(38, n=3000)
+    given = a > 0.4
+    found = exacerbation(
+        a, m, subgroups=g, allocated=given, tolerance=0.2, min_subgroup_size=40,
+        confidence_level=0.9, **MODEL,
+    )  # fmt: skip
+    row = found.to_frame().iloc[0]
+    assert row["n_subgroup_data"] == ((g == "b") & given).sum()
+    assert row["n_reference_data"] == ((g == "w") & given).sum()
+    # The first window reaches half a window below the decision threshold.
+    assert row["n_subgroup_model"] == ((g == "b") & (a >= 0.25)).sum()
+    assert row["n_reference_model"] == ((g == "w") & (a >= 0.25)).sum()
+    assert row["covered"] == found.model.covered
+    assert row["confidence_level"] == 0.9
+    assert row["rule"] == found.rule
+    assert "within 0.2 of 1" in found.rule
+    assert "fewer than 40 rows" in found.rule
+    for part in ("b against w: change", "90% interval", found.verdict, "model", "data"):
+        assert part in str(found)
+
+
 @pytest.mark.parametrize("allocated", [[0, 2], [0.5, 1]])
 def test_allocated_must_be_zero_or_one(allocated):
     a, m, g = people(27, n=400)
