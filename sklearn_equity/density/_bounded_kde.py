@@ -189,6 +189,7 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         self._exponent = scaling_exponent(values, check_bounds(self.bounds))
         scaled = self._scale_and_clip(values, ends)
         self._evidence = gather(self._plan(scaled), scaled, weight)
+        self._fitted_params = self.get_params()
         return self._estimate()
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -213,9 +214,15 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         -------
         BoundedKDE
             The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is no longer what the earlier chunks were summarised with.
         """
         if not hasattr(self, "_evidence"):
             return self.fit(X, y, sample_weight)
+        self._refuse_changed_params()
         values, weight = self._check_data(X, sample_weight, reset=False)
         ends = float(values.min()), float(values.max())
         scaled = self._scale_and_clip(values, ends)
@@ -236,15 +243,22 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         -------
         BoundedKDE
             This estimator, as if fitted to the data of both.
+
+        Raises
+        ------
+        ValueError
+            If the parameters or the orders of magnitude of the two differ, or
+            parameters were changed since the data were seen.
         """
         check_is_fitted(self)
         check_is_fitted(other)
-        mine, theirs = self.get_params(), other.get_params()
-        unlike = [name for name in mine if mine[name] != theirs[name]]
+        self._refuse_changed_params()
+        other._refuse_changed_params()  # noqa: SLF001 - one class
+        unlike = _differences(self.get_params(), other.get_params())
         if unlike:
             msg = (
                 "`other` must have the parameters of this estimator; these differ: "
-                f"{ {name: (mine[name], theirs[name]) for name in unlike} }."
+                f"{unlike}."
             )
             raise ValueError(msg)
         if self._exponent != other._exponent:  # noqa: SLF001 - one class
@@ -415,6 +429,17 @@ class BoundedKDE(DensityMixin, BaseEstimator):
             raise ValueError(msg)
         return scaled
 
+    def _refuse_changed_params(self) -> None:
+        """Data that were summarised by other parameters cannot be added to."""
+        changed = _differences(self._fitted_params, self.get_params())
+        if changed:
+            msg = (
+                "The parameters of an estimator must stay as they were when it saw its "
+                f"first data; changed since (then, now): {changed}. Set them back, or "
+                "fit all data again."
+            )
+            raise ValueError(msg)
+
     def _plan(self, scaled: Array) -> Plan:
         bounds = scaled_bounds(check_bounds(self.bounds), self._exponent)
         n_bins, discrete, boundary = self.n_bins, self.discrete, self.boundary
@@ -449,3 +474,10 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         self.point_values_ = self._density.points[share > 0.0]
         self.point_probabilities_ = share[share > 0.0]
         return self
+
+
+def _differences(
+    one: dict[str, Any], other: dict[str, Any]
+) -> dict[str, tuple[Any, Any]]:
+    """Return the parameters that differ, with both of their values."""
+    return {name: (one[name], other[name]) for name in one if one[name] != other[name]}

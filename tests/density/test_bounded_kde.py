@@ -509,3 +509,29 @@ def test_unlike_estimators_do_not_merge():
     far = BoundedKDE().fit(column(beta_sample(20) * 1e200))
     with pytest.raises(ValueError, match="another order of magnitude"):
         BoundedKDE().fit(column(beta_sample(20))).merge(far)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("bounds", (0, 2)),
+        ("bandwidth", 0.1),
+        ("boundary", "reflect"),
+        ("discrete", True),
+        ("n_bins", 64),
+    ],
+)
+def test_parameters_changed_since_the_first_chunk_are_refused(name, value):
+    x = column(beta_sample(28))
+    other = BoundedKDE(bounds=(0, 1)).fit(x)
+    kde = BoundedKDE(bounds=(0, 1)).fit(x).set_params(**{name: value})
+    message = f"must stay as they were.*then, now.*'{name}'.*fit all data again"
+    for add in (
+        lambda: kde.partial_fit(x),
+        lambda: kde.merge(other),
+        lambda: other.merge(kde),
+    ):
+        with pytest.raises(ValueError, match=message):
+            add()
+    assert other.n_samples_seen_ == 400
+    assert kde.fit(x).partial_fit(x).n_samples_seen_ == 800
