@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_equity import __version__
 from sklearn_equity._progress import StageBar
 from sklearn_equity.exceptions import EquityWarning
+from sklearn_equity.fidelity import METRIC_NAMES
 from sklearn_equity.report import AuditResult
 
 _OF_INTEREST = (EquityWarning, ConvergenceWarning)
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
+        _check_common(options)
         result = _with_warnings_as_notes(options)
         _write(result, options.output)
     except BrokenPipeError:  # whoever reads the pipe has seen enough: the files stand
@@ -126,11 +128,19 @@ def _add_audit(commands: Any) -> None:
     audit.add_argument(
         "--segments", type=int, default=10, metavar="N", help="how many (default: 10)"
     )
-    audit.add_argument("--metric", default="nrmse", help="default: nrmse")
+    audit.add_argument(
+        "--metric",
+        default="nrmse",
+        help=f"one of {', '.join(METRIC_NAMES)} (default: nrmse)",
+    )
     audit.add_argument(
         "--normalization",
         default="mean",
-        help="what divides the RMSE in nrmse: mean (default), std, iqr, range, max",
+        type=_normalization,
+        help=(
+            "what divides the RMSE in nrmse, of the subgroup itself: mean (default), "
+            "std, iqr, range, max, none or a number"
+        ),
     )
     _add_common(audit)
     audit.set_defaults(run=_run_audit)
@@ -154,6 +164,16 @@ def _run_audit(options: argparse.Namespace) -> AuditResult:
         return request.run(begin=bar.begin)
 
 
+def _normalization(word: str) -> str | float | None:
+    """Read ``none`` and numbers as what they are."""
+    if word.lower() == "none":
+        return None
+    try:
+        return float(word)
+    except ValueError:
+        return word
+
+
 def _split(arguments: Sequence[str]) -> list[str]:
     """Split ``--subgroups A,B --subgroups C`` into its names."""
     names = [name.strip() for argument in arguments for name in argument.split(",")]
@@ -175,6 +195,16 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="equal seeds give equal reports (default: 0)",
     )
+
+
+def _check_common(options: argparse.Namespace) -> None:
+    """Refuse what would fail only after the work is done."""
+    if options.output.exists() and not options.output.is_dir():
+        msg = f"--output must name a folder; {options.output} is a file."
+        raise ValueError(msg)
+    if not 0 <= options.seed < 2**32:
+        msg = f"--seed must lie between 0 and 2**32 - 1; got {options.seed}."
+        raise ValueError(msg)
 
 
 def _write(result: AuditResult, folder: Path) -> None:

@@ -113,9 +113,7 @@ def _deprivation(cohort: _Cohort) -> list[str | None]:
     bands = QuantileBands(3).fit(cohort.X_train["poverty_income_ratio"])
     labels = bands.label(cohort.X_test["poverty_income_ratio"])
     names = [MOST_DEPRIVED, MIDDLE, LEAST_DEPRIVED]
-    name_of = dict(
-        zip(sorted({b for b in labels if b is not None}), names, strict=True)
-    )
+    name_of = dict(zip(bands.labels_, names, strict=True))
     return [None if band is None else name_of[band] for band in labels]
 
 
@@ -164,7 +162,8 @@ def _notes(cohort: _Cohort, n_segments: int, n_under_served: int) -> list[str]:
         "spread of HbA1c among people with the disease, which no model of these "
         "columns removes.",
         f"The {n_segments} learnt segments come from the features of the training rows;"
-        f" {n_under_served} of them were oversampled, chosen by cross-validation.",
+        f" the worse half of them, {n_under_served}, were oversampled, as published: "
+        "half is worse than the median also where nobody is under-served.",
         "Deprivation is family income over the poverty line, in thirds of the training "
         "rows; people whose income is unknown are a subgroup of their own.",
         "Allocation and deterioration: the score is the rank of the predicted HbA1c, "

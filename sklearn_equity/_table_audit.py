@@ -11,6 +11,7 @@ from sklearn.model_selection import KFold, cross_val_predict
 from sklearn_equity._baseline import baseline_regressor, baseline_segmenter
 from sklearn_equity._checks import check_numbers, take_columns
 from sklearn_equity._optional import import_optional
+from sklearn_equity.fidelity import resolve_metric
 from sklearn_equity.report import LEARNT, AuditResult, audit_frame, resolve_groupings
 
 N_STAGES = 4
@@ -29,7 +30,7 @@ class TableAudit:
     features: Sequence[str]
     n_segments: int
     metric: str
-    normalization: str
+    normalization: Any
     seed: int
 
     def run(self, *, begin: Callable[[str], None]) -> AuditResult:
@@ -76,6 +77,10 @@ class TableAudit:
 
     def _check(self, table: Any, groupings: dict[str, Any]) -> None:
         """Refuse what can't be audited before any model is fitted."""
+        resolve_metric(self.metric, normalization=self.normalization)
+        if self.n_segments < 2:
+            msg = f"--segments must be at least 2; got {self.n_segments}."
+            raise ValueError(msg)
         take_columns(table, [self.target], name="--target")
         check_numbers(table[self.target], name=f"--target {self.target}")
         if self.prediction is None and not self.features:
@@ -136,6 +141,8 @@ def read_table(path: Path) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"TABLE must be an existing file; got {path}.")
     pandas = import_optional("pandas", feature="Reading a table")
+    if reader == "read_parquet":
+        import_optional("pyarrow", feature="Reading a Parquet file")
     try:
         table = getattr(pandas, reader)(path)
     except pandas.errors.EmptyDataError:
@@ -146,4 +153,16 @@ def read_table(path: Path) -> Any:
         raise ValueError(msg) from error
     if table.empty:
         raise ValueError(f"TABLE must have rows; {path.name} has none.")
+    if reader == "read_csv" and len(table.columns) == 1:
+        _refuse_other_separator(table.columns[0], path)
     return table
+
+
+def _refuse_other_separator(heading: str, path: Path) -> None:
+    for separator in (";", "\t", "|"):
+        if separator in heading:
+            msg = (
+                f"TABLE must be separated by commas; {path.name} seems to be by "
+                f"{separator!r}: its only column is {heading!r}."
+            )
+            raise ValueError(msg)

@@ -138,7 +138,7 @@ def _refusal(capsys, status):
         ),
         (
             ["--prediction", "predicted", "--subgroups", "identifier"],
-            r"must hold at most 200 different labels; got 600.*\('identifier', 4\)",
+            r"a number with 600 values.*identifier:4 on the command line",
         ),
         (
             ["--prediction", "predicted", "--subgroups", "country"],
@@ -159,6 +159,18 @@ def _refusal(capsys, status):
         (
             ["--prediction", "predicted", "--subgroups", "ward", "--metric", "magic"],
             r'`metric` must be one of .*"nrmse"',
+        ),
+        (
+            ["--subgroups", "ward", "--features", "age,bmi", "--metric", "magic"],
+            r'`metric` must be one of .*"nrmse"',
+        ),
+        (
+            ["--subgroups", "ward", "--features", "age,bmi", "--segments", "0"],
+            r"--segments must be at least 2; got 0",
+        ),
+        (
+            ["--prediction", "predicted", "--subgroups", "ward", "--seed", "-1"],
+            r"--seed must lie between 0",
         ),
     ],
 )
@@ -181,7 +193,8 @@ def test_a_target_with_text_in_it_is_refused(people, tmp_path, capsys):
     status = _audit(
         path, tmp_path / "out", "--prediction", "predicted", "--subgroups", "ward"
     )
-    assert "`--target hba1c` must hold numbers; got text" in _refusal(capsys, status)
+    message = "got text in 1 of 600 rows, such as 'high' in row 5"
+    assert message in _refusal(capsys, status)
 
 
 @pytest.mark.parametrize(
@@ -220,8 +233,26 @@ def test_an_unwritable_folder_is_an_error_not_a_trace(people, tmp_path, capsys):
     status = _audit(
         path, in_the_way, "--prediction", "predicted", "--subgroups", "ward"
     )
-    assert status == 2
-    assert "error:" in capsys.readouterr().err
+    assert "--output must name a folder" in _refusal(capsys, status)
+
+
+def test_tables_of_an_earlier_report_do_not_stay_beside_a_new_one(people, tmp_path):
+    path = tmp_path / "people.csv"
+    people.to_csv(path, index=False)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "change.csv").write_text("of another model")
+    (folder / "mine.csv").write_text("not ours")
+    _audit(path, folder, "--prediction", "predicted", "--subgroups", "ward")
+    assert sorted(p.name for p in folder.iterdir()) == sorted([*WRITTEN, "mine.csv"])
+
+
+@pytest.mark.parametrize("word", ["none", "std", "10"])
+def test_what_divides_the_error_can_be_none_or_a_number(word, people, tmp_path):
+    path = tmp_path / "people.csv"
+    people.to_csv(path, index=False)
+    words = ["--prediction", "predicted", "--subgroups", "ward"]
+    assert _audit(path, tmp_path / "out", *words, "--normalization", word) == 0
 
 
 # ---- demo ------------------------------------------------------------------------

@@ -342,6 +342,13 @@ class SubgroupOversampler(RemediedModel):
                 "sklearn.metrics.recall_score."
             )
             raise ValueError(msg)
+        if metric.response != "predict":
+            msg = (
+                f"`metric`={metric.name!r} compares probabilities or scores, but "
+                "fidelity is measured here by what `estimator` predicts. Pass "
+                'metric="balanced_accuracy", or another metric of predicted classes.'
+            )
+            raise ValueError(msg)
         return MetricOfTarget.of(metric, y, is_classifier=is_classifier(self.estimator))
 
     def _route_to_estimator(

@@ -8,12 +8,19 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_equity._checks import MissingPolicy, check_numbers, take_columns
-from sklearn_equity.fidelity import Metric, subgroup_fidelity
+from sklearn_equity._sklearn_shims import num_samples
+from sklearn_equity.fidelity import resolve_metric, subgroup_fidelity
+from sklearn_equity.report._answers import prepare_response
 from sklearn_equity.report._groupings import resolve_groupings
 from sklearn_equity.report._result import AuditResult
 from sklearn_equity.report._spread import grouping_spreads
 
 LEARNT = "learnt segment"
+_SPREAD_OF_OUTCOME = (
+    "An error is larger where the outcome itself is more spread, whatever the model: "
+    'compare with normalization="std", which divides by the spread of each subgroup.'
+)
+_NOTES_ON = {"NRMSE": (_SPREAD_OF_OUTCOME,), "RMSE": (_SPREAD_OF_OUTCOME,)}
 
 
 def audit(
@@ -41,11 +48,13 @@ def audit(
     Parameters
     ----------
     estimator : fitted estimator
-        Its `predict` is compared with `y`.
+        What it answers is compared with `y`: `predict`, or, for a metric of
+        probabilities or scores such as "brier" and "roc_auc", `predict_proba` or
+        `decision_function` of a classifier of two classes.
     X : data frame or array-like of shape (n_rows, n_features)
         The held-out rows, as `estimator` takes them.
     y : array-like of shape (n_rows,)
-        The true target, numeric.
+        The true target: numbers, or the classes of a classifier.
     subgroups : str, tuple, list, mapping or array-like, default=None
         Whom to compare. A name takes a column of `X`; a tuple of names, the
         intersection of several; a name with a number, ``("age", 4)``, that many
@@ -55,7 +64,8 @@ def audit(
         Its `predict` gives a learnt segment to each row of `X`. Fit it on other rows,
         such as the training rows.
     metric : str or callable, default="nrmse"
-        A metric's name, or a scikit-learn metric of predicted values.
+        "accuracy", "balanced_accuracy", "bias", "brier", "mae", "nrmse", "r2", "rmse",
+        "roc_auc", or a function such as those of `sklearn.metrics`.
     normalization : str, float, callable or None, default="mean"
         What divides the error, for ``metric="nrmse"``.
     sample_weight : array-like of shape (n_rows,), default=None
@@ -112,25 +122,24 @@ def audit(
     ('served', 'under-served')
     """
     check_is_fitted(estimator)
-    y_true = check_numbers(y, name="y")
-    groupings = resolve_groupings(subgroups, X, n_rows=len(y_true), missing=missing)
+    chosen = resolve_metric(metric, normalization=normalization)
+    n_rows = num_samples(X)
+    if num_samples(y) != n_rows:
+        came = f"({n_rows}); got {num_samples(y)}"
+        raise ValueError(f"`y` must have one value per row of `X` {came}.")
+    y_true, respond = prepare_response(estimator, y, chosen)
+    groupings = resolve_groupings(subgroups, X, n_rows=n_rows, missing=missing)
     if segmenter is not None:
         groupings[LEARNT] = np.asarray(segmenter.predict(X))
     _require_groupings(groupings, "subgroups", "segmenter")
-    y_pred = check_numbers(
-        estimator.predict(X),
-        name="estimator.predict(X)",
-        n_rows=len(y_true),
-        rows_of="y",
-    )
+    y_pred = respond(X)
     return _audit_predictions(
         y_true,
         y_pred,
         groupings,
         model=_describe(estimator),
         target=str(getattr(y, "name", None) or "y"),
-        metric=metric,
-        normalization=normalization,
+        metric=chosen,
         sample_weight=sample_weight,
         min_subgroup_size=min_subgroup_size,
         confidence_level=confidence_level,
@@ -171,7 +180,7 @@ def audit_frame(
     subgroups : str, tuple, list, mapping or array-like
         Whom to compare, as in `audit`.
     metric : str, default="nrmse"
-        A metric's name.
+        A metric's name, as in `audit`.
     normalization : str, float, callable or None, default="mean"
         What divides the error, for ``metric="nrmse"``.
     sample_weight : str, default=None
@@ -263,8 +272,6 @@ def _audit_predictions(
     *,
     model: str,
     target: str,
-    metric: str | Metric,
-    min_subgroup_size: int,
     random_state: int | None,
     **options: Any,
 ) -> AuditResult:
@@ -272,15 +279,16 @@ def _audit_predictions(
         y_true,
         y_pred,
         subgroups=groupings,
-        metric=metric,
-        min_subgroup_size=min_subgroup_size,
         random_state=random_state,
         **options,
     )
-    spreads = grouping_spreads(
-        table, min_subgroup_size=min_subgroup_size, random_state=random_state
+    return AuditResult(
+        model=model,
+        target=target,
+        fidelity=table,
+        spreads=grouping_spreads(table, random_state=random_state),
+        notes=_NOTES_ON.get(table.metric.partition(" (")[0], ()),
     )
-    return AuditResult(model=model, target=target, fidelity=table, spreads=spreads)
 
 
 def _require_groupings(groupings: dict[str, Any], *arguments: str) -> None:

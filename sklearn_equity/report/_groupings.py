@@ -18,6 +18,7 @@ from sklearn_equity.fidelity import QuantileBands
 # A learnt segmentation has 50; a column with more labels than this is a number or an
 # identifier, and a table with a row for each would tell nobody anything.
 MAX_SUBGROUPS = 200
+MAX_SUBGROUPS_OF_A_NUMBER = 50  # ages in years are 60 and more
 
 
 def resolve_groupings(
@@ -80,7 +81,15 @@ def _labels_of(item: Any, table: Any) -> Any:
     if not _is_specification(item):
         return item
     if isinstance(item, str):
-        return take_columns(table, [item], name="subgroups")[item].to_native()
+        column = take_columns(table, [item], name="subgroups")[item]
+        if column.dtype.is_numeric() and column.n_unique() > MAX_SUBGROUPS_OF_A_NUMBER:
+            msg = (
+                f"`subgroups` names {item!r}, a number with {column.n_unique()} values."
+                f" Cut it into bands, such as four: ({item!r}, 4) in Python, {item}:4 "
+                "on the command line. If its values are codes, make them text."
+            )
+            raise ValueError(msg)
+        return column.to_native()
     if _is_bands(item):
         column, n_bands = item
         values = take_columns(table, [column], name="subgroups")[column]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,13 +38,12 @@ h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .25rem; }
 h2 { font-size: 1.25rem; margin: 2.5rem 0 .5rem; }
 h3 { font-size: 1rem; margin: 1.75rem 0 .25rem; }
 p { margin: .4rem 0; max-width: 46rem; }
-.quiet, caption { color: var(--quiet); font-size: .88rem; }
+.quiet { color: var(--quiet); font-size: .88rem; }
 .answer { background: var(--soft); border-left: 4px solid var(--dot);
   padding: .5rem 1rem; margin: 1rem 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .88rem;
   font-variant-numeric: tabular-nums; }
-caption { text-align: left; padding: .25rem 0; }
 th, td { padding: .3rem .6rem .3rem 0; text-align: right; vertical-align: middle;
   border-bottom: 1px solid var(--line); }
 th { font-weight: 600; }
@@ -60,7 +60,8 @@ svg .dot { stroke: var(--dot); stroke-width: 8; stroke-linecap: round;
 svg .all { stroke: var(--quiet); stroke-width: 1; stroke-dasharray: 3 3;
   vector-effect: non-scaling-stroke; }
 .under .ci, .under .dot { stroke: var(--mark); }
-@media (max-width: 640px) { .plot { display: none; } }
+@media (max-width: 640px) { .plot { display: none; } table { font-size: .8rem; }
+  th, td { padding-right: .4rem; } td:first-child { min-width: 5rem; } }
 @media print { body { max-width: none; } h2, h3 { break-after: avoid; }
   tr { break-inside: avoid; } }
 </style>
@@ -73,6 +74,8 @@ _LIMITS = (
     "means equal.",
     "A gap says that the model serves some people worse. It does not say why: the rest "
     "may be noise that no model could remove.",
+    "Many subgroups are compared at once, so an interval that misses the dashed line "
+    "is not yet a verdict.",
     "Intervals cover the sampling of rows, not errors in how the data were collected.",
 )
 
@@ -86,25 +89,34 @@ def render_page(result: "AuditResult") -> str:
         *(_paragraph(sentence) for sentence in result.sentences()),
         "</div>",
         "<h2>Whom does the model serve how well?</h2>",
-        _paragraph(f"{result.fidelity.metric}. {result.fidelity.rule}", "quiet"),
+        _paragraph(
+            f"{result.fidelity.metric}; {_orientation(result.fidelity)}. "
+            f"{result.fidelity.rule}",
+            "quiet",
+        ),
         *_fidelity_sections(result.fidelity, result.spreads),
         *_allocation_section(result.allocation),
         *_change_section(result.change),
         "<h2>What this report cannot tell</h2>",
         _list([*result.notes, *_LIMITS]),
+        _paragraph(f"Made by sklearn_equity {version('sklearn-equity')}.", "quiet"),
     ]
     return (
         _HEAD + "<body>\n<main>\n" + "\n".join(parts) + "\n</main>\n</body>\n</html>\n"
     )
 
 
+def _orientation(table: SubgroupTable) -> str:
+    if table.best == 0.0 and table.metric.startswith("bias"):
+        return "best at 0"
+    return "higher is better" if table.greater_is_better else "lower is better"
+
+
 # ---- fidelity by subgroup --------------------------------------------------------
 def _fidelity_sections(
     table: SubgroupTable, spreads: Sequence[GroupingSpread]
 ) -> Iterable[str]:
-    scale = _scale(
-        [*table.estimate, table.overall.estimate], table.ci_low, table.ci_high
-    )
+    scale = _scale([*table.estimate, *table.reference], table.ci_low, table.ci_high)
     spread_of = {spread.grouping: spread for spread in spreads}
     for grouping in dict.fromkeys(table.grouping):
         yield f"<h3>By {escape(str(grouping))}</h3>"
@@ -127,28 +139,22 @@ def _fidelity_table(table: SubgroupTable, scale: tuple[float, float]) -> str:
             format_label(table.subgroup[i]),
             table.n[i],
             (table.estimate[i], table.ci_low[i], table.ci_high[i]),
-            (scale, table.overall.estimate),
+            (scale, table.reference[i]),
             table.verdict[i],
         )
-        for i in _worst_first(table)
+        for i in np.argsort(-table.as_loss(table.estimate), kind="stable").tolist()
     ]
-    rows.append(
-        _fidelity_row(
-            "everybody",
-            table.overall.n,
-            (table.overall.estimate, table.overall.ci_low, table.overall.ci_high),
-            (scale, table.overall.estimate),
-            "",
-        )
-    )
+    overall = table.overall
+    figures = (overall.estimate, overall.ci_low, overall.ci_high)
+    frame = (scale, table.reference[0])
+    rows.append(_fidelity_row("all rows as one", overall.n, figures, frame, ""))
     return _table(
-        header, rows, "Worst first. Dashed: everybody. An arrow: the interval goes on."
+        header,
+        rows,
+        "Worst first.",
+        "Dashed: how the average person of the grouping is served. "
+        "An arrow: the interval goes on.",
     )
-
-
-def _worst_first(table: SubgroupTable) -> list[int]:
-    sign = 1.0 if table.greater_is_better else -1.0
-    return np.argsort(sign * np.asarray(table.estimate), kind="stable").tolist()
 
 
 def _fidelity_row(
@@ -163,7 +169,7 @@ def _fidelity_row(
     css = ' class="under"' if verdict == "under-served" else ""
     return (
         f"<tr{css}><td>{escape(label)}</td><td>{n:,}</td><td>{_number(estimate)}</td>"
-        f"<td>{_number(low)} to {_number(high)}</td>"
+        f"<td>{_range(low, high)}</td>"
         f'<td class="plot">{_interval_plot(estimate, low, high, scale, reference)}</td>'
         f'<td class="text">{escape(verdict)}</td></tr>'
     )
@@ -177,7 +183,7 @@ def _allocation_section(results: Sequence[InequalityResult]) -> Iterable[str]:
     yield _paragraph(
         "0 is equality. +0.25 means that, at the same score in the decision region, "
         "the first group is a quarter more ill than the second: the score gives it "
-        "too little.",
+        "too little. n counts the people whose score lies in that region.",
         "quiet",
     )
     header = (
@@ -186,7 +192,7 @@ def _allocation_section(results: Sequence[InequalityResult]) -> Iterable[str]:
         '<th scope="col">inequality</th><th scope="col">interval</th>'
         '<th scope="col">p</th><th scope="col" class="text">verdict</th>'
     )
-    yield _table(header, [_allocation_row(result) for result in results], "")
+    yield _table(header, [_allocation_row(result) for result in results])
 
 
 def _allocation_row(result: InequalityResult) -> str:
@@ -196,7 +202,7 @@ def _allocation_row(result: InequalityResult) -> str:
         f'<td class="text">{escape(result.reference)}</td>'
         f"<td>{result.n_subgroup:,}</td><td>{result.n_reference:,}</td>"
         f"<td>{_number(result.estimate, '+')}</td>"
-        f"<td>{_number(result.ci_low, '+')} to {_number(result.ci_high, '+')}</td>"
+        f"<td>{_range(result.ci_low, result.ci_high, '+')}</td>"
         f"<td>{_number(result.p_value)}</td>"
         f'<td class="text">{escape(result.verdict)}</td></tr>'
     )
@@ -226,7 +232,7 @@ def _change_section(change: FidelityChange | None) -> Iterable[str]:
         ]
         title = "Everybody" if grouping == EVERYBODY else f"By {grouping}"
         yield f"<h3>{escape(title)}</h3>"
-        yield _table(header, rows, "Dashed: no change.")
+        yield _table(header, rows, "", "Dashed: no change.")
 
 
 def _change_row(change: FidelityChange, i: int, scale: tuple[float, float]) -> str:
@@ -236,7 +242,7 @@ def _change_row(change: FidelityChange, i: int, scale: tuple[float, float]) -> s
         f"<tr{css}><td>{escape(format_label(change.subgroup[i]))}</td>"
         f"<td>{change.n[i]:,}</td><td>{_number(change.before[i])}</td>"
         f"<td>{_number(change.after[i])}</td><td>{_number(figures[0], '+')}</td>"
-        f"<td>{_number(figures[1], '+')} to {_number(figures[2], '+')}</td>"
+        f"<td>{_range(figures[1], figures[2], '+')}</td>"
         f'<td class="plot">{_interval_plot(*figures, scale, 0.0)}</td>'
         f'<td class="text">{escape(change.verdict[i])}</td></tr>'
     )
@@ -300,11 +306,19 @@ def _interval_plot(
     )
 
 
-def _table(header: str, rows: Sequence[str], caption: str) -> str:
+def _range(low: float, high: float, sign: str = "") -> str:
+    if not np.isfinite([low, high]).all():
+        return "unknown"
+    return f"{_number(low, sign)} to {_number(high, sign)}"
+
+
+def _table(header: str, rows: Sequence[str], order: str = "", key: str = "") -> str:
+    """Wrap rows in a table that scrolls by itself; the key is for the pictures."""
     body = "\n".join(rows)
+    caption = _paragraph(order, "quiet") if order else ""
+    caption += _paragraph(key, "quiet plot") if key else ""
     return (
-        '<div class="scroll" tabindex="0"><table>'
-        f"<caption>{escape(caption)}</caption>"
+        f'{caption}<div class="scroll" tabindex="0"><table>'
         f"<thead><tr>{header}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
     )
 

@@ -15,6 +15,7 @@ from sklearn_equity.report._spread import GroupingSpread
 
 UNDER_SERVED = "under-served"
 UNDECIDED = "insufficient evidence"
+TABLES = ("fidelity", "inequality", "allocation", "change")
 
 
 @dataclass(frozen=True)
@@ -120,14 +121,17 @@ class AuditResult:
             f"({self.fidelity.estimate[i]:.3g}, n = {self.fidelity.n[i]:,})"
             for i in found
         ]
+        n_tests = int(self.fidelity.judged.sum())
         return (
-            f"Shown to be under-served, after correction for {len(self.fidelity.n)} "
-            f"comparisons: {'; '.join(named)}."
+            f"Shown to be under-served, after correction for {n_tests} comparisons: "
+            f"{'; '.join(named)}."
         )
 
     def _doubt(self) -> str:
         verdicts = list(self.fidelity.verdict)
         undecided = verdicts.count(UNDECIDED)
+        if not undecided:
+            return f"The rows at hand decide for each of the {len(verdicts)} subgroups."
         return (
             f"For {undecided} of {len(verdicts)} subgroups the evidence is "
             "insufficient: that is not the same as equal."
@@ -188,6 +192,9 @@ class AuditResult:
     def to_csv(self, folder: str | Path) -> list[Path]:
         """Write each table as a CSV file into a folder, which is made if need be.
 
+        A table of an earlier report there that this result does not have is removed: it
+        would pass for one of this report.
+
         Parameters
         ----------
         folder : str or Path
@@ -200,8 +207,11 @@ class AuditResult:
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
+        tables = self.tables()
+        for name in set(TABLES) - set(tables):
+            (folder / f"{name}.csv").unlink(missing_ok=True)
         paths = []
-        for name, columns in self.tables().items():
+        for name, columns in tables.items():
             paths.append(folder / f"{name}.csv")
             write_table(paths[-1], columns)
         return paths

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
 from sklearn_equity.fidelity import SubgroupTable
 from sklearn_equity.inequality import gini
@@ -54,23 +53,18 @@ class GroupingSpread:
 
 
 def grouping_spreads(
-    table: SubgroupTable, *, min_subgroup_size: int, random_state: int | None
+    table: SubgroupTable, *, random_state: int | None
 ) -> tuple[GroupingSpread, ...]:
     """Summarise each grouping of a table whose estimates can't be negative.
 
     Estimates that may be negative, such as a bias, have no Gini index: the result is
     then empty. So it is for a grouping with fewer than two subgroups large enough.
     """
-    rng = check_random_state(random_state)
+    rng = np.random.default_rng(random_state)  # None leaves NumPy's own state alone
     spreads = []
     for grouping in dict.fromkeys(table.grouping):
         part = table.select(grouping)
-        judged = (
-            (np.asarray(part.n) >= min_subgroup_size)
-            & np.isfinite(part.estimate)
-            & np.isfinite(part.std_error)
-        )
-        estimate, std_error = part.estimate[judged], part.std_error[judged]
+        estimate, std_error = part.estimate[part.judged], part.std_error[part.judged]
         if len(estimate) < 2 or (estimate < 0.0).any() or not estimate.any():
             continue
         equal = _gini_if_equal(estimate, std_error, rng)
@@ -90,7 +84,7 @@ def grouping_spreads(
 def _gini_if_equal(
     estimate: NDArray[np.float64],
     std_error: NDArray[np.float64],
-    rng: np.random.RandomState,
+    rng: np.random.Generator,
 ) -> NDArray[np.float64]:
     """Draw the index of estimates that differ by their sampling error alone.
 

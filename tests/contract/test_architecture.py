@@ -89,6 +89,15 @@ def test_optional_packages_stay_where_they_belong(path):
         assert CONFINED.get(package, _stage_of(path)) == _stage_of(path), name
 
 
+def test_one_file_alone_imports_torch_and_skorch():
+    importing = {
+        path.name
+        for path in SOURCES
+        if {"torch", "skorch"} & {name.split(".")[0] for name in _imported_names(path)}
+    }
+    assert importing == {"_network.py"}
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_scikit_learn_privates_are_touched_by_the_shims_alone(path):
     if path.name == "_sklearn_shims.py":

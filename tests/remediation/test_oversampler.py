@@ -617,7 +617,7 @@ def _refusal(match, *, y=None, subgroups="ward", **params):
             y=["yes", "no"] * 200,
         ),
         _refusal(
-            '`metric`="brier" does not fit `y`: metric="brier" needs',
+            "`metric`='brier' compares probabilities or scores, but fidelity is",
             estimator=LogisticRegression(),
             metric="brier",
             y=[1, 2] * 200,

@@ -1,5 +1,7 @@
 """From a fitted model, or a column, to a result that says who is under-served."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -7,10 +9,22 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.cluster import KMeans
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LinearRegression
-from sklearn.metrics import root_mean_squared_error
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.metrics import (
+    accuracy_score,
+    brier_score_loss,
+    f1_score,
+    log_loss,
+    roc_auc_score,
+    root_mean_squared_error,
+)
+from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_equity import AuditResult, audit, audit_frame
+from sklearn_equity.__main__ import main
 from sklearn_equity.report._spread import _gini_if_equal
 
 
@@ -43,12 +57,12 @@ def test_audit_names_the_under_served_with_count_and_interval(town):
     assert verdicts["south"] == "under-served"
     assert "under-served" not in (verdicts["east"], verdicts["north"])
     assert result.target == "hba1c"
-    opening, under_served, doubt = result.sentences()
+    opening, under_served, decided = result.sentences()
     assert opening.startswith("Over all 600 rows the model has NRMSE")
     assert "95% interval" in opening
     assert "ward = south (" in under_served
     assert "n = 200" in under_served
-    assert "not the same as equal" in doubt
+    assert decided == "The rows at hand decide for each of the 3 subgroups."
 
 
 def test_estimates_against_scikit_learn(town):
@@ -107,13 +121,13 @@ def test_spread_is_shown_beside_what_noise_would_give(town):
 
 def test_noise_reference_of_the_spread_against_theory():
     """For two equal estimates with error s, E|a - b| / (4 m) = s / (2 m sqrt(pi))."""
-    rng = np.random.RandomState(12)
+    rng = np.random.default_rng(12)
     draws = _gini_if_equal(np.array([1.0, 1.0]), np.array([0.05, 0.05]), rng)
     assert_allclose(draws.mean(), 0.05 / (2 * np.sqrt(np.pi)), rtol=0.06)
 
 
 def test_noise_reference_without_noise_is_the_index_of_equal_values():
-    rng = np.random.RandomState(12)
+    rng = np.random.default_rng(12)
     draws = _gini_if_equal(np.array([1.0, 3.0, 5.0]), np.zeros(3), rng)
     assert_allclose(draws, 0.0, atol=1e-12)
 
@@ -127,9 +141,106 @@ def test_findings_are_added_to_a_copy(town):
     model, X, y = town
     result = audit(model, X, y, subgroups="ward")
     extended = result.with_findings(notes=["Twelve people moved away."])
-    assert extended.notes == ("Twelve people moved away.",)
-    assert result.notes == ()
+    assert extended.notes == (*result.notes, "Twelve people moved away.")
+    assert "Twelve people moved away." not in result.notes
     assert "Note: Twelve people moved away." in str(extended)
+
+
+def test_undecided_subgroups_are_not_called_equal(town):
+    model, X, y = town
+    few = X.index % 20 == 0
+    _, _, doubt = audit(model, X[few], y[few], subgroups="ward").sentences()
+    assert doubt.startswith("For 3 of 3 subgroups the evidence is insufficient")
+    assert "not the same as equal" in doubt
+
+
+def test_numpys_own_random_state_is_left_alone(town):
+    model, X, y = town
+    before = np.random.get_state()[1].copy()  # noqa: NPY002 - the state to be left alone
+    audit(model, X, y, subgroups="ward")
+    assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
+
+
+# ---- classifiers -----------------------------------------------------------------
+@pytest.fixture(params=[np.array([0, 1]), np.array(["no", "yes"])], ids=["0/1", "text"])
+def clinic(request):
+    """Return a fitted classifier, people, classes and wards."""
+    rng = np.random.default_rng(1848)
+    X = rng.normal(size=(600, 2))
+    y = request.param[(X[:, 0] + rng.normal(size=600) > 0).astype(int)]
+    return LogisticRegression().fit(X, y), X, y, np.repeat(["north", "south"], 300)
+
+
+@pytest.mark.parametrize(
+    ("metric", "oracle"),
+    [
+        ("roc_auc", lambda y, p, c: roc_auc_score(y, p)),
+        (roc_auc_score, lambda y, p, c: roc_auc_score(y, p)),
+        ("brier", lambda y, p, c: brier_score_loss(y, p)),
+        (log_loss, lambda y, p, c: log_loss(y, p)),
+        ("accuracy", lambda y, p, c: accuracy_score(y, c)),
+        (f1_score, lambda y, p, c: f1_score(y, c)),
+    ],
+    ids=["roc_auc", "roc_auc_score", "brier", "log_loss", "accuracy", "f1_score"],
+)
+def test_a_classifier_is_asked_for_what_the_metric_compares(clinic, metric, oracle):
+    model, X, y, ward = clinic
+    table = audit(model, X, y, subgroups=ward, metric=metric, n_resamples=50).fidelity
+    truth = y == model.classes_[1]
+    probability, label = model.predict_proba(X)[:, 1], model.predict(X)
+    for i, name in enumerate(("north", "south")):
+        rows = ward == name
+        expected = oracle(
+            truth[rows], probability[rows], (label == model.classes_[1])[rows]
+        )
+        assert_allclose(table.estimate[i], expected)
+
+
+def test_scores_of_three_classes_are_refused():
+    X, y = np.arange(30.0).reshape(-1, 1), np.repeat([0, 1, 2], 10)
+    model = LogisticRegression().fit(X, y)
+    with pytest.raises(
+        ValueError, match=r"needs a classifier of two classes; .* has 3"
+    ):
+        audit(model, X, y, subgroups=np.tile(["a", "b"], 15), metric="roc_auc")
+
+
+def test_an_unknown_class_is_named(clinic):
+    model, X, y, ward = clinic
+    stranger = y.astype(object)
+    stranger[3] = "maybe"
+    with pytest.raises(ValueError, match=r"classes that the model knows.*'maybe'"):
+        audit(model, X, stranger, subgroups=ward, metric="brier")
+
+
+def test_probabilities_are_no_classes():
+    table = pd.DataFrame({"y": [0, 1] * 50, "p": [0.2, 0.7] * 50, "s": [*"aabb"] * 25})
+    with pytest.raises(ValueError, match="needs `y_pred` to be classes; got fractions"):
+        audit_frame(table, y_true="y", y_pred="p", subgroups="s", metric="accuracy")
+
+
+# ---- real people -----------------------------------------------------------------
+EARLIER_CYCLES = Path(__file__).parents[3] / "shared/data/nhanes_1999_2014.parquet"
+
+
+@pytest.mark.skipif(not EARLIER_CYCLES.exists(), reason="earlier cycles not at hand")
+def test_fidelity_differs_by_deprivation_and_ethnicity_in_nhanes(tmp_path):
+    people = pd.read_parquet(EARLIER_CYCLES)
+    features = people[["age", "bmi", "waist_cm", "sbp_mean"]]
+    people["predicted"] = cross_val_predict(
+        make_pipeline(SimpleImputer(), StandardScaler(), Ridge()),
+        features,
+        people["hba1c_mmol_mol"],
+        cv=KFold(5, shuffle=True, random_state=0),
+    )
+    path = tmp_path / "people.parquet"
+    people.to_parquet(path)
+    words = f"audit {path} --target hba1c_mmol_mol --prediction predicted"
+    words += " --subgroups ethnicity,poverty_income_ratio:3,smoking"
+    assert main([*words.split(), "--output", str(tmp_path)]) == 0
+    table = pd.read_csv(tmp_path / "fidelity.csv")
+    found = set(table.loc[table["verdict"] == "under-served", "grouping"])
+    assert found == {"ethnicity", "poverty_income_ratio:3"}
 
 
 # ---- refusals --------------------------------------------------------------------
@@ -143,6 +254,12 @@ def test_an_audit_without_subgroups_is_refused(town):
     model, X, y = town
     with pytest.raises(ValueError, match="give `subgroups` or `segmenter`; got none"):
         audit(model, X, y)
+
+
+def test_a_target_of_another_length_is_named(town):
+    model, X, y = town
+    with pytest.raises(ValueError, match=r"`y` must have one value per row of `X`"):
+        audit(model, X, y[:10], subgroups="ward")
 
 
 def test_gaps_in_the_target_are_counted(town):

@@ -79,8 +79,16 @@ def test_refusals(subgroups, error, message, frame):
 
 def test_a_number_taken_for_a_label_is_refused_with_the_fix():
     table = pd.DataFrame({"income": np.arange(500.0)})
-    with pytest.raises(ValueError, match=r"at most 200 different labels; got 500.*4"):
+    with pytest.raises(
+        ValueError, match=r"a number with 500 values. .*\('income', 4\)"
+    ):
         resolve_groupings("income", table, n_rows=500, missing="raise")
+
+
+def test_an_identifier_taken_for_a_label_is_refused():
+    table = pd.DataFrame({"person": [f"person {i}" for i in range(500)]})
+    with pytest.raises(ValueError, match="at most 200 different labels; got 500"):
+        resolve_groupings("person", table, n_rows=500, missing="raise")
 
 
 def test_columns_of_a_bare_array_are_refused():

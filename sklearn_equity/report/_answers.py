@@ -1,0 +1,67 @@
+"""What does a model answer, in the form that a metric compares with the truth?"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import is_classifier
+
+from sklearn_equity._checks import check_numbers
+from sklearn_equity._sklearn_shims import check_response_method
+from sklearn_equity.fidelity import Metric
+
+Vector = NDArray[np.float64]
+
+
+def prepare_response(
+    estimator: Any, y: ArrayLike, metric: Metric
+) -> tuple[Vector, Callable[[Any], Vector]]:
+    """Return the truth as numbers, and the function that asks the model.
+
+    Classes that are text, and all classes where probabilities are wanted, are numbered
+    in the order of ``estimator.classes_``: of two, the second is 1.
+    """
+    if metric.response != "predict":
+        return _prepare_scores(estimator, y, metric)
+    if is_classifier(estimator) and np.asarray(estimator.classes_).dtype.kind in "OUS":
+        classes = np.asarray(estimator.classes_)
+        return _positions(y, classes, "y"), lambda X: _positions(
+            estimator.predict(X), classes, "estimator.predict(X)"
+        )
+    return check_numbers(y, name="y"), lambda X: check_numbers(
+        estimator.predict(X), name="estimator.predict(X)"
+    )
+
+
+def _prepare_scores(
+    estimator: Any, y: ArrayLike, metric: Metric
+) -> tuple[Vector, Callable[[Any], Vector]]:
+    classes = np.asarray(getattr(estimator, "classes_", ()))
+    if len(classes) != 2:
+        msg = (
+            f"metric={metric.name!r} needs a classifier of two classes; "
+            f"{type(estimator).__name__} has {len(classes)}."
+        )
+        raise ValueError(msg)
+    answer = check_response_method(estimator, metric.response)
+
+    def respond(X: Any) -> Vector:
+        scores = np.asarray(answer(X))
+        of_the_second = scores[:, 1] if scores.ndim == 2 else scores
+        return check_numbers(of_the_second, name="estimator's scores")
+
+    return _positions(y, classes, "y"), respond
+
+
+def _positions(labels: ArrayLike, classes: NDArray[Any], name: str) -> Vector:
+    """Number labels by their place among the classes."""
+    values = np.asarray(labels)
+    known = np.isin(values, classes)
+    if not known.all():
+        msg = (
+            f"`{name}` must hold classes that the model knows, {classes.tolist()}; got "
+            f"{values[~known][0]!r} and others in {int((~known).sum())} rows."
+        )
+        raise ValueError(msg)
+    return np.searchsorted(classes, values).astype(np.float64)
