@@ -6,6 +6,7 @@ mended in one file.
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -36,8 +37,10 @@ __all__ = [
     "StrOptions",
     "cached_call",
     "check_response_method",
+    "early_stopping_moves_columns",
     "enclosing_call",
     "fit_context",
+    "is_handed_to_a_worker",
     "num_samples",
     "safe_indexing",
     "scorer_parts",
@@ -59,6 +62,33 @@ def enclosing_call(*functions: str) -> Mapping[str, Any] | None:
             return frame.f_locals
         frame = frame.f_back
     return None
+
+
+def is_handed_to_a_worker() -> bool:
+    """Tell whether joblib handed on the work, so that callers before it can't be seen.
+
+    What cut columns off before that has left no trace here.
+    """
+    frame = inspect.currentframe()
+    while frame is not None:
+        if frame.f_code.co_name == "__call__" and _package_of(frame) == "joblib":
+            owner = frame.f_locals.get("self")
+            if type(owner).__name__ == "BatchedCalls":
+                return True
+        frame = frame.f_back
+    return False
+
+
+def early_stopping_moves_columns() -> bool:
+    """Tell whether histogram gradient boosting scores columns in an order of its own.
+
+    It puts categorical columns first, which changes nothing where they already are.
+    """
+    call = enclosing_call("_check_early_stopping_scorer")
+    is_categorical = None if call is None else call["self"].is_categorical_
+    if is_categorical is None:
+        return False
+    return any(later and not first for first, later in pairwise(is_categorical))
 
 
 def turns_errors_into_scores() -> bool:
