@@ -16,7 +16,11 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_equity._checks import format_label, take_columns
-from sklearn_equity._sklearn_shims import enclosing_call
+from sklearn_equity._sklearn_shims import (
+    early_stopping_moves_columns,
+    enclosing_call,
+    is_handed_to_a_worker,
+)
 from sklearn_equity.fidelity import QuantileBands
 
 __all__ = ["MetadataSource", "Source", "make_source"]
@@ -92,6 +96,8 @@ class SegmenterSource:
             raise TypeError(_no_columns(self, X, y))
         columns = getattr(self.segmenter, "feature_names_in_", None)
         if columns is None:
+            if _may_lack_columns(X):
+                raise TypeError(_no_columns(self, X, y))
             return self.segmenter.predict(X)
         try:
             frame = take_columns(X, list(columns), name=self.argument)
@@ -146,7 +152,7 @@ class FunctionSource:
     def take(self, X: Any, y: Any, metadata: Any) -> Any:
         """Return what the function makes of the rows."""
         _refuse_metadata(metadata, self.argument)
-        if X is None or _is_selection_of_features():
+        if X is None or early_stopping_moves_columns() or _may_lack_columns(X):
             raise TypeError(_no_columns(self, X, y))
         return self.function(X)
 
@@ -164,7 +170,7 @@ class MetadataSource:
     def take(self, X: Any, y: Any, metadata: Any) -> Any:
         """Return the metadata, if its rows are those of the table."""
         if metadata is None:
-            raise ValueError(_no_source(self.argument, self.metadata_name, y))
+            raise ValueError(_no_source(self.argument, self.metadata_name, X, y))
         own, rows = _index_of(metadata), _first_index(X, y)
         if own is None:
             return metadata
@@ -278,17 +284,32 @@ def _segmenter_source(segmenter: Any, argument: str) -> SegmenterSource:
 # ---------------------------------------------------------------------------------
 # What the sources share
 # ---------------------------------------------------------------------------------
-def _no_source(argument: str, metadata_name: str, y: Any) -> str:
+def _no_source(argument: str, metadata_name: str, X: Any, y: Any) -> str:
     """Say that no source was given, and list those that there are."""
     message = f"The scorer got no `{argument}`: it does not know which row is whose. "
-    if _is_early_stopping():
+    if _is_early_stopping() or _is_permuting_a_column() or _is_scoring_predictions():
         return message + _what_works(argument, y)
-    return message + (
-        f"Say where to find them, {argument}=<a column's name, fitted segmenter, "
-        "Series or function of X>; or pass them as metadata: "
-        "sklearn.set_config(enable_metadata_routing=True), then "
-        f"fit(..., {metadata_name}=values) or params={{{metadata_name!r}: values}}."
+    return (
+        message
+        + _possible_sources(argument, X, y)
+        + (
+            "pass them as metadata: sklearn.set_config(enable_metadata_routing=True), "
+            f"then fit(..., {metadata_name}=values) or params={{{metadata_name!r}: values}}."
+        )
     )
+
+
+def _possible_sources(argument: str, X: Any, y: Any) -> str:
+    sources = []
+    if _has_column_names(X):
+        sources += ["a column's name", "fitted segmenter"]
+    if _first_index(X, y) is not None:
+        sources.append("Series with the index of the rows")
+    if X is not None and not _may_lack_columns(X):
+        sources.append("function of X")
+    if not sources:
+        return "What works here: "
+    return f"Say where to find them, {argument}=<{' or '.join(sources)}>; or "
 
 
 def _no_index_to_compare(argument: str, X: Any, y: Any) -> str:
@@ -305,9 +326,19 @@ def _no_index_to_compare(argument: str, X: Any, y: Any) -> str:
 def _what_works(argument: str, y: Any) -> str:
     """Name the source that works where the one asked for can't."""
     if _is_early_stopping():
+        if early_stopping_moves_columns() or is_handed_to_a_worker():
+            return (
+                "Nothing works here: set early_stopping=False, and let a search with "
+                "this scorer choose max_iter."
+            )
         return (
             "What works here: a function of X that returns one column by its position, "
             f"{argument}=lambda X: X[:, 0]."
+        )
+    if _is_permuting_a_column():
+        return (
+            f"What works here: `{argument}` as a pandas Series with the index of X, "
+            "or of y where X is an array."
         )
     if _is_permuting_the_target():
         return (
@@ -324,17 +355,27 @@ def _what_works(argument: str, y: Any) -> str:
         )
     return (
         f"What works here: metadata. Make the scorer without `{argument}`, switch on "
-        "sklearn.set_config(enable_metadata_routing=True) and pass the values to fit "
-        "or as params={...}."
+        "sklearn.set_config(enable_metadata_routing=True) and pass the values, as a "
+        "NumPy array, to fit or as params={...}."
     )
 
 
 def _no_columns(source: "TableSource", X: Any, y: Any) -> str:
     """Say why the table is of no use here, and which source does work."""
-    if _is_early_stopping():
+    if early_stopping_moves_columns():
+        why = "early stopping hands a scorer bin numbers, categorical columns first. "
+    elif _is_early_stopping():
         why = "early stopping hands a scorer bin numbers without column names. "
+    elif _is_scoring_predictions():
+        why = "ridge regression hands a scorer its predictions in place of X. "
     elif X is None:
         why = "TunedThresholdClassifierCV hands a scorer no table. "
+    elif isinstance(source, FunctionSource) and is_handed_to_a_worker():
+        why = (
+            f"it was handed a {type(X).__name__} without column names by one of "
+            "several workers, which can't tell whether columns were left out before. "
+            "n_jobs=None works, or a data frame with its names. "
+        )
     else:
         why = (
             f"the scorer was handed a {type(X).__name__} without column names: a step "
@@ -350,6 +391,12 @@ def _is_early_stopping() -> bool:
     return enclosing_call("_check_early_stopping_scorer") is not None
 
 
+def _is_permuting_a_column() -> bool:
+    """Tell whether a column of X is shuffled to see what the model makes of it."""
+    functions = "permutation_importance", "_calculate_permutation_scores"
+    return enclosing_call(*functions) is not None
+
+
 def _is_permuting_the_target() -> bool:
     """Tell whether y, and its index with it, no longer belongs to the rows of X."""
     return enclosing_call("_permutation_test_score") is not None
@@ -358,6 +405,24 @@ def _is_permuting_the_target() -> bool:
 def _is_selection_of_features() -> bool:
     """Tell whether columns are left out one by one, so that positions mean nothing."""
     return enclosing_call("_rfe_single_fit", "_get_best_new_feature_score") is not None
+
+
+def _is_scoring_predictions() -> bool:
+    """Tell whether ridge regression hands its own predictions over in place of X."""
+    call = enclosing_call("_score")
+    return call is not None and "predictions" in call
+
+
+def _may_lack_columns(X: Any) -> bool:
+    """Tell whether positions in X may mean other columns than in the caller's table."""
+    if _is_selection_of_features() or _is_scoring_predictions():
+        return True
+    return not _has_column_names(X) and is_handed_to_a_worker()
+
+
+def _has_column_names(X: Any) -> bool:
+    native = nw.from_native(X, eager_only=True, pass_through=True)
+    return isinstance(native, nw.DataFrame)
 
 
 def _refuse_metadata(metadata: Any, argument: str) -> None:

@@ -390,6 +390,35 @@ def test_sequential_selection_refuses_what_reads_the_table(name):
         select_sequentially(name)
 
 
+@pytest.mark.parametrize("several", [1, 2])
+def test_sequential_selection_refuses_positions(several):
+    on_array = KMeans(2, n_init=1, random_state=0).fit(X.to_numpy()[:, :1])
+    for source in (lambda array: array[:, 0] > 0, on_array):
+        selector = SequentialFeatureSelector(
+            Ridge(),
+            cv=FOLDS,
+            scoring=equity_scorer("rmse", subgroups=source, min_subgroup_size=5),
+            n_features_to_select=2,
+            n_jobs=several,
+        )
+        with pytest.raises(
+            ScorerError, match="What works here: `subgroups` as a panda"
+        ):
+            selector.fit(X, Y)
+
+
+def test_a_function_of_an_array_is_refused_where_its_columns_cannot_be_vouched_for():
+    scorer = equity_scorer(
+        "rmse", subgroups=lambda a: a[:, 0], shrink=False, min_subgroup_size=5
+    )
+    assert_allclose(
+        cross_val_score(Ridge(), X.to_numpy(), Y, scoring=scorer, cv=FOLDS),
+        expected_folds(),
+    )
+    with pytest.raises(ScorerError, match="several workers"):
+        cross_val_score(Ridge(), X.to_numpy(), Y, scoring=scorer, cv=FOLDS, n_jobs=2)
+
+
 def test_recursive_selection_by_metadata(routing):
     selector = RFECV(Ridge(), cv=FOLDS, scoring=scorer_of("metadata"))
     selector.fit(X, Y, subgroups=X["ward"].to_numpy())
@@ -510,6 +539,32 @@ def test_early_stopping_by_a_column_at_its_position(cls, metric):
     assert len(set(by_position)) > 1
     everyone = stop_early(lambda bins: np.zeros(len(bins)), cls, metric)
     assert not np.allclose(by_position[:2], everyone[:2])
+
+
+def test_early_stopping_puts_categories_first_and_so_refuses_positions():
+    def fit(table, categorical):
+        seen = []
+
+        def last_column(bins):
+            seen.append(np.unique(bins[:, -1]))
+            return bins[:, -1]
+
+        HistGradientBoostingRegressor(
+            max_iter=2,
+            early_stopping=True,
+            validation_fraction=0.4,
+            random_state=0,
+            categorical_features=categorical,
+            scoring=equity_scorer("rmse", subgroups=last_column, min_subgroup_size=5),
+        ).fit(table, Y.to_numpy())
+        return seen
+
+    last = X[["dose", "age", "ward"]].to_numpy()
+    first = X[["ward", "age"]].assign(sex=X["ward"] % 2).to_numpy()
+    assert len(fit(last, None)[0]) == 3  # wards
+    assert len(fit(first, [0])[0]) == 2  # the categorical ward stays first
+    with pytest.raises(TypeError, match=r"categorical columns first.*early_stopping=F"):
+        fit(last, [2])  # the last of what the scorer would see is the age
 
 
 @pytest.mark.parametrize("name", ["column", "bands", "segmenter"])
@@ -876,6 +931,27 @@ def test_scoring_monitor_refuses_what_needs_names_or_an_index(name):
 def test_permutation_importance_refuses_for_want_of_metadata():
     with pytest.raises(ValueError, match="The scorer got no `subgroups`"):
         permutation_importance(Ridge().fit(X, Y), X, Y, scoring=scorer_of("metadata"))
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of LogisticRegressionCV in 1.8
+def test_cures_that_are_named_work():
+    model = Ridge().fit(X, Y)
+    without = scorer_of("metadata")
+    with pytest.raises(ValueError, match="Series with the index of X, or of y") as no:
+        permutation_importance(model, X, Y, scoring=without)
+    assert "metadata" not in str(no.value)
+    function = equity_scorer("rmse", subgroups=lambda a: a[:, 0])
+    for scorer in (without, scorer_of("column"), function):
+        with pytest.raises(
+            (TypeError, ValueError), match=r"works here: .*etadata"
+        ) as no:
+            RidgeCV(scoring=scorer).fit(X, Y)
+        assert "subgroups=<" not in str(no.value)
+    accuracy = scorer_of("metadata", metric="accuracy")
+    with pytest.raises(
+        ValueError, match="subgroups=<function of X>; or pass them as m"
+    ):
+        LogisticRegressionCV(scoring=accuracy, cv=FOLDS, Cs=2).fit(X, Y > 20)
 
 
 def test_optuna_search(source):
