@@ -7,6 +7,7 @@ decision values: read off scikit-learn's own scorers wherever the function has o
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,8 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.metrics import get_scorer, get_scorer_names, matthews_corrcoef
 
 from sklearn_equity._checks import check_numbers, check_subgroups
 from sklearn_equity._sklearn_shims import BaseScorer, ScorerParts, scorer_parts
@@ -110,7 +112,7 @@ class ScoredMetric:
         asks_for_scores = self.response != "predict"
         if classes is not None and asks_for_scores and _takes(self.function, "labels"):
             options.setdefault("labels", classes)
-        called = functools.partial(self._unwrapped, **options)
+        called = functools.partial(_nan_if_undefined, self._unwrapped, **options)
         return Metric(self.name, self.name, self.greater_is_better, function=called)
 
 
@@ -207,6 +209,31 @@ def function_name(function: Any) -> str:
     while isinstance(function, functools.partial):
         function = function.func
     return getattr(function, "__name__", type(function).__name__)
+
+
+def _nan_if_undefined(
+    function: Callable[..., float],
+    y_true: NDArray[Any],
+    y_pred: NDArray[Any],
+    **options: Any,
+) -> float:
+    """Call a metric; NaN where scikit-learn warns and puts 0 for 0 / 0.
+
+    That 0 would be the worst figure of all, for people on whom there is none. Whoever
+    sets `zero_division` gets no warning, and so the value that was asked for.
+    """
+    if function is matthews_corrcoef and min(_n_values(y_true), _n_values(y_pred)) < 2:
+        return np.nan  # the only such 0 without a warning
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UndefinedMetricWarning)
+        try:
+            return function(y_true, y_pred, **options)
+        except UndefinedMetricWarning:
+            return np.nan
+
+
+def _n_values(labels: NDArray[Any]) -> int:
+    return len(np.unique(labels))
 
 
 def _takes(function: Any, parameter: str) -> bool:

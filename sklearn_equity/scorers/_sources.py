@@ -294,7 +294,8 @@ def _no_source(argument: str, metadata_name: str, X: Any, y: Any) -> str:
         + _possible_sources(argument, X, y)
         + (
             "pass them as metadata: sklearn.set_config(enable_metadata_routing=True), "
-            f"then fit(..., {metadata_name}=values) or params={{{metadata_name!r}: values}}."
+            f"then fit(..., {metadata_name}=values) or "
+            f"params={{{metadata_name!r}: values}}."
         )
     )
 

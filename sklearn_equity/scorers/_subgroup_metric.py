@@ -168,7 +168,15 @@ class SubgroupMetric:
         self._refuse_too_few(codes)
         if self.shrink and self.aggregate != "mean":
             values = shrink_estimates(values, rows, codes)
-        return self._aggregate(values, metric)
+        result = self._aggregate(values, metric)
+        if not np.isfinite(result):
+            msg = (
+                f"`{self.__name__}` is {result} among the rows scored: of the "
+                f"{len(values)} values of {metric.name} from {values.min():g} to "
+                f"{values.max():g} the aggregate must make a finite number."
+            )
+            raise ValueError(msg)
+        return result
 
     def _refuse_too_few(self, codes: SubgroupCodes) -> None:
         needed = 2 if self.aggregate in _COMPARISONS else 1
@@ -176,8 +184,11 @@ class SubgroupMetric:
             msg = (
                 f"aggregate={self.aggregate!r} needs at least {needed} subgroups with "
                 f"`min_subgroup_size`={self.min_subgroup_size} rows among the rows "
-                f"scored; `{codes.name}` has {codes.n_subgroups}. Use fewer folds, or "
-                "SubgroupStratifiedKFold, or a smaller min_subgroup_size."
+                f"scored, on which {self.resolve().name} is defined; `{codes.name}` "
+                f"has {codes.n_subgroups}. Use fewer folds, or "
+                "SubgroupStratifiedKFold, or a smaller min_subgroup_size. Precision, "
+                "recall and their like are defined everywhere with zero_division: "
+                "make_scorer(precision_score, zero_division=0)."
             )
             raise ValueError(msg)
 

@@ -23,6 +23,7 @@ from sklearn.metrics import (
     mean_pinball_loss,
     median_absolute_error,
     r2_score,
+    recall_score,
     roc_auc_score,
     root_mean_squared_error,
     top_k_accuracy_score,
@@ -524,3 +525,61 @@ def test_predictions_that_are_not_finite_are_the_models_fault():
         ValueError, match="predict gave values that are not finite for 1"
     ):
         equity_scorer("rmse", subgroups="ward")(MODEL, X, y)
+
+
+# ---- metrics that scikit-learn calls 0 where they are 0 / 0 --------------------------
+def wards_without_cases():
+    """Nobody of ward C is ill, and nobody there is taken for ill."""
+    rng = np.random.default_rng(35)
+    ward = np.repeat(["A", "B", "C"], [100, 80, 60])
+    ill = ((rng.uniform(size=240) < 0.5) & (ward != "C")).astype(int)
+    wrong = (rng.uniform(size=240) < 0.2) & (ward != "C")
+    found = np.where(wrong, 1 - ill, ill)
+    return ward, ill, found
+
+
+UNDEFINED = {
+    "precision": lambda tp, fp, fn, tn: tp / (tp + fp),
+    "recall": lambda tp, fp, fn, tn: tp / (tp + fn),
+    "f1": lambda tp, fp, fn, tn: 2 * tp / (2 * tp + fp + fn),
+    "jaccard": lambda tp, fp, fn, tn: tp / (tp + fp + fn),
+    "matthews_corrcoef": lambda tp, fp, fn, tn: (
+        (tp * tn - fp * fn) / np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+    ),
+}
+
+
+def by_hand(metric, ill, found):
+    tp, fp = (ill & found).sum(), ((1 - ill) & found).sum()
+    fn, tn = (ill & (1 - found)).sum(), ((1 - ill) & (1 - found)).sum()
+    return UNDEFINED[metric](tp, fp, fn, tn)
+
+
+@pytest.mark.parametrize("metric", UNDEFINED)
+def test_a_subgroup_on_which_the_metric_is_zero_by_zero_is_small(metric):
+    ward, ill, found = wards_without_cases()
+    score = equity_scorer(metric, subgroups="ward", shrink=False)._score_func.measure
+    a, b_and_c = (
+        by_hand(metric, ill[rows], found[rows]) for rows in (ward == "A", ward != "A")
+    )
+    assert_allclose(score(ill, found, subgroups=ward), min(a, b_and_c))
+    dropped = equity_scorer(metric, subgroups="ward", shrink=False, small="drop")
+    b = by_hand(metric, ill[ward == "B"], found[ward == "B"])
+    assert_allclose(dropped._score_func.measure(ill, found, subgroups=ward), min(a, b))
+    refused = equity_scorer(metric, subgroups="ward", small="raise")._score_func
+    with pytest.raises(ValueError, match=r"C \(60 rows, metric undefined\)"):
+        refused.measure(ill, found, subgroups=ward)
+
+
+def test_a_value_chosen_for_zero_by_zero_counts():
+    ward, ill, found = wards_without_cases()
+    metric = make_scorer(recall_score, zero_division=0)
+    scorer = equity_scorer(metric, subgroups="ward", shrink=False)
+    assert scorer._score_func.measure(ill, found, subgroups=ward) == 0.0
+
+
+def test_a_metric_that_is_defined_for_nobody_says_how_to_define_it():
+    ward, ill, found = wards_without_cases()
+    scorer = equity_scorer("precision", subgroups="ward")
+    with pytest.raises(ValueError, match=r"which precision is defined.*zero_divisi"):
+        scorer._score_func.measure(ill, 0 * found, subgroups=ward)
