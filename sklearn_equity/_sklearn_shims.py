@@ -94,11 +94,11 @@ def early_stopping_moves_columns() -> bool:
 def turns_errors_into_scores() -> bool:
     """Tell whether scikit-learn would make a NaN of what the calling scorer raises.
 
-    True inside a search or cross-validation whose ``error_score`` is a number, as long
-    as no one else's function stands between: that one expects a number in return.
+    True inside a search or cross-validation whose ``error_score`` is a number, whoever
+    else's functions stand between.
     """
     frame = inspect.currentframe()
-    while frame is not None and _package_of(frame) in ("sklearn", "sklearn_equity"):
+    while frame is not None:
         if frame.f_code.co_name == "_score" and "error_score" in frame.f_locals:
             return bool(frame.f_locals["error_score"] != "raise")
         frame = frame.f_back

@@ -29,7 +29,8 @@ class _Refusal:
     """An error on its way through a caller that would make a NaN of it.
 
     scikit-learn takes a score apart outside of the ``try`` that swallows what a scorer
-    raises: it calls `item` on what is no plain number. There the error comes out.
+    raises: it calls `item` on what is no plain number. There the error comes out. On
+    the way other people's functions may calculate with it, and get it back.
     """
 
     def __init__(self, error: Exception) -> None:
@@ -41,6 +42,16 @@ class _Refusal:
     def item(self) -> NoReturn:
         """Raise the error."""
         raise ScorerError(str(self.error)) from self.error
+
+    def __float__(self) -> NoReturn:
+        self.item()
+
+    def _itself(self, *_: object) -> Self:
+        return self
+
+    __neg__ = __pos__ = __abs__ = __round__ = _itself
+    __add__ = __radd__ = __sub__ = __rsub__ = _itself
+    __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _itself
 
 
 class Measure(Protocol):

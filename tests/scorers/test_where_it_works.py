@@ -744,6 +744,72 @@ def test_a_mistake_inside_a_nested_search_comes_out():
         cross_val_score(search, X, Y, cv=FOLDS)
 
 
+class OwnSearch(GridSearchCV):
+    def score(self, X, y=None):
+        return 0.5 * super().score(X, y) + 1
+
+
+class OwnPipeline(BaseEstimator):
+    """A meta-estimator of somebody else's."""
+
+    def __init__(self, last):
+        self.last = last
+
+    def fit(self, X, y):
+        self.last_ = clone(self.last).fit(X, y)
+        return self
+
+    def score(self, X, y):
+        return self.last_.score(X, y)
+
+
+def known_only_in_training(cls=GridSearchCV):
+    """Score by a Series that lacks rows: the inner search never meets them."""
+    scorer = equity_scorer("rmse", subgroups=X["ward"].iloc[100:], min_subgroup_size=5)
+    return cls(Ridge(), {"alpha": [1.0]}, scoring=scorer, cv=2)
+
+
+@pytest.mark.parametrize("wrap", [OwnSearch, GridSearchCV])
+def test_a_mistake_comes_through_functions_of_others(wrap):
+    from imblearn.pipeline import make_pipeline as imblearn_pipeline
+
+    train, test = np.arange(100, N_ROWS), np.arange(100)
+    for model in (
+        known_only_in_training(wrap),
+        OwnPipeline(known_only_in_training(wrap)),
+        imblearn_pipeline(
+            StandardScaler().set_output(transform="pandas"),
+            known_only_in_training(wrap),
+        ),
+    ):
+        with pytest.raises(ScorerError, match="has no value for 100 of 100"):
+            cross_val_score(model, X, Y, cv=[(train, test)])
+
+
+def test_a_mistake_comes_through_a_scorer_around_ours():
+    wrong = MISTAKES["no such column"][0]
+    for scorer in (
+        lambda model, table, y: (wrong(model, table, y) + 1) / 2 - 3,
+        lambda model, table, y: {"a": -wrong(model, table, y)},
+        lambda model, table, y: {"a": np.mean([wrong(model, table, y), 0.5])},
+    ):
+        with pytest.raises(ScorerError, match="names no column"):
+            cross_validate(Ridge(), X, Y, scoring=scorer, cv=FOLDS)
+
+
+@pytest.mark.parametrize(
+    ("metric", "options"),
+    [
+        ("rmse", {"aggregate": lambda v: np.nan, "aggregate_greater_is_better": True}),
+        (lambda t, p: np.inf, {"greater_is_better": True, "shrink": False}),
+    ],
+)
+def test_a_figure_that_is_not_finite_is_an_error(metric, options):
+    scorer = equity_scorer(metric, subgroups="ward", **options)
+    with pytest.raises(ScorerError, match="must make a finite number"):
+        cross_val_score(Ridge(), X, Y, scoring=scorer, cv=FOLDS)
+
+
 def test_error_score_raise_gives_the_error_itself():
     scorer, message = MISTAKES["no such column"]
     with pytest.raises(ValueError, match=message):
