@@ -4,8 +4,10 @@ Every measure of this stage starts here, so that the same rows, the same steps a
 same bandwidth serve all subgroups and windows.
 """
 
-from collections.abc import Hashable, Mapping
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -61,10 +63,21 @@ class Cohort:
     bandwidth: float
     kept: NDArray[np.bool_]
 
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The subgroups as people read them; 1 and "1" are told apart by quotes."""
+        names = [format_label(label) for label in self.labels]
+        n_each = Counter(names)
+        return tuple(
+            name if n_each[name] == 1 else repr(label)
+            for name, label in zip(names, self.labels, strict=True)
+        )
+
     def position_of(self, label: Any, *, name: str) -> int:
         """Return the index of a subgroup, or list those that there are."""
+        label = label.tolist() if isinstance(label, np.ndarray) else label
         label = tuple(label) if isinstance(label, list) else label
-        if label in self.labels:
+        if isinstance(label, Hashable) and label in self.labels:
             return self.labels.index(label)
         shown = ", ".join(repr(known) for known in self.labels[:20])
         more = ", ..." if len(self.labels) > 20 else ""
@@ -154,7 +167,19 @@ def _threshold_of_rows(
         each = [threshold[label] for label in groups.labels]
         # Rows without a label take any threshold: they are left out.
         return check_numbers(each, name="threshold")[groups.codes]
+    if set(_index_of(threshold)) == set(groups.labels):
+        msg = (
+            "`threshold` must be a mapping to give one number a subgroup: a series, "
+            "as it came, is read as one number a row. Pass threshold.to_dict()."
+        )
+        raise ValueError(msg)
     return check_row_thresholds(threshold, n_rows)
+
+
+def _index_of(threshold: Any) -> Iterable[Hashable]:
+    """Return the index of a pandas series, and nothing for anything else."""
+    index = getattr(threshold, "index", ())
+    return () if callable(index) else index
 
 
 def _complete(severity: SeverityOptions) -> dict[str, Any]:
@@ -208,8 +233,3 @@ def _weighted_ranks(
     held = np.bincount(inverse, weights=sample_weight)
     middle = (np.cumsum(held) - held / 2) / held.sum()
     return middle[inverse]
-
-
-def describe_subgroup(label: Hashable | None) -> str:
-    """Name one side of a comparison for people."""
-    return "the rest" if label is None else format_label(label)

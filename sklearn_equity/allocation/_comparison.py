@@ -7,8 +7,7 @@ import numpy as np
 from numpy.random import RandomState
 
 from sklearn_equity._checks import check_confidence_level
-from sklearn_equity.allocation._cohort import describe_subgroup
-from sklearn_equity.allocation._inputs import check_choice, check_count
+from sklearn_equity.allocation._inputs import as_number, check_choice, check_count
 from sklearn_equity.allocation._resampling import Resampling, resample_log_ratio
 from sklearn_equity.allocation._result import (
     RULE,
@@ -41,7 +40,7 @@ class Inference:
     def __post_init__(self) -> None:
         check_confidence_level(self.confidence_level)
         check_choice(self.interval, ("closed_form", "bootstrap"), name="interval")
-        if not (np.isfinite(self.tolerance) and self.tolerance > 0.0):
+        if not 0.0 < as_number(self.tolerance) < np.inf:
             msg = "`tolerance` must be positive (0.1 for a tenth, either way); got "
             raise ValueError(msg + f"{self.tolerance!r}.")
         for name in ("min_subgroup_size", "n_resamples"):
@@ -69,11 +68,9 @@ def measure_inequality(
     length = sides.covered * region if sides.covered > 0.0 else np.nan
     result = InequalityResult(
         kind="dataset" if decision_threshold is None else "model",
-        subgroup=describe_subgroup(cut.cohort.labels[sides.rows[0][0]]),
+        subgroup=cut.cohort.names[sides.rows[0][0]],
         reference=(
-            describe_subgroup(None)
-            if compare[1] is None
-            else describe_subgroup(cut.cohort.labels[sides.rows[1][0]])
+            "the rest" if compare[1] is None else cut.cohort.names[sides.rows[1][0]]
         ),
         n_subgroup=one.n_rows,
         n_reference=other.n_rows,

@@ -127,7 +127,7 @@ def allocation_deterioration_curve(
     measurement : array-like of shape (n_rows,)
         A clinical measurement, not an input or output of the model.
     threshold : float, mapping or array-like of shape (n_rows,)
-        Where abnormal begins: for all, by subgroup, or for each row.
+        Where abnormal begins: for all, by subgroup (a mapping), or for each row.
     subgroups : array-like of shape (n_rows,) or (n_rows, n_attributes), default=None
         One label a row; several columns are combined (intersections). None makes one
         curve, of "all".

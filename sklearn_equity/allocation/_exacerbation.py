@@ -82,7 +82,7 @@ def exacerbation(
         The subgroup in question and the one that it is compared with; None as the
         second stands for all the rest. An intersection is a tuple of labels.
     threshold : float, mapping or array-like of shape (n_rows,)
-        Where abnormal begins: for all, by subgroup, or for each row.
+        Where abnormal begins: for all, by subgroup (a mapping), or for each row.
     allocated : array-like of shape (n_rows,), default=None
         Whether each person was given the resource, in the data; theirs is the data's
         inequality. None takes everyone.

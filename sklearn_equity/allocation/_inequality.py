@@ -66,7 +66,7 @@ def dataset_inequality(
         The subgroup in question and the one that it is compared with; None as the
         second stands for all the rest. An intersection is a tuple of labels.
     threshold : float, mapping or array-like of shape (n_rows,)
-        Where abnormal begins: for all, by subgroup, or for each row.
+        Where abnormal begins: for all, by subgroup (a mapping), or for each row.
     bounds : tuple of (float or None, float or None), default=(None, None)
         The possible range of the measurement. The end that deterioration runs to is
         read off the sample, with a `BoundsFromSampleWarning`, where it is not given.
@@ -203,7 +203,7 @@ def model_inequality(
         The subgroup in question and the one that it is compared with; None as the
         second stands for all the rest. An intersection is a tuple of labels.
     threshold : float, mapping or array-like of shape (n_rows,)
-        Where abnormal begins: for all, by subgroup, or for each row.
+        Where abnormal begins: for all, by subgroup (a mapping), or for each row.
     decision_threshold : float, default=0.0
         Where the decision region begins, on the scale of the (mapped) scores; 0 for
         the whole range.
@@ -367,7 +367,7 @@ def da_index_ratio(
         The subgroup in question and the one that it is compared with; None as the
         second stands for all the rest. An intersection is a tuple of labels.
     threshold : float, mapping or array-like of shape (n_rows,)
-        Where abnormal begins: for all, by subgroup, or for each row.
+        Where abnormal begins: for all, by subgroup (a mapping), or for each row.
     decision_threshold : float, default=0.0
         Where the decision region begins, on the scale of the (mapped) scores; 0 for
         the whole range.

@@ -11,9 +11,24 @@ from sklearn_equity.density import are_frequencies
 
 def check_choice(value: Any, choices: tuple[Any, ...], *, name: str) -> None:
     """Refuse what is not one of the named choices."""
-    if not any(value is choice or value == choice for choice in choices):
+    if not any(_is_same(value, choice) for choice in choices):
         listed = ", ".join(repr(choice) for choice in choices)
         raise ValueError(f"`{name}` must be one of {listed}; got {value!r}.")
+
+
+def _is_same(value: Any, choice: Any) -> bool:
+    """Compare with one named choice: 1 is not True, and no array is a name."""
+    return value is choice or (isinstance(value, type(choice)) and value == choice)
+
+
+def as_number(value: Any) -> float:
+    """Return a number as it is, and NaN, which no rule allows, for anything else."""
+    if isinstance(value, str | bool):
+        return np.nan
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return np.nan
 
 
 def check_count(value: Any, *, name: str, least: int) -> None:

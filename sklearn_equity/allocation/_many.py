@@ -127,7 +127,7 @@ def compare_deterioration(
     reference : label, default=None
         The subgroup with which all others are compared; for against="reference".
     threshold : float, mapping or array-like of shape (n_rows,)
-        Where abnormal begins: for all, by subgroup, or for each row.
+        Where abnormal begins: for all, by subgroup (a mapping), or for each row.
     decision_threshold : float, default=0.0
         Where the decision region begins, on the scale of the (mapped) scores; 0 for
         the whole range.
@@ -219,6 +219,7 @@ def compare_deterioration(
         n_resamples,
         random_state,
     )
+    _check_against(against, reference)
     cohort = take_cohort(
         measurement,
         allocation=allocation,
@@ -265,10 +266,8 @@ def compare_deterioration(
     )
 
 
-def _list_pairs(
-    cohort: Cohort, against: Against, reference: Hashable
-) -> list[tuple[Any, Any]]:
-    """List the comparisons, each a pair for `find_sides`."""
+def _check_against(against: Against, reference: Hashable) -> None:
+    """Refuse a choice, or a reference that the choice does not go with."""
     check_choice(against, ("rest", "reference", "each other"), name="against")
     if (against == "reference") != (reference is not None):
         msg = (
@@ -276,6 +275,12 @@ def _list_pairs(
             f"got {reference!r} with against={against!r}."
         )
         raise ValueError(msg)
+
+
+def _list_pairs(
+    cohort: Cohort, against: Against, reference: Hashable
+) -> list[tuple[Any, Any]]:
+    """List the comparisons, each a pair for `find_sides`."""
     if len(cohort.labels) < 2:
         msg = "`subgroups` must hold two labels or more to compare; got "
         raise ValueError(msg + f"{cohort.labels}.")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from sklearn_equity.allocation._inputs import check_choice
+from sklearn_equity.allocation._inputs import as_number, check_choice
 from sklearn_equity.allocation._points import find_points, leave_points_out
 from sklearn_equity.allocation._steps import (
     Bounds,
@@ -101,11 +101,7 @@ def _check_smoothing(bandwidth: Any) -> None:
     if isinstance(bandwidth, str):
         check_choice(bandwidth, _BANDWIDTH_RULES, name="bandwidth")
         return
-    try:
-        h = float(bandwidth)
-    except (TypeError, ValueError):
-        h = np.nan
-    if not (np.isfinite(h) and h >= 0.0):
+    if not 0.0 <= as_number(bandwidth) < np.inf:
         msg = (
             "`bandwidth` must be the name of a rule or a number from 0 on, in the unit "
             f"of the measurement; got {bandwidth!r}."

@@ -14,7 +14,7 @@ from sklearn_equity.allocation._area import (
     simpson_weights,
 )
 from sklearn_equity.allocation._cohort import Cohort
-from sklearn_equity.allocation._inputs import check_count
+from sklearn_equity.allocation._inputs import as_number, check_count
 from sklearn_equity.allocation._windows import (
     CellSums,
     Windows,
@@ -95,7 +95,7 @@ def cut_region(
 ) -> CutCohort:
     """Cut a cohort into the windows of the region from `start` to 1."""
     check_windows(half_width, min_rows, n_points)
-    if not 0.0 <= start < 1.0:
+    if not 0.0 <= as_number(start) < 1.0:
         msg = f"`decision_threshold` must be from 0 to less than 1; got {start!r}."
         raise ValueError(msg)
     # The region's own points begin on its edge, about as far apart as those of a curve.
@@ -105,7 +105,7 @@ def cut_region(
 
 def check_windows(half_width: float, min_rows: int, n_points: int) -> None:
     """Refuse windows that can't be laid."""
-    if not (1e-6 <= half_width <= 1.0):
+    if not 1e-6 <= as_number(half_width) <= 1.0:
         msg = f"`half_width` must be from 1e-6 to 1; got {half_width!r}."
         raise ValueError(msg)
     check_count(min_rows, name="min_rows", least=2)

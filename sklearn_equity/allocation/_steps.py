@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_equity._checks import check_numbers
-from sklearn_equity.allocation._inputs import check_choice
+from sklearn_equity.allocation._inputs import as_number, check_choice
 from sklearn_equity.exceptions import BoundsFromSampleWarning
 
 Bounds = tuple[float | None, float | None]
@@ -92,10 +92,12 @@ def _check_range(
             f"with None for an end that is not known; got {bounds!r}."
         )
         raise ValueError(msg) from error
-    low = -np.inf if lower is None else float(lower)
-    high = np.inf if upper is None else float(upper)
+    low = -np.inf if lower is None else as_number(lower)
+    high = np.inf if upper is None else as_number(upper)
     if not low < high:  # also refuses NaN
-        raise ValueError(f"`bounds` must be in increasing order; got {bounds!r}.")
+        raise ValueError(
+            f"`bounds` must be in increasing order, and numbers; got {bounds!r}."
+        )
     if np.isfinite(low) and np.isfinite(high) and not np.isfinite(high - low):
         msg = "`bounds` must span less than the largest floating-point number; got "
         raise ValueError(msg + f"{bounds!r}.")

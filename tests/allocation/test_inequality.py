@@ -766,6 +766,27 @@ def test_input_is_not_changed():
         ({"compare": "bw"}, "`compare` must be a pair of subgroups"),
         ({"compare": ("b", "w", "x")}, "`compare` must be a pair of subgroups"),
         ({"compare": 3}, "`compare` must be a pair of subgroups"),
+        (
+            {"compare": (np.array(["b", "w"]), "w")},
+            r"`compare` names no subgroup: \('b', 'w'\). There are 'b', 'w'",
+        ),
+        ({"compare": (np.array(["b"]), "w")}, "`compare` names no subgroup"),
+        ({"compare": (pd.Series(["b", "w"]), "w")}, "`compare` names no subgroup"),
+        ({"compare": ({"b"}, "w")}, "`compare` names no subgroup: {'b'}"),
+        ({"tolerance": "a"}, "`tolerance` must be positive .* got 'a'"),
+        ({"tolerance": None}, "`tolerance` must be positive .* got None"),
+        ({"half_width": "a"}, "`half_width` must be from 1e-6 to 1; got 'a'"),
+        ({"decision_threshold": "a"}, "`decision_threshold` must be from 0 to less"),
+        (
+            {"bounds": ("a", "b")},
+            "`bounds` must be in increasing order, and numbers; got",
+        ),
+        ({"interval": np.array(["a", "b"])}, "`interval` must be one of"),
+        ({"discrete": 1}, "`discrete` must be one of True, False, 'auto'; got 1"),
+        (
+            {"threshold": pd.Series({"b": 3.0, "w": 2.0})},
+            r"`threshold` must be a mapping to give one number a subgroup.*to_dict\(\)",
+        ),
         ({"decision_threshold": 1.0}, "`decision_threshold` must be from 0 to less"),
         ({"decision_threshold": np.nan}, "`decision_threshold` must be from 0 to less"),
         ({"confidence_level": 0.0}, "`confidence_level` must lie strictly between"),
@@ -804,6 +825,31 @@ def test_refusals_of_a_table_name_the_argument(changes, message):
     _, m, g = people(35, n=200)
     with pytest.raises(ValueError, match=message):
         compare_deterioration(None, m, **{"subgroups": g, **SCALE, **changes})
+
+
+def test_a_table_is_refused_before_anything_is_announced():
+    _, m, g = people(39, n=200)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match="`against` must be one of"):
+            compare_deterioration(None, m, subgroups=g, against="x", threshold=3.0)
+
+
+def test_a_series_in_the_order_of_the_rows_is_one_threshold_a_row():
+    _, m, g = people(40, n=200)
+    options = {"subgroups": g, "compare": ("b", "w"), "bounds": (0, 40)}
+    rows = np.where(g == "b", 3.0, 2.0)
+    assert dataset_inequality(
+        m, threshold=pd.Series(rows), **options
+    ) == dataset_inequality(m, threshold=rows, **options)
+
+
+def test_labels_that_print_alike_are_told_apart():
+    _, m, _ = people(41, n=300)
+    labels = np.empty(300, dtype=object)
+    labels[:] = [1, "1", "2"] * 100
+    table = compare_deterioration(None, m, subgroups=labels, **SCALE)
+    assert [result.subgroup for result in table.results] == ["1", "'1'", "2"]
 
 
 def test_one_subgroup_has_no_rest():
