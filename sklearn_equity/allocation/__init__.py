@@ -9,11 +9,11 @@ from sklearn_equity.allocation._curve import ADCurve, allocation_deterioration_c
 from sklearn_equity.allocation._exacerbation import exacerbation
 from sklearn_equity.allocation._exacerbation_result import ExacerbationResult
 from sklearn_equity.allocation._inequality import (
-    da_index_ratio,
     dataset_inequality,
     model_inequality,
 )
 from sklearn_equity.allocation._many import InequalityTable, compare_deterioration
+from sklearn_equity.allocation._ratio import da_index_ratio
 from sklearn_equity.allocation._result import InequalityResult
 from sklearn_equity.allocation._severity import deterioration_index, severity_score
 

@@ -26,7 +26,7 @@ from sklearn_equity.allocation._comparison import (
 from sklearn_equity.allocation._inputs import check_choice
 from sklearn_equity.allocation._result import InequalityResult, Verdict
 from sklearn_equity.allocation._scoring import SeverityOptions
-from sklearn_equity.allocation._sides import cut_cohort, cut_region
+from sklearn_equity.allocation._sides import CutCohort, cut_cohort, cut_region
 from sklearn_equity.allocation._steps import Bounds, Direction
 from sklearn_equity.significance import benjamini_hochberg
 
@@ -245,25 +245,37 @@ def compare_deterioration(
             min_rows=min_rows,
             n_points=n_points,
         )
-    found = [measure_inequality(cut, pair, inference, start) for pair in pairs]
-    results = [result for result, _ in found]
-    q_differ = benjamini_hochberg([result.p_value for result in results])
-    q_beyond = benjamini_hochberg([spread.p_beyond(tolerance) for _, spread in found])
-    return InequalityTable(
-        tuple(
-            replace(
-                result,
-                verdict=_judge_corrected(result, differ, beyond, inference),
-                rule=_RULE.format(
-                    alpha=round(1.0 - confidence_level, 12),
-                    tolerance=tolerance,
-                    min_subgroup_size=min_subgroup_size,
-                ),
-            )
-            for result, differ, beyond in zip(results, q_differ, q_beyond, strict=True)
-        ),
-        q_differ,
+    return _compare_pairs(cut, pairs, inference, start)
+
+
+def _compare_pairs(
+    cut: CutCohort,
+    pairs: list[tuple[Any, Any]],
+    inference: Inference,
+    decision_threshold: float | None,
+) -> InequalityTable:
+    """Measure all pairs, and correct their verdicts for the number of pairs."""
+    found = [
+        measure_inequality(cut, pair, inference, decision_threshold) for pair in pairs
+    ]
+    q_differ = benjamini_hochberg([result.p_value for result, _ in found])
+    q_beyond = benjamini_hochberg(
+        [spread.p_beyond(inference.tolerance) for _, spread in found]
     )
+    rule = _RULE.format(
+        alpha=round(1.0 - inference.confidence_level, 12),
+        tolerance=inference.tolerance,
+        min_subgroup_size=inference.min_subgroup_size,
+    )
+    corrected = (
+        replace(
+            result,
+            verdict=_judge_corrected(result, differ, beyond, inference),
+            rule=rule,
+        )
+        for (result, _), differ, beyond in zip(found, q_differ, q_beyond, strict=True)
+    )
+    return InequalityTable(tuple(corrected), q_differ)
 
 
 def _check_against(against: Against, reference: Hashable) -> None:
