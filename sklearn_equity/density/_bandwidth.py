@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_equity.density._isj import improved_sheather_jones
-from sklearn_equity.density._spectrum import smooth_pdf
+from sklearn_equity.density._spectrum import smooth_cdf_on_nodes, smooth_pdf
 
 Array = NDArray[np.float64]
 BandwidthRule = Literal["isj", "silverman", "scott", "cv"]
@@ -22,6 +22,11 @@ RULES = ("isj", "silverman", "scott", "cv")
 OVERSMOOTHING = 1.144
 
 _N_CANDIDATES = 30
+_QUARTILES = (0.25, 0.75)
+_LIGHT = 0.05  # of the spread: what quartiles are smoothed by
+_LEAST_CELLS = 2.0  # narrower kernels alias on the grid
+_N_CORRECTIONS = 8
+_LEAST_CUBIC = 3  # cells between four nodes
 
 
 def row_bandwidths(
@@ -46,16 +51,18 @@ def row_bandwidths(
         In units of the interval. They differ for "isj" alone, whose smoothing of a
         probability falls as n**(-1/3). NaN for an empty row, 0 for one without spread.
     """
-    deviation, spread = spread_of_rows(counts)
+    deviation = deviation_of_rows(counts)
     with np.errstate(divide="ignore", invalid="ignore"):
         if rule == "scott":
             chosen = normal_reference(deviation, n_values, factor=1.06)
         elif rule == "silverman":
+            spread = spread_of_rows(counts, moments)
             chosen = normal_reference(spread, n_values, factor=0.9)
         elif rule == "cv":
+            spread = spread_of_rows(counts, moments)
             chosen = _cross_validated(counts, moments, spread, n_values)
         else:
-            return _isj_or_silverman(moments, deviation, spread, n_values)
+            return _isj_or_silverman(counts, moments, deviation, n_values)
     return chosen, chosen
 
 
@@ -65,35 +72,81 @@ def normal_reference(spread: Array, n_values: Array, *, factor: float) -> Array:
 
 
 def _isj_or_silverman(
-    moments: Array, deviation: Array, spread: Array, n_values: Array
+    counts: Array, moments: Array, deviation: Array, n_values: Array
 ) -> tuple[Array, Array]:
     density, probability = improved_sheather_jones(moments, n_values)
+    rootless = np.flatnonzero(~np.isfinite(density))
+    if len(rootless) > 0:
+        spread = spread_of_rows(counts[rootless], moments[rootless])
+        n = n_values[rootless]
+        density[rootless] = normal_reference(spread, n, factor=0.9)
+        # The best for the distribution function of a normal law: (4 / n)**(1/3) sd.
+        probability[rootless] = spread * (4.0 / n) ** (1.0 / 3.0)
     widest = normal_reference(deviation, n_values, factor=OVERSMOOTHING)
-    rootless = ~np.isfinite(density)
-    density = np.where(
-        rootless, normal_reference(spread, n_values, factor=0.9), density
-    )
-    # The best for the distribution function of a normal law: (4 / n)**(1/3) sd.
-    reference = spread * (4.0 / n_values) ** (1.0 / 3.0)
-    probability = np.where(rootless, reference, probability)
     return np.minimum(density, widest), np.minimum(probability, widest)
 
 
-def spread_of_rows(counts: Array) -> tuple[Array, Array]:
-    """Return the standard deviation and min(sd, IQR / 1.34) of each row."""
-    n_nodes = counts.shape[1]
-    node = np.linspace(0.0, 1.0, n_nodes)
+def deviation_of_rows(counts: Array) -> Array:
+    """Return the standard deviation of each row."""
+    node = np.linspace(0.0, 1.0, counts.shape[1])
     total = counts.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = counts @ node / total
         # Around the mean of all rows, so that little is lost to cancellation.
         centre = counts.sum(axis=0) @ node / total.sum()
         second = counts @ (node - centre) ** 2 / total
-        deviation = np.sqrt(np.maximum(second - (mean - centre) ** 2, 0.0))
+        return np.sqrt(np.maximum(second - (mean - centre) ** 2, 0.0))
+
+
+def spread_of_rows(counts: Array, moments: Array) -> Array:
+    """Return min(sd, IQR / 1.34) of each row.
+
+    Quartiles read off counts would move with the nodes, and these with the unit of the
+    data. They are those of a lightly smoothed sample, corrected as for a normal law.
+    """
+    deviation = deviation_of_rows(counts)
+    n_cells = counts.shape[1] - 1
     cumulated = np.cumsum(counts, axis=1)
-    lower = (cumulated < 0.25 * total[:, np.newaxis]).sum(axis=1)
-    upper = (cumulated < 0.75 * total[:, np.newaxis]).sum(axis=1)
-    return deviation, robust_spread(deviation, (upper - lower) / (n_nodes - 1.0))
+    total = cumulated[:, -1:]
+    lower, upper = ((cumulated < p * total).sum(axis=1) for p in _QUARTILES)
+    spread = robust_spread(deviation, (upper - lower) / n_cells)
+    if n_cells < _LEAST_CUBIC:
+        return spread
+    for _ in range(2):  # the first spread, off the counts, moves with their nodes
+        light = np.maximum(_LIGHT * spread, _LEAST_CELLS / n_cells)
+        cdf = smooth_cdf_on_nodes(moments, light)
+        first, last = (_crossing(cdf, level) for level in _QUARTILES)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            widening = np.sqrt(1.0 + (light / spread) ** 2)
+            quartile_range = (last - first) / (n_cells * widening)
+        quartile_range = np.where(upper > lower, quartile_range, 0.0)
+        spread = robust_spread(deviation, quartile_range)
+    return spread
+
+
+def _crossing(cdf: Array, level: float) -> Array:
+    """Return at how many nodes from the first each row reaches a level."""
+    above = np.clip((cdf < level).sum(axis=1), 2, cdf.shape[1] - 2)
+    row = np.arange(len(cdf))
+    p0, p1, p2, p3 = (cdf[row, above + shift] for shift in (-2, -1, 0, 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope = p2 - p1
+        share = (level - p1) / slope
+        for _ in range(_N_CORRECTIONS):  # the cubic through four nodes is nearly a line
+            share = share + (level - _cubic_through(p0, p1, p2, p3, share)) / slope
+    return above - 1.0 + np.clip(share, 0.0, 1.0)
+
+
+def _cubic_through(p0: Array, p1: Array, p2: Array, p3: Array, u: Array) -> Array:
+    """Return the cubic with these values at -1, 0, 1 and 2."""
+    below, above = u + 1.0, u - 2.0
+    near, far = u - 1.0, u * above
+    return (
+        far * near * (-p0 / 6.0)
+        + below * near * above * (p1 / 2.0)
+        - below * far * (p2 / 2.0)
+        + below * u * near * (p3 / 6.0)
+    )
 
 
 def robust_spread(deviation: Array, quartile_range: Array) -> Array:

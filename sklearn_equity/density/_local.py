@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.fft import dct, dst
 from scipy.sparse import csr_matrix
 
-from sklearn_equity.density._bandwidth import row_bandwidths, spread_of_rows
+from sklearn_equity.density._bandwidth import deviation_of_rows, row_bandwidths
 from sklearn_equity.density._grid import Grid
 from sklearn_equity.density._reflected import widest_bandwidth, with_margin
 from sklearn_equity.density._scale import Scale
@@ -75,8 +75,14 @@ class LocalRows:
         return self.scale.slope(self.scale.from_line(self._median()))
 
     def _median(self) -> Array:
-        node = (self.probability < 0.5).sum(axis=1)
-        return self.lower + node * self.width
+        n_cells = self.probability.shape[1] - 1
+        node = np.clip((self.probability < 0.5).sum(axis=1), 1, n_cells)
+        row = np.arange(len(self.probability))
+        below, above = self.probability[row, node - 1], self.probability[row, node]
+        share = np.divide(
+            0.5 - below, above - below, out=np.ones_like(below), where=above > below
+        )
+        return self.lower + (node - 1.0 + share) * self.width
 
     def cdf(self, values: Array) -> Array:
         """Return Pr(M <= value) of each row at each value."""
@@ -203,7 +209,7 @@ def _move_to_line(grid: Grid, scale: Scale) -> Grid:
 
 
 def _largest_deviation(line: Grid) -> float:
-    deviation, _ = spread_of_rows(line.counts)
+    deviation = deviation_of_rows(line.counts)
     return float(np.nanmax(deviation, initial=0.0)) * (line.n_nodes - 1) * line.width
 
 

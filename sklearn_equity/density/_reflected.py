@@ -12,9 +12,9 @@ from scipy.fft import next_fast_len
 
 from sklearn_equity.density._bandwidth import (
     OVERSMOOTHING,
+    deviation_of_rows,
     normal_reference,
     row_bandwidths,
-    spread_of_rows,
 )
 from sklearn_equity.density._grid import Grid
 from sklearn_equity.density._spectrum import (
@@ -134,7 +134,7 @@ def reflect_rows(
 
 def widest_bandwidth(grid: Grid, n_values: Array) -> float:
     """Return a bandwidth that no rule exceeds for any row."""
-    deviation, _ = spread_of_rows(grid.counts)
+    deviation = deviation_of_rows(grid.counts)
     with np.errstate(divide="ignore", invalid="ignore"):
         widest = normal_reference(deviation, n_values, factor=2.0 * OVERSMOOTHING)
     length = (grid.n_nodes - 1) * grid.width

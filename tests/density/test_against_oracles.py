@@ -134,6 +134,9 @@ def test_rules_against_their_formulas():
     assert_allclose(select_bandwidth(x, "cdf"), 0.5 * spread * 4000 ** (-1 / 3))
     fitted = BoundedKDE(bandwidth="scott", boundary="reflect").fit(x.reshape(-1, 1))
     assert_allclose(fitted.bandwidth_, 1.06 * x.std() * 4000**-0.2, rtol=1e-5)
+    fitted = BoundedKDE(bandwidth="silverman", boundary="none").fit(x.reshape(-1, 1))
+    # Its quartiles are those of the lightly smoothed sample.
+    assert_allclose(fitted.bandwidth_, 0.9 * spread * 4000**-0.2, rtol=5e-3)
 
 
 def test_cv_finds_the_best_leave_one_out_likelihood_of_its_grid():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.stats import beta, expon, norm
+from scipy.stats import beta, expon, gamma, norm
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
@@ -116,6 +116,34 @@ def test_change_of_unit_changes_nothing(boundary, exponent):
     assert_allclose(other.bandwidth_ / factor, one.bandwidth_, rtol=1e-4)
     rows = other.score_samples(column(t * factor)) + np.log(10.0) * exponent
     assert_allclose(rows, one.score_samples(column(t)), atol=1e-3)
+
+
+# The rules themselves are linear in the unit; what is left is the error of a grid whose
+# cells are powers of two. The recursion of "isj" amplifies it.
+UNIT_ERRORS = {"silverman": 1e-5, "scott": 1e-5, "cv": 1e-5, "isj": 2e-4}
+
+
+@pytest.mark.parametrize("boundary", ["local", "reflect", "none"])
+@pytest.mark.parametrize("rule", UNIT_ERRORS)
+@pytest.mark.parametrize("n", [200, 2000])
+@pytest.mark.parametrize(
+    ("law", "bounds"), [(gamma(3), (0, None)), (beta(2, 4), (0, 1)), (norm(5), None)]
+)
+def test_bandwidth_follows_units_that_are_no_power_of_two(
+    boundary, rule, n, law, bounds
+):
+    lower, upper = bounds or (None, None)
+    x = law.rvs(n, random_state=29)
+    t = law.ppf(np.linspace(0.02, 0.98, 9))
+    params = {"boundary": boundary, "bandwidth": rule}
+    one = BoundedKDE(bounds=(lower, upper), **params).fit(column(x))
+    for factor in (88.4, 1 / 3, 7.7, 0.0113):
+        top = None if upper is None else upper * factor
+        other = BoundedKDE(bounds=(lower, top), **params).fit(column(x * factor))
+        assert_allclose(
+            other.bandwidth_ / factor, one.bandwidth_, rtol=UNIT_ERRORS[rule]
+        )
+        assert_allclose(other.cdf(t * factor), one.cdf(t), atol=2e-6)
 
 
 @every_boundary
