@@ -1,13 +1,15 @@
 """Which candidate allocates so that equal scores mean equal illness?"""
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import narwhals.stable.v2 as nw
 import numpy as np
 
 from sklearn_equity._checks import MissingPolicy
-from sklearn_equity.allocation import da_index_ratio
+from sklearn_equity.allocation import da_index_ratio, severity_score
 from sklearn_equity.scorers._base import SourcedScorer
 from sklearn_equity.scorers._sources import Source, make_source
 
@@ -34,7 +36,14 @@ class TargetSource:
                 "beside X and y. Leave one out."
             )
             raise ValueError(msg)
-        del X
+        table = nw.from_native(X, eager_only=True, pass_through=True)
+        if isinstance(table, nw.DataFrame) and _TARGET in table.columns:
+            msg = (
+                f'`{self.argument}`="{_TARGET}" means the target, but X has a column '
+                "of that name. Rename the column; or, if that is meant, "
+                f'{self.argument}=lambda X: X["{_TARGET}"].'
+            )
+            raise ValueError(msg)
         return y
 
 
@@ -214,6 +223,7 @@ def da_index_scorer(
     if not isinstance(compare, tuple) or len(compare) != 2:
         msg = f"`compare` must be a tuple of two labels; got {compare!r}."
         raise ValueError(msg)
+    _check_options(options)
     return DAIndexScorer(
         DAIndexMeasure(
             measurement=_measurement_source(measurement),
@@ -232,6 +242,23 @@ def da_index_scorer(
             },
         )
     )
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    """Refuse now what the ratio, or the severity under it, would refuse in a fold."""
+    taken = {
+        name
+        for function in (da_index_ratio, severity_score)
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    } - {*inspect.signature(da_index_scorer).parameters, "sample_weight", "normalize"}
+    unknown = sorted(set(options) - taken)
+    if unknown:
+        listed = ", ".join(sorted(taken))
+        msg = (
+            f"da_index_scorer has no option {unknown[0]!r}; further ones are {listed}."
+        )
+        raise TypeError(msg)
 
 
 def _measurement_source(measurement: Any) -> Source:

@@ -1,6 +1,7 @@
 """Which candidate of a search serves its subgroups best without being a worse model?"""
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -33,7 +34,7 @@ class ParetoPick(str):
     Raises
     ------
     ValueError
-        If `n_se` is negative, `objective` and `within` are the same; and, when the
+        If `n_se` is negative or not finite, `objective` and `within` are the same; and, when the
         search picks, if one of them is no key of its results, no candidate has finite
         scores, or there is only one fold.
 
@@ -77,8 +78,8 @@ class ParetoPick(str):
 
     def __new__(cls, objective: str, *, within: str, n_se: float = 1.0) -> Self:
         """Check and keep the rule; the text is the objective."""
-        if not n_se >= 0.0:
-            raise ValueError(f"`n_se` must be 0 or more; got {n_se!r}.")
+        if not isinstance(n_se, Real) or not 0.0 <= n_se < np.inf:
+            raise ValueError(f"`n_se` must be a finite number from 0 on; got {n_se!r}.")
         if objective == within:
             msg = f"`objective` and `within` must differ; both are {within!r}."
             raise ValueError(msg)
@@ -147,8 +148,8 @@ def pareto_front(
 
     Raises
     ------
-    ValueError
-        If a metric is no key of the results.
+    ValueError, TypeError
+        If a metric is no key of the results, or `metrics` is one name.
 
     See Also
     --------
@@ -168,6 +169,9 @@ def pareto_front(
     ... })
     array([0, 1])
     """
+    if isinstance(metrics, str):
+        msg = f"`metrics` must be a tuple of names, such as ({metrics!r},); got a str."
+        raise TypeError(msg)
     names = _metrics_of(cv_results) if metrics is None else [*metrics]
     if not names:
         msg = (

@@ -197,6 +197,13 @@ TableSource = ColumnSource | SegmenterSource | FunctionSource
 # ---------------------------------------------------------------------------------
 def make_source(values: Any, *, argument: str, metadata_name: str) -> Source:
     """Recognise what a person gives as the source of `argument`."""
+    if metadata_name == "groups":
+        msg = (
+            '`metadata_name` can\'t be "groups": scikit-learn passes metadata of that '
+            "name to the splitter, whose groups (patients, hospitals) would become the "
+            'subgroups. Use another name, such as "wards".'
+        )
+        raise ValueError(msg)
     if values is None:
         return MetadataSource(argument, metadata_name)
     if _names_columns(values):

@@ -194,6 +194,7 @@ def test_a_ratio_without_logarithm_is_an_error_and_not_a_nan():
     ("changes", "message"),
     [
         ({"compare": ["east", "west"]}, "`compare` must be a tuple of two labels"),
+        ({"half_widht": 0.1}, "no option 'half_widht'; further ones are .*half_width"),
         ({"measurement": ["conditions"]}, "`measurement` must be one column"),
         ({"measurement": np.ones(3)}, "`measurement` must be a column name"),
     ],

@@ -487,6 +487,7 @@ def test_missing_labels_are_refused_grouped_or_dropped():
         ({"small": "merge"}, r'`small` must be one of "pool", "drop", "raise"'),
         ({"missing": "ignore"}, r'`missing` must be one of "raise", "group", "drop"'),
         ({"min_subgroup_size": 0}, r"`min_subgroup_size` must be a whole number"),
+        ({"shrink": "no"}, r"`shrink` must be True or False; got 'no'"),
         ({"min_subgroup_size": 2.5}, r"`min_subgroup_size` must be a whole number"),
         ({"normalization": "mode"}, r"`normalization` must be one of"),
         ({"response_method": "score"}, r"`response_method` must be of"),

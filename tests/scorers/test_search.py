@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import (
     GridSearchCV,
     KFold,
@@ -187,8 +188,15 @@ def test_equity_scoring_in_a_search_with_workers_equals_one_without():
     ("ask", "message"),
     [
         (lambda: ParetoPick("a", within="a"), "`objective` and `within` must differ"),
-        (lambda: ParetoPick("a", within="b", n_se=-1), "`n_se` must be 0 or more"),
-        (lambda: ParetoPick("a", within="b", n_se=np.nan), "`n_se` must be 0 or more"),
+        (
+            lambda: ParetoPick("a", within="b", n_se=-1),
+            "`n_se` must be a finite number",
+        ),
+        (lambda: ParetoPick("a", within="b", n_se=np.nan), "`n_se` must be a finite"),
+        (lambda: ParetoPick("a", within="b", n_se=np.inf), "`n_se` must be a finite"),
+        (lambda: ParetoPick("a", within="b", n_se="1"), "`n_se` must be a finite"),
+        (lambda: equity_scoring(get_scorer("r2")), "`base` must be names of scikit"),
+        (lambda: pareto_front(BY_HAND, metrics="r2"), "`metrics` must be a tuple of"),
         (
             lambda: ParetoPick("neg_wrost", within="r2")(BY_HAND),
             r"no metric 'neg_wrost': its `scoring` has \['r2', 'neg_worst'\]",
@@ -212,5 +220,5 @@ def test_equity_scoring_in_a_search_with_workers_equals_one_without():
     ],
 )
 def test_refusals_name_what_is_wrong(ask, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         ask()

@@ -891,6 +891,36 @@ def test_bands_are_learnt_once_and_not_from_each_fold(n_jobs):
     assert_allclose(*(grid.cv_results_["mean_test_score"] for grid in grids))
 
 
+def test_bands_of_every_search_are_those_of_the_rows_it_was_given():
+    """The nearest search learns; its score on new rows learns from those."""
+    scorer = equity_scorer(
+        "rmse", subgroups=("age", 3), shrink=False, min_subgroup_size=5
+    )
+
+    def worst_band(model, rows, learnt_from):
+        edges = np.quantile(X["age"].iloc[learnt_from], [1 / 3, 2 / 3], method="higher")
+        band = np.searchsorted(edges, X["age"].iloc[rows], side="right")
+        error = (Y.iloc[rows] - model.predict(X.iloc[rows])) ** 2
+        return -np.sqrt(error.groupby(band).mean()).max()
+
+    everyone = np.arange(N_ROWS)
+    search = GridSearchCV(Ridge(), {"alpha": [1.0]}, scoring=scorer, cv=KFold(2))
+    outer = cross_validate(
+        search, X, Y, scoring=scorer, cv=FOLDS, return_estimator=True
+    )
+    for k, (train, test) in enumerate(FOLDS.split(X)):
+        inner = outer["estimator"][k]
+        expected = worst_band(inner.best_estimator_, test, everyone)
+        assert_allclose(outer["test_score"][k], expected)
+        folds = [
+            worst_band(Ridge().fit(X.iloc[train[a]], Y.iloc[train[a]]), train[b], train)
+            for a, b in KFold(2).split(train)
+        ]
+        assert_allclose(inner.cv_results_["mean_test_score"], np.mean(folds))
+        alone = inner.score(X.iloc[test], Y.iloc[test])
+        assert_allclose(alone, worst_band(inner.best_estimator_, test, test))
+
+
 def test_fitted_bands_hold_everywhere():
     bands = QuantileBands(2).fit([-10.0, 0.5, 10.0])
     scorer = equity_scorer("rmse", subgroups=("age", bands), shrink=False)
@@ -963,6 +993,11 @@ def test_groups_of_the_splitter_are_not_taken_for_subgroups():
             cv=GroupKFold(3),
             groups=np.arange(N_ROWS) // 2,
         )
+
+
+def test_groups_as_the_name_of_metadata_is_refused():
+    with pytest.raises(ValueError, match='`metadata_name` can\'t be "groups"'):
+        equity_scorer("rmse", metadata_name="groups")
 
 
 def test_subgroups_given_twice_are_refused():
