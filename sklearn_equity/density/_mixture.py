@@ -66,6 +66,9 @@ class Mixture:
         total = self.cumulated[:, place] + np.where(share == 0.0, 0.0, share * smooth)
         total = np.clip(total, 0.0, 1.0)
         certain = values >= self.bounds[1] if inclusive else values > self.bounds[1]
+        # A series of waves may fall by a rounding or two where it should be level.
+        order = np.argsort(values, kind="stable")
+        total[:, order] = np.maximum.accumulate(total[:, order], axis=1)
         known = np.isfinite(share)
         return np.where(known & certain, 1.0, np.where(known, total, np.nan))
 

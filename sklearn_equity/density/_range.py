@@ -1,5 +1,7 @@
 """In which range may a measurement lie, and in which may numbers of a computer?"""
 
+from numbers import Real
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -14,8 +16,9 @@ _PROBE_SIZE = 4096
 
 def check_bounds(bounds: Bounds) -> tuple[float, float]:
     """Return a lower and a higher number, infinite where there is no bound."""
-    if len(bounds) != 2:
-        raise ValueError(f"`bounds` must be two numbers; got {bounds!r}.")
+    if len(bounds) != 2 or not all(_is_bound(bound) for bound in bounds):
+        msg = f"`bounds` must be two numbers, or None for no bound; got {bounds!r}."
+        raise ValueError(msg)
     lower = -np.inf if bounds[0] is None else float(bounds[0])
     upper = np.inf if bounds[1] is None else float(bounds[1])
     if not lower < upper:
@@ -25,6 +28,10 @@ def check_bounds(bounds: Bounds) -> tuple[float, float]:
         )
         raise ValueError(msg)
     return lower, upper
+
+
+def _is_bound(bound: object) -> bool:
+    return bound is None or isinstance(bound, Real)
 
 
 def describe_outside(values: Array, limits: tuple[float, float]) -> str:

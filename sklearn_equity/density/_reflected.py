@@ -26,7 +26,7 @@ from sklearn_equity.density._spectrum import (
 
 Array = NDArray[np.float64]
 
-_REACH = 8.3  # a Gaussian beyond this many bandwidths is below the rounding of a double
+REACH = 8.3  # a Gaussian beyond this many bandwidths is below the rounding of a double
 _MOST_CELLS = 4096.0  # a bandwidth of more cells gains nothing
 _LEAST_INTERVAL = 64.0  # cells between two bounds
 _LEAST_CELLS = 2.0  # narrower kernels alias on the grid
@@ -113,7 +113,7 @@ def reflect_rows(
     """
     widest = rule if isinstance(rule, float) else widest_bandwidth(grid, n_values)
     grid = with_fewest_cells(grid, widest, bounds[1] - bounds[0])
-    grid = with_margin(grid, _REACH * widest, bounds)
+    grid = with_margin(grid, REACH * widest, bounds)
     n_cells = grid.n_nodes - 1
     length = n_cells * grid.width
     moments = cosine_moments(grid.counts)

@@ -14,6 +14,7 @@ from sklearn_equity.density._bandwidth import (
 )
 from sklearn_equity.density._binning import bin_linearly
 from sklearn_equity.density._range import Bounds, check_bounds, scaled_bounds
+from sklearn_equity.density._reflected import REACH
 from sklearn_equity.density._rows import FAR
 from sklearn_equity.density._spectrum import cosine_moments
 from sklearn_equity.density._ties import (
@@ -28,7 +29,6 @@ from sklearn_equity.density._ties import (
 Array = NDArray[np.float64]
 
 _N_BINS = 2048
-_REACH = 8.3  # a Gaussian beyond this many bandwidths is below the rounding of a double
 
 
 def select_bandwidth(
@@ -123,7 +123,7 @@ def _select_from_counts(
     rule: str, x: Array, w: Array | None, n: float, bounds: tuple[float, float]
 ) -> float:
     deviation = _standard_deviation(x, w)
-    margin = _REACH * OVERSMOOTHING * deviation * n**-0.2
+    margin = REACH * OVERSMOOTHING * deviation * n**-0.2
     lower, upper = float(x.min() - margin), float(x.max() + margin)
     lower = max(lower, min(bounds[0], float(x.min())))
     upper = min(upper, max(bounds[1], float(x.max())))

@@ -103,6 +103,16 @@ def test_distribution_function_rises_from_zero_to_one(boundary, bandwidth):
     assert_allclose(kde.interval_probability(edges).sum(), 1.0, atol=1e-12)
 
 
+@pytest.mark.parametrize("boundary", ["local", "reflect", "none"])
+def test_distribution_function_never_falls_not_even_by_a_rounding(boundary):
+    kde = BoundedKDE(boundary=boundary).fit(column(beta_sample(30) * 50.0))
+    t = np.linspace(-100.0, 200.0, 5001)
+    cdf = kde.cdf(t)
+    assert (np.diff(cdf) >= 0.0).all()
+    assert_allclose(kde.cdf(t[::-1]), cdf[::-1], atol=1e-14)
+    assert_allclose(kde.cdf(t[1700:1710]), cdf[1700:1710], atol=1e-14)
+
+
 @every_boundary
 @settings(max_examples=12, deadline=None)
 @given(exponent=st.integers(-290, 290))
@@ -492,6 +502,7 @@ def test_missing_and_infinite_data_are_refused(bad):
         ({"boundary": "clip"}, "'boundary' parameter of BoundedKDE must be"),
         ({"bounds": (1, 0)}, r"`bounds` must be a lower and a higher number.*\(1, 0\)"),
         ({"bounds": (0, 1, 2)}, "`bounds` must be two numbers"),
+        ({"bounds": ("a", 1)}, r"`bounds` must be two numbers, or None.*\('a', 1\)"),
         ({"n_bins": 3}, "'n_bins' parameter of BoundedKDE must be"),
     ],
 )
