@@ -55,7 +55,7 @@ def test_standard_error_against_scipys_paired_bootstrap(metric):
         vectorized=True,
         n_resamples=4000,
         method="percentile",
-        rng=np.random.default_rng(77),
+        random_state=np.random.default_rng(77),
     )
     assert_allclose(found.std_error[0], resampled.standard_error, rtol=0.06)
 
