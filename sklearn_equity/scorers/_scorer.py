@@ -154,10 +154,29 @@ def equity_scorer(
     beyond noise, all values are m. Two or three subgroups are never shrunk: their mean
     is too uncertain to gain by it [2]_. ``shrink=False`` gives the plain values.
 
-    Bands of ``("age", 4)`` are learnt from all rows that the surrounding
-    cross-validation was given, so that they are the same in every fold and for any
-    number of workers; in a direct call, from the rows scored. A fitted `QuantileBands`
-    in place of the number fixes them. Of a metric that is best inside its range, a
+    How well that goes depends on the tails of the errors, and it hides some real
+    differences. Means over 200 samples of 50 identical subgroups of 40 people, RMSE,
+    truth 1 and 0, as read with (and without) shrinkage:
+
+    ===================  ============  ==============
+    errors               worst         Gini index
+    ===================  ============  ==============
+    normal               1.00 (1.25)   0.002 (0.062)
+    Laplace              1.01 (1.41)   0.005 (0.095)
+    Student t, 5 d. f.   1.08 (1.61)   0.010 (0.098)
+    Student t, 3 d. f.   1.41 (2.35)   0.039 (0.153)
+    lognormal            1.43 (2.45)   0.066 (0.211)
+    ===================  ============  ==============
+
+    Where one of the 50 truly has normal errors 1.5, 2 or 3 times as large, the worst
+    reads 1.12, 1.55 or 2.63 (1.50, 1.99 or 2.98).
+
+    Bands of ``("age", 4)`` are learnt from all rows that the nearest surrounding search
+    or cross-validation was given, so that they are the same in every fold and for any
+    number of workers. In a nested search every inner one therefore learns from its own
+    training rows; a direct call, and ``search.score(X_new, y_new)`` after the search,
+    learn from the rows scored. A fitted `QuantileBands` in place of the number fixes
+    them everywhere. Of a metric that is best inside its range, a
     bias, the distance from the best value is aggregated.
 
     A model whose response is not finite, or whose prediction raises, is left to
@@ -244,9 +263,9 @@ def equity_scoring(
 
     Raises
     ------
-    ValueError
-        If two entries have the same name, or an argument is none that `equity_scorer`
-        takes.
+    ValueError, TypeError
+        If `base` holds something else than names, two entries have the same name, or an
+        argument is none that `equity_scorer` takes.
 
     See Also
     --------
@@ -258,6 +277,13 @@ def equity_scoring(
     >>> list(equity_scoring("r2", subgroups="sex", aggregates=("worst", "gini")))
     ['r2', 'neg_worst_nrmse', 'neg_gini_nrmse']
     """
+    for name in base:
+        if not isinstance(name, str):
+            msg = (
+                "`base` must be names of scikit-learn's scorers, which are the keys; "
+                f"got {name!r}. Add a scorer of your own to the dictionary."
+            )
+            raise TypeError(msg)
     named: list[tuple[str, Any]] = [(name, get_scorer(name)) for name in base]
     for metric, aggregate in product(_several(metrics), _several(aggregates)):
         scorer = equity_scorer(

@@ -34,9 +34,9 @@ class ParetoPick(str):
     Raises
     ------
     ValueError
-        If `n_se` is negative or not finite, `objective` and `within` are the same; and, when the
-        search picks, if one of them is no key of its results, no candidate has finite
-        scores, or there is only one fold.
+        If `n_se` is negative or not finite, `objective` and `within` are the same; and,
+        when the search picks, if one of them is no key of its results, no candidate has
+        finite scores, or there is only one fold.
 
     See Also
     --------

@@ -92,7 +92,7 @@ class SubgroupMetric:
         _check_choice("small", self.small, get_args(SmallPolicy))
         _check_choice("missing", self.missing, get_args(MissingPolicy))
         if not isinstance(self.shrink, bool | np.bool_):
-            raise ValueError(f"`shrink` must be True or False; got {self.shrink!r}.")
+            raise TypeError(f"`shrink` must be True or False; got {self.shrink!r}.")
         least = self.min_subgroup_size
         if not isinstance(least, Integral) or least < 1:
             msg = (

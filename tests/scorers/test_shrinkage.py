@@ -94,6 +94,63 @@ def test_real_differences_survive():
     assert_allclose(read(X, y, "rmse", "worst"), raw, rtol=0.03)
 
 
+TABLE = {  # of the notes of equity_scorer: worst and Gini index, shrunk and plain
+    "normal": (1.00, 0.002, 1.25, 0.062),
+    "laplace": (1.01, 0.005, 1.41, 0.095),
+    "heavy tails": (1.08, 0.010, 1.61, 0.098),
+    "t3": (1.41, 0.039, 2.35, 0.153),
+    "lognormal": (1.43, 0.066, 2.45, 0.211),
+}
+HEAVIER = ERRORS | {
+    "t3": lambda rng, n: rng.standard_t(3, size=n) / np.sqrt(3),
+    "lognormal": lambda rng, n: (
+        (rng.lognormal(size=n) - np.exp(0.5)) / np.sqrt((np.e - 1) * np.e)
+    ),
+}
+
+
+def read_fifty(error, aggregate, *, shrink):
+    scorer = equity_scorer("rmse", subgroups="g", aggregate=aggregate, shrink=shrink)
+    y = np.full(2000, 50.0)
+    subgroups = np.repeat(np.arange(50), 40)
+    return scorer._score_func.measure(y, y + error, subgroups=subgroups)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("error", TABLE)
+def test_the_documented_table_of_tails(error):
+    figures = [
+        [
+            read_fifty(errors, aggregate, shrink=shrink)
+            for shrink in (True, False)
+            for aggregate in ("worst", "gini")
+        ]
+        for errors in (
+            HEAVIER[error](np.random.default_rng([seed, 40]), 2000)
+            for seed in range(200)
+        )
+    ]
+    mean = np.mean(figures, axis=0)
+    print(f"{error}: worst, Gini index shrunk {mean[:2]}, plain {mean[2:]}")
+    assert_allclose(mean, TABLE[error], atol=0.006)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("truth", "shrunk", "plain"),
+    [(1.5, 1.12, 1.50), (2.0, 1.55, 1.99), (3.0, 2.63, 2.98)],
+)
+def test_the_documented_loss_of_a_real_difference(truth, shrunk, plain):
+    sd = np.where(np.arange(2000) < 1960, 1.0, truth)
+    errors = [
+        sd * np.random.default_rng([seed, 41]).normal(size=2000) for seed in range(200)
+    ]
+    for shrink, expected in ((True, shrunk), (False, plain)):
+        mean = np.mean([read_fifty(e, "worst", shrink=shrink) for e in errors])
+        print(f"truth {truth}, shrink={shrink}: {mean:.3f}")
+        assert_allclose(mean, expected, atol=0.006)
+
+
 # ---- laws ------------------------------------------------------------------------
 def test_two_and_three_subgroups_are_left_as_they_are():
     for n_subgroups in (2, 3):
