@@ -28,7 +28,7 @@ def detection_limit(rng):
 
 
 def zero_inflated(rng):
-    return np.where(rng.random(N) < 0.45, 0.0, rng.exponential(1.0, size=N))
+    return np.where(rng.random(N) < 0.45, 0.0, rng.gamma(2.0, 3.0, size=N))
 
 
 SITUATIONS = {
