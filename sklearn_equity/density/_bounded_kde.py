@@ -14,12 +14,13 @@ from sklearn_equity._sklearn_shims import Interval, StrOptions, fit_context
 from sklearn_equity.density._bandwidth import RULES, check_bandwidth
 from sklearn_equity.density._evidence import gather, merge_evidence
 from sklearn_equity.density._mixture import smooth_mixture
-from sklearn_equity.density._plan import Plan
+from sklearn_equity.density._params import refuse_changed_params, refuse_unlike_params
+from sklearn_equity.density._plan import MAX_BINS, Plan, plan_for
 from sklearn_equity.density._range import (
     Bounds,
+    bring_into,
     check_bounds,
     check_thresholds,
-    describe_outside,
     scaled_bounds,
     scaled_rule,
     scaling_exponent,
@@ -27,9 +28,6 @@ from sklearn_equity.density._range import (
 from sklearn_equity.density._units import DensityRows
 
 Array = NDArray[np.float64]
-
-_MAX_BINS = 2**17
-_CELLS_PER_BANDWIDTH = 32.0
 
 
 class BoundedKDE(DensityMixin, BaseEstimator):
@@ -143,7 +141,7 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         "bandwidth": [StrOptions(set(RULES)), Interval(Real, 0, None, closed="left")],
         "boundary": [StrOptions({"local", "reflect", "adjusted", "none"})],
         "discrete": [StrOptions({"auto"}), "boolean"],
-        "n_bins": [Interval(Integral, 16, _MAX_BINS, closed="both")],
+        "n_bins": [Interval(Integral, 16, MAX_BINS, closed="both")],
         "clip": ["boolean"],
     }
 
@@ -189,9 +187,9 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         """
         values, weight = self._check_data(X, sample_weight, reset=True)
         self.n_samples_seen_ = len(values)
-        ends = float(values.min()), float(values.max())
-        self._exponent = scaling_exponent(values, check_bounds(self.bounds))
-        scaled = self._scale_and_clip(values, ends)
+        limits = check_bounds(self.bounds)
+        self._exponent = scaling_exponent(values, limits)
+        scaled = bring_into(limits, values, self._exponent, clip=self.clip)
         self._evidence = gather(self._plan(scaled), scaled, weight)
         self._fitted_params = self.get_params()
         return self._estimate()
@@ -226,10 +224,10 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         """
         if not hasattr(self, "_evidence"):
             return self.fit(X, y, sample_weight)
-        self._refuse_changed_params()
+        refuse_changed_params(self._fitted_params, self)
         values, weight = self._check_data(X, sample_weight, reset=False)
-        ends = float(values.min()), float(values.max())
-        scaled = self._scale_and_clip(values, ends)
+        limits = check_bounds(self.bounds)
+        scaled = bring_into(limits, values, self._exponent, clip=self.clip)
         chunk = gather(self._evidence.plan, scaled, weight)
         self._evidence = merge_evidence(self._evidence, chunk)
         self.n_samples_seen_ += len(values)
@@ -256,15 +254,9 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         """
         check_is_fitted(self)
         check_is_fitted(other)
-        self._refuse_changed_params()
-        other._refuse_changed_params()  # noqa: SLF001 - one class
-        unlike = _differences(self.get_params(), other.get_params())
-        if unlike:
-            msg = (
-                "`other` must have the parameters of this estimator; these differ: "
-                f"{unlike}."
-            )
-            raise ValueError(msg)
+        refuse_changed_params(self._fitted_params, self)
+        refuse_changed_params(other._fitted_params, other)  # noqa: SLF001 - one class
+        refuse_unlike_params(self, other)
         if self._exponent != other._exponent:  # noqa: SLF001 - one class
             msg = "`other` was fitted to data of another order of magnitude (1e90)."
             raise ValueError(msg)
@@ -414,47 +406,15 @@ class BoundedKDE(DensityMixin, BaseEstimator):
             raise ValueError(msg)
         return np.ascontiguousarray(table[:, 0])
 
-    def _scale_and_clip(self, values: Array, ends: tuple[float, float]) -> Array:
-        """Bring values into the bounds, or refuse them, and to a unit near 1."""
-        lower, upper = check_bounds(self.bounds)
-        if ends[0] < lower or ends[1] > upper:
-            if not self.clip:
-                raise ValueError(describe_outside(values, (lower, upper)))
-            values = np.clip(values, lower, upper)
-        if self._exponent == 0:
-            return values
-        with np.errstate(over="ignore"):
-            scaled = np.ldexp(values, self._exponent)
-        if not np.isfinite(scaled).all():
-            msg = (
-                "`X` must be of the order of magnitude of earlier chunks; got values "
-                f"up to {ends[1]:g}."
-            )
-            raise ValueError(msg)
-        return scaled
-
-    def _refuse_changed_params(self) -> None:
-        """Data that were summarised by other parameters cannot be added to."""
-        changed = _differences(self._fitted_params, self.get_params())
-        if changed:
-            msg = (
-                "The parameters of an estimator must stay as they were when it saw its "
-                f"first data; changed since (then, now): {changed}. Set them back, or "
-                "fit all data again."
-            )
-            raise ValueError(msg)
-
     def _plan(self, scaled: Array) -> Plan:
-        bounds = scaled_bounds(check_bounds(self.bounds), self._exponent)
-        n_bins, discrete, boundary = self.n_bins, self.discrete, self.boundary
-        rule = self._rule()
-        if rule == 0.0:  # every value is a point mass, and no boundary matters
-            discrete, boundary = True, "none"
-        elif isinstance(rule, float):
-            with np.errstate(over="ignore"):
-                needed = _CELLS_PER_BANDWIDTH * (scaled.max() - scaled.min()) / rule
-            n_bins = int(np.clip(needed, n_bins, _MAX_BINS))
-        return Plan(bounds, boundary, discrete, n_bins)
+        return plan_for(
+            scaled,
+            bounds=scaled_bounds(check_bounds(self.bounds), self._exponent),
+            boundary=self.boundary,
+            discrete=self.discrete,
+            n_bins=self.n_bins,
+            rule=self._rule(),
+        )
 
     def _rule(self) -> str | float:
         return scaled_rule(check_bandwidth(self.bandwidth, RULES), self._exponent)
@@ -478,10 +438,3 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         self.point_values_ = self._density.points[share > 0.0]
         self.point_probabilities_ = share[share > 0.0]
         return self
-
-
-def _differences(
-    one: dict[str, Any], other: dict[str, Any]
-) -> dict[str, tuple[Any, Any]]:
-    """Return the parameters that differ, with both of their values."""
-    return {name: (one[name], other[name]) for name in one if one[name] != other[name]}

@@ -25,6 +25,9 @@ from sklearn_equity.density._ties import (
 Array = NDArray[np.float64]
 Discrete = bool | str
 
+MAX_BINS = 2**17
+_CELLS_PER_BANDWIDTH = 32.0
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -107,3 +110,22 @@ class Plan:
             unit=unit,
             n_bins=self.n_bins,
         )
+
+
+def plan_for(
+    scaled: Array,
+    *,
+    bounds: tuple[float, float],
+    boundary: str,
+    discrete: Discrete,
+    n_bins: int,
+    rule: str | float,
+) -> Plan:
+    """Return how to summarise values that a bandwidth rule will smooth."""
+    if rule == 0.0:  # every value is a point mass, and no boundary matters
+        return Plan(bounds, "none", discrete=True, n_bins=n_bins)
+    if isinstance(rule, float):
+        with np.errstate(over="ignore"):
+            needed = _CELLS_PER_BANDWIDTH * (scaled.max() - scaled.min()) / rule
+        n_bins = int(np.clip(needed, n_bins, MAX_BINS))
+    return Plan(bounds, boundary, discrete, n_bins)

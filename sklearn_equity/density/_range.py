@@ -46,6 +46,27 @@ def describe_outside(values: Array, limits: tuple[float, float]) -> str:
     )
 
 
+def bring_into(
+    limits: tuple[float, float], values: Array, exponent: int, *, clip: bool
+) -> Array:
+    """Bring values into the bounds, or refuse them, and to a unit near 1."""
+    if values.min() < limits[0] or values.max() > limits[1]:
+        if not clip:
+            raise ValueError(describe_outside(values, limits))
+        values = np.clip(values, *limits)
+    if exponent == 0:
+        return values
+    with np.errstate(over="ignore"):
+        scaled = np.ldexp(values, exponent)
+    if not np.isfinite(scaled).all():
+        msg = (
+            "`X` must be of the order of magnitude of earlier chunks; got values up to "
+            f"{values.max():g}."
+        )
+        raise ValueError(msg)
+    return scaled
+
+
 def scaling_exponent(values: Array, bounds: tuple[float, float]) -> int:
     """Return the power of two that brings extreme units near 1; else 0.
 
