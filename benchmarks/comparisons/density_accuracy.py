@@ -2,6 +2,9 @@
 
 python benchmarks/comparisons/density_accuracy.py [--quick]
 
+Kde1d needs pyvinecopulib; its rows are left out without it:
+python -m venv rivals && rivals/bin/pip install pyvinecopulib -e .
+
 Each figure is a mean error divided by that of the shares in the sample (the empirical
 distribution function): below 1, smoothing has helped. Kde1d is told what is discrete
 and what has many zeros; ours is told the bounds alone.

@@ -1,6 +1,9 @@
 """How far is the spectrum from exact sums of normal probabilities, reflected?
 
 python benchmarks/comparisons/density_exactness.py [--quick]
+
+No rival is needed; an environment of its own:
+python -m venv rivals && rivals/bin/pip install -e .
 """
 
 import os

@@ -1,6 +1,9 @@
 """How long do 20 interval probabilities of a million values take, how exact are they?
 
 python benchmarks/comparisons/density_intervals.py [--quick]
+
+FFTKDE needs KDEpy, and Kde1d pyvinecopulib; rows of absent ones are left out:
+python -m venv rivals && rivals/bin/pip install KDEpy pyvinecopulib -e .
 """
 
 import os

@@ -1,6 +1,9 @@
 """How long do interval probabilities of many subgroups take, a bandwidth each?
 
 python benchmarks/comparisons/density_subgroups.py [--quick]
+
+Kde1d needs pyvinecopulib; its rows are left out without it:
+python -m venv rivals && rivals/bin/pip install pyvinecopulib -e .
 """
 
 import os

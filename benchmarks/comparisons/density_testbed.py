@@ -2,7 +2,8 @@
 
 Bounded, half-bounded and unbounded; poles and cut-offs at the bounds; several modes and
 heavy tails; zero inflation, counts, heaping, detection limits, rounding. Each law says
-what a user would know of it: its bounds, nothing else.
+what a user would know of it: its bounds, nothing else. No rival is needed:
+python -m venv rivals && rivals/bin/pip install -e .
 """
 
 from collections.abc import Callable
