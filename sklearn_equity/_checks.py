@@ -7,6 +7,7 @@ Every refusal names the argument, the rule, what came and, where there is one, t
 from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Literal
 
 import narwhals.stable.v2 as nw
@@ -170,7 +171,7 @@ def check_sample_weight(
 
 def check_confidence_level(confidence_level: float) -> float:
     """Return a level strictly between 0 and 1."""
-    if not 0 < confidence_level < 1:
+    if not isinstance(confidence_level, Real) or not 0 < confidence_level < 1:
         msg = (
             "`confidence_level` must lie strictly between 0 and 1 (0.95 for 95%); "
             f"got {confidence_level!r}."
