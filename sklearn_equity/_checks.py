@@ -455,5 +455,7 @@ def _intersect(
 
 def _to_numpy(values: Any) -> Any:
     """Bring a Series of any library to NumPy; leave other input as it is."""
+    if isinstance(values, np.ndarray | list | tuple):
+        return values  # asking every data frame library whose it is takes a while
     native = nw.from_native(values, series_only=True, pass_through=True)
     return native.to_numpy() if isinstance(native, nw.Series) else values
