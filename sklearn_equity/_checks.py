@@ -5,7 +5,6 @@ Every refusal names the argument, the rule, what came and, where there is one, t
 """
 
 from collections.abc import Hashable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Literal
@@ -14,10 +13,11 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sklearn_equity._factorize import DROPPED, factorize, intersect, is_missing
+
 MissingPolicy = Literal["raise", "group", "drop"]
 
 MISSING_LABEL = "(missing)"
-DROPPED = -1  # the code of a row whose label is missing under missing="drop"
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _parse_objects(array: NDArray[Any], name: str) -> NDArray[np.float64]:
             "Convert it, or encode the classes as numbers."
         )
         raise ValueError(msg)
-    missing = np.fromiter((_is_missing(value) for value in array), bool, len(array))
+    missing = np.fromiter((is_missing(value) for value in array), bool, len(array))
     try:
         return np.where(missing, np.nan, array).astype(np.float64)
     except (TypeError, ValueError) as error:
@@ -261,7 +261,7 @@ def check_subgroups(
             what = f"`{name}`" if len(columns) == 1 else f"`{name}` ({column[0]!r})"
             msg = f"{what} must have one label per row of `{rows_of}` ({n_rows}); "
             raise ValueError(msg + f"got {len(codes)}.")
-    codes, labels = encoded[0] if len(encoded) == 1 else _intersect(encoded)
+    codes, labels = encoded[0] if len(encoded) == 1 else intersect(encoded)
     title = " & ".join(column for column, _ in columns)
     _check_number_of_subgroups(len(labels), title, name, min_subgroups, max_subgroups)
     return SubgroupCodes(codes, labels, title)
@@ -327,7 +327,7 @@ def _encode(
     values: Any, column: str, name: str, missing: MissingPolicy
 ) -> tuple[NDArray[np.intp], tuple[Hashable, ...]]:
     """Number the labels of one column; missing ones as `missing` says."""
-    codes, labels = _factorize(values, name)
+    codes, labels = factorize(values, name)
     lost = codes == DROPPED
     if not lost.any() or missing == "drop":
         return codes, labels
@@ -340,117 +340,6 @@ def _encode(
         'out with missing="drop".'
     )
     raise ValueError(msg)
-
-
-def _factorize(values: Any, name: str) -> tuple[NDArray[np.intp], tuple[Hashable, ...]]:
-    order: list[Any] | None = None
-    if isinstance(values, nw.Series):
-        order = _category_order(values)
-        if values.implementation.is_pandas_like() and not values.dtype.is_integer():
-            # Its hash table is compiled: five times as fast as ours. What can't be
-            # hashed is refused in words further down.
-            with suppress(TypeError):
-                codes, distinct = values.to_native().factorize()
-                return _put_in_order(codes.astype(np.intp), distinct.tolist(), order)
-        values = (
-            values.to_numpy()
-            if values.dtype.is_integer() and not values.null_count()
-            else values.to_list()
-        )
-    if isinstance(values, np.ndarray) and values.dtype.kind in "biu":
-        return _factorize_integers(values)
-    items = values.tolist() if isinstance(values, np.ndarray) else values
-    return _factorize_objects(items, order, name)
-
-
-def _factorize_integers(
-    values: NDArray[Any],
-) -> tuple[NDArray[np.intp], tuple[Hashable, ...]]:
-    """Number integers, by counting where they are few and near one another."""
-    if values.dtype.kind != "b" and len(values):
-        low, high = int(values.min()), int(values.max())
-        if high - low <= len(values) and max(abs(low), abs(high)) < 2**62:
-            offsets = values.astype(np.intp) - low
-            present = np.bincount(offsets) > 0
-            codes = (np.cumsum(present) - 1)[offsets]
-            return codes, tuple((np.flatnonzero(present) + low).tolist())
-    distinct, codes = np.unique(values, return_inverse=True)
-    return codes.astype(np.intp, copy=False), tuple(distinct.tolist())
-
-
-def _category_order(series: nw.Series[Any]) -> list[Any] | None:
-    """Return the order that the user gave to categories, if there is one."""
-    chosen = isinstance(series.dtype, nw.Enum) or (
-        # polars lists the categories of a Categorical as they happened to appear
-        isinstance(series.dtype, nw.Categorical)
-        and not series.implementation.is_polars()
-    )
-    return series.cat.get_categories().to_list() if chosen else None
-
-
-def _factorize_objects(
-    items: Sequence[Any], order: Sequence[Any] | None, name: str
-) -> tuple[NDArray[np.intp], tuple[Hashable, ...]]:
-    """Number labels by hashing: sorting a million strings costs ten times as much."""
-    seen: dict[Hashable, int] = {}
-    try:
-        first_codes = np.fromiter(
-            (seen.setdefault(item, len(seen)) for item in items), np.intp, len(items)
-        )
-    except TypeError as error:
-        msg = f"`{name}` must hold hashable labels, such as text or integers: {error}."
-        raise TypeError(msg) from error
-    return _put_in_order(first_codes, list(seen), order)
-
-
-def _put_in_order(
-    first_codes: NDArray[np.intp], seen: list[Any], order: Sequence[Any] | None
-) -> tuple[NDArray[np.intp], tuple[Hashable, ...]]:
-    """Renumber labels from the order of appearance to the order of display."""
-    labels = [label for label in seen if not _is_missing(label)]
-    if order is None:
-        labels = _sorted_labels(labels)
-    else:
-        present = set(labels)
-        labels = [label for label in order if label in present]
-    rank = {label: code for code, label in enumerate(labels)}
-    recode = [*(rank.get(label, DROPPED) for label in seen), DROPPED]
-    return np.array(recode, dtype=np.intp)[first_codes], tuple(labels)
-
-
-def _is_missing(value: Any) -> bool:
-    """Tell None, NaN, NaT and pandas' NA from a label."""
-    if value is None:
-        return True
-    try:
-        return bool(value != value)
-    except (TypeError, ValueError):  # pandas.NA has no truth value
-        return type(value).__name__ == "NAType"
-
-
-def _sorted_labels(labels: list[Any]) -> list[Any]:
-    try:
-        return sorted(labels)
-    except TypeError:  # labels of several types: group by type, then by their text
-        return sorted(labels, key=lambda label: (type(label).__name__, str(label)))
-
-
-def _intersect(
-    encoded: Sequence[tuple[NDArray[np.intp], tuple[Hashable, ...]]],
-) -> tuple[NDArray[np.intp], tuple[Hashable, ...]]:
-    """Combine columns; a row missing in any of them is dropped from all."""
-    stacked = np.column_stack([codes for codes, _ in encoded])
-    kept = (stacked != DROPPED).all(axis=1)
-    combinations, codes_kept = np.unique(stacked[kept], axis=0, return_inverse=True)
-    codes = np.full(len(stacked), DROPPED, dtype=np.intp)
-    codes[kept] = codes_kept.ravel()
-    labels = tuple(
-        tuple(
-            names[code] for (_, names), code in zip(encoded, combination, strict=True)
-        )
-        for combination in combinations.tolist()
-    )
-    return codes, labels
 
 
 def _to_numpy(values: Any) -> Any:
