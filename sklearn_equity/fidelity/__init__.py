@@ -4,7 +4,7 @@ from sklearn_equity.fidelity._bands import Band, QuantileBands
 from sklearn_equity.fidelity._estimates import nrmse, subgroup_estimates
 from sklearn_equity.fidelity._inference import delta_method
 from sklearn_equity.fidelity._metrics import METRIC_NAMES, Metric, resolve_metric
-from sklearn_equity.fidelity._response import Response, scorers_by_function
+from sklearn_equity.fidelity._response import scorers_by_function
 from sklearn_equity.fidelity._sampling_variance import subgroup_variances
 from sklearn_equity.fidelity._subgroup_fidelity import subgroup_fidelity
 from sklearn_equity.fidelity._table import OverallFidelity, SubgroupTable
@@ -15,7 +15,6 @@ __all__ = [
     "Metric",
     "OverallFidelity",
     "QuantileBands",
-    "Response",
     "SubgroupTable",
     "delta_method",
     "nrmse",
