@@ -19,7 +19,8 @@ from sklearn_equity._checks import (
 )
 from sklearn_equity.fidelity._estimates import rows_of_subgroups, subgroup_estimates
 from sklearn_equity.fidelity._inference import Inference, infer
-from sklearn_equity.fidelity._metrics import Metric, resolve_metric
+from sklearn_equity.fidelity._metric import Metric
+from sklearn_equity.fidelity._metrics import resolve_metric
 from sklearn_equity.fidelity._normalization import Normalization
 from sklearn_equity.fidelity._population import (
     Population,
@@ -27,6 +28,7 @@ from sklearn_equity.fidelity._population import (
     check_population,
     without_ghosts,
 )
+from sklearn_equity.fidelity._shuffles import Shuffles, merge_shuffles, shuffled_figures
 from sklearn_equity.fidelity._table import OverallFidelity, SubgroupTable
 from sklearn_equity.fidelity._verdicts import (
     Comparison,
@@ -99,7 +101,8 @@ def subgroup_fidelity(
     tolerance : float, default=0.1
         The share of the average by which a subgroup may be worse and still be served.
     n_resamples : int, default=1000
-        The number of bootstrap resamples of each subgroup, 50 or more.
+        The number of bootstrap resamples of each subgroup, 50 or more; and of the deals
+        of all people to subgroups of the same sizes, which `inequality_index` reads.
     missing : {"raise", "group", "drop"}, default="raise"
         What happens to missing labels: an error, a subgroup of their own, or their rows
         left out of their grouping (but not of the overall figure).
@@ -260,6 +263,7 @@ class _Part:
     weight: Vector
     ci_low: Vector
     ci_high: Vector
+    shuffles: Shuffles | None
 
 
 def _measure(
@@ -294,7 +298,14 @@ def _measure(
         replicates=np.vstack([one.replicates for one in inferences]),
         judged=judged,
     )
-    return _Part(measured, weight, ci_low, ci_high)
+    shuffles = shuffled_figures(
+        data,
+        codes,
+        settings.metric,
+        n_shuffles=settings.n_resamples,
+        rng=_generator(seed, "shuffles", codes.name),
+    )
+    return _Part(measured, weight, ci_low, ci_high, shuffles)
 
 
 def _infer(
@@ -396,6 +407,7 @@ def _assemble(
         confidence_level=settings.confidence_level,
         rule=_rule(settings, n_tests=int(np.isfinite(p_worse).sum())),
         overall=overall,
+        shuffles=merge_shuffles([part.shuffles for part in parts]),
     )
 
 

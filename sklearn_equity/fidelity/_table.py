@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sklearn_equity._checks import format_label
 from sklearn_equity._optional import build_frame
+from sklearn_equity.fidelity._shuffles import Shuffles
 
 __all__ = ["OverallFidelity", "SubgroupTable"]
 
@@ -86,6 +87,9 @@ class SubgroupTable:
         How the verdicts were reached.
     overall : OverallFidelity
         The same figures for everybody.
+    shuffles : Shuffles or None, default=None
+        The figures with the people dealt out anew, by which `inequality_index` tells
+        inequality from noise; None if the metric does not follow from sums.
 
     See Also
     --------
@@ -124,6 +128,7 @@ class SubgroupTable:
     confidence_level: float
     rule: str
     overall: OverallFidelity
+    shuffles: Shuffles | None = None
 
     def __len__(self) -> int:
         return len(self.subgroup)
@@ -220,6 +225,7 @@ class SubgroupTable:
     def _take(self, rows: Sequence[int]) -> "SubgroupTable":
         return replace(
             self,
+            shuffles=None if self.shuffles is None else self.shuffles.take(list(rows)),
             grouping=tuple(self.grouping[i] for i in rows),
             subgroup=tuple(self.subgroup[i] for i in rows),
             verdict=tuple(self.verdict[i] for i in rows),
