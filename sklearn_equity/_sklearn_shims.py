@@ -26,8 +26,17 @@ from sklearn.utils._response import _check_response_method as check_response_met
 from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.validation import _num_samples as num_samples
 
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:  # scikit-learn < 1.9 knows no callbacks
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Nothing: no callbacks can be set on estimators of this scikit-learn."""
+
+
 __all__ = [
     "BaseScorer",
+    "CallbackSupportMixin",
     "HasMethods",
     "Hidden",
     "Interval",

@@ -2,6 +2,7 @@
 
 __all__ = [
     "BoundsFromSampleWarning",
+    "DegenerateColumnWarning",
     "DegenerateInequalityWarning",
     "EquityWarning",
     "FewerSegmentsWarning",
@@ -26,6 +27,10 @@ class BoundsFromSampleWarning(EquityWarning):
 
 class NegativeTargetWarning(EquityWarning):
     """A target that an error is divided by the mean of has a few negative values."""
+
+
+class DegenerateColumnWarning(EquityWarning):
+    """A column tells no row from another: constant, or scaled by a few outliers."""
 
 
 class DegenerateInequalityWarning(EquityWarning):
