@@ -1,9 +1,10 @@
 """How well does a model serve each subgroup, and how sure is that?"""
 
 from sklearn_equity.fidelity._bands import Band, QuantileBands
+from sklearn_equity.fidelity._delta_method import delta_method
 from sklearn_equity.fidelity._estimates import nrmse, subgroup_estimates
-from sklearn_equity.fidelity._inference import delta_method
-from sklearn_equity.fidelity._metrics import METRIC_NAMES, Metric, resolve_metric
+from sklearn_equity.fidelity._metric import Metric
+from sklearn_equity.fidelity._metrics import METRIC_NAMES, resolve_metric
 from sklearn_equity.fidelity._response import scorers_by_function
 from sklearn_equity.fidelity._sampling_variance import subgroup_variances
 from sklearn_equity.fidelity._subgroup_fidelity import subgroup_fidelity

@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import gen_batches
 
 from sklearn_equity._checks import DROPPED, SubgroupCodes, format_label
-from sklearn_equity.fidelity._metrics import Metric, resolve_metric
+from sklearn_equity.fidelity._metric import Metric
+from sklearn_equity.fidelity._metrics import resolve_metric
 from sklearn_equity.fidelity._normalization import Normalization
 from sklearn_equity.fidelity._population import check_population, without_ghosts
 from sklearn_equity.sufficient_statistics import subgroup_sums

@@ -71,6 +71,9 @@ def normalizer(
     normalization: Normalization, y_true: Vector, sample_weight: Vector | None
 ) -> float:
     """Return the divisor for one group of people; NaN where it is not positive."""
+    if sample_weight is not None and not sample_weight.all():
+        present = sample_weight > 0.0  # rows of weight 0 are nobody
+        y_true, sample_weight = y_true[present], sample_weight[present]
     if callable(normalization):
         divisor = float(normalization(y_true))
     elif normalization == "iqr":

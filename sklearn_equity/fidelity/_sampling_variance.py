@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 
 from sklearn_equity._checks import SubgroupCodes
-from sklearn_equity.fidelity._inference import delta_method
-from sklearn_equity.fidelity._metrics import Metric
+from sklearn_equity.fidelity._delta_method import delta_method
+from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.sufficient_statistics import subgroup_sums
 
 __all__ = ["subgroup_variances"]

@@ -1,44 +1,41 @@
 """How well does a model serve each subgroup, and how sure is that?"""
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtrit
 from sklearn.utils import check_random_state
 
 from sklearn_equity._checks import (
     MissingPolicy,
     SubgroupCodes,
     check_confidence_level,
-    format_label,
 )
-from sklearn_equity.fidelity._estimates import rows_of_subgroups, subgroup_estimates
-from sklearn_equity.fidelity._inference import Inference, infer
+from sklearn_equity.fidelity._measurement import (
+    Part,
+    Settings,
+    generator,
+    measure,
+    measure_everybody,
+)
 from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._metrics import resolve_metric
 from sklearn_equity.fidelity._normalization import Normalization
 from sklearn_equity.fidelity._population import (
-    Population,
     check_groupings,
     check_population,
     without_ghosts,
 )
-from sklearn_equity.fidelity._shuffles import Shuffles, merge_shuffles, shuffled_figures
+from sklearn_equity.fidelity._shuffles import merge_shuffles
 from sklearn_equity.fidelity._table import OverallFidelity, SubgroupTable
 from sklearn_equity.fidelity._verdicts import (
     Comparison,
-    Measured,
     compare_with_average,
-    guarded_errors,
     shrink,
 )
 from sklearn_equity.significance import holm
-from sklearn_equity.sufficient_statistics import subgroup_sums
 
 __all__ = ["subgroup_fidelity"]
 
@@ -186,14 +183,14 @@ def subgroup_fidelity(
     groupings = check_groupings(subgroups, n_rows=len(data.y_true), missing=missing)
     data, groupings = without_ghosts(data, groupings)
     seed = _draw_seed(random_state)
-    overall = _measure_everybody(data, settings, seed)
-    parts = [_measure(data, codes, settings, seed) for codes in groupings.values()]
+    overall = measure_everybody(data, settings, seed)
+    parts = [measure(data, codes, settings, seed) for codes in groupings.values()]
     comparisons = [
         compare_with_average(
             chosen,
             part.measured,
             tolerance=settings.tolerance,
-            rng=_generator(seed, "comparison", name),
+            rng=generator(seed, "comparison", name),
         )
         for name, part in zip(groupings, parts, strict=True)
     ]
@@ -203,28 +200,19 @@ def subgroup_fidelity(
 # ---------------------------------------------------------------------------------
 # How it is measured
 # ---------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class _Settings:
-    metric: Metric
-    min_subgroup_size: int
-    confidence_level: float
-    tolerance: float
-    n_resamples: int
-
-
 def _check_settings(
     metric: Metric,
     min_subgroup_size: int,
     confidence_level: float,
     tolerance: float,
     n_resamples: int,
-) -> _Settings:
+) -> Settings:
     _check_whole_number(min_subgroup_size, "min_subgroup_size", least=2)
     _check_whole_number(n_resamples, "n_resamples", least=_FEWEST_RESAMPLES)
     if not isinstance(tolerance, Real) or not 0.0 <= tolerance < np.inf:
         msg = f"`tolerance` must be a number of at least 0; got {tolerance!r}."
         raise ValueError(msg)
-    return _Settings(
+    return Settings(
         metric,
         max(int(min_subgroup_size), metric.min_rows),
         check_confidence_level(confidence_level),
@@ -246,135 +234,15 @@ def _draw_seed(random_state: int | np.random.RandomState | None) -> int:
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
-def _generator(seed: int, *words: str) -> np.random.Generator:
-    """Spawn a generator by name: draws do not depend on which others there are."""
-    spawn_key = [crc32(word.encode()) for word in words]
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=spawn_key))
-
-
-# ---------------------------------------------------------------------------------
-# Measuring
-# ---------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class _Part:
-    """The figures of one grouping."""
-
-    measured: Measured
-    weight: Vector
-    ci_low: Vector
-    ci_high: Vector
-    shuffles: Shuffles | None
-
-
-def _measure(
-    data: Population, codes: SubgroupCodes, settings: _Settings, seed: int
-) -> _Part:
-    estimate = subgroup_estimates(
-        data.y_true,
-        data.y_pred,
-        codes,
-        settings.metric,
-        sample_weight=data.sample_weight,
-    )
-    rows_of = rows_of_subgroups(codes)
-    inferences = [
-        _infer(data.take(rows), value, settings, _generator(seed, format_label(label)))
-        for label, value, rows in zip(codes.labels, estimate, rows_of, strict=True)
-    ]
-    n = codes.counts()
-    weight = n.astype(np.float64)
-    if data.sample_weight is not None:
-        weight = subgroup_sums(codes.codes, len(n), [data.sample_weight])[:, 0]
-    std_error = np.array([one.std_error for one in inferences])
-    ci_low = np.array([one.ci_low for one in inferences])
-    ci_high = np.array([one.ci_high for one in inferences])
-    judged = (n >= settings.min_subgroup_size) & np.isfinite(std_error + ci_low)
-    measured = Measured(
-        n=n,
-        estimate=estimate,
-        std_error=std_error,
-        guarded=guarded_errors(n, std_error, judged),
-        skew=_skew(settings, n, estimate, std_error, ci_low, ci_high),
-        replicates=np.vstack([one.replicates for one in inferences]),
-        judged=judged,
-    )
-    shuffles = shuffled_figures(
-        data,
-        codes,
-        settings.metric,
-        n_shuffles=settings.n_resamples,
-        rng=_generator(seed, "shuffles", codes.name),
-    )
-    return _Part(measured, weight, ci_low, ci_high, shuffles)
-
-
-def _infer(
-    data: Population, estimate: float, settings: _Settings, rng: np.random.Generator
-) -> Inference:
-    return infer(
-        settings.metric,
-        data.y_true,
-        data.y_pred,
-        data.sample_weight,
-        estimate=estimate,
-        n_resamples=settings.n_resamples,
-        confidence_level=settings.confidence_level,
-        rng=rng,
-    )
-
-
-def _measure_everybody(
-    data: Population, settings: _Settings, seed: int
-) -> OverallFidelity:
-    n = len(data.y_true)
-    everybody = SubgroupCodes(np.zeros(n, dtype=np.intp), ("all",), "all")
-    estimate = subgroup_estimates(
-        data.y_true,
-        data.y_pred,
-        everybody,
-        settings.metric,
-        sample_weight=data.sample_weight,
-    )[0]
-    inference = _infer(data, estimate, settings, _generator(seed))
-    return OverallFidelity(
-        n=n,
-        weight=float(n if data.sample_weight is None else data.sample_weight.sum()),
-        estimate=float(estimate),
-        std_error=inference.std_error,
-        ci_low=inference.ci_low,
-        ci_high=inference.ci_high,
-    )
-
-
-def _skew(
-    settings: _Settings,
-    n: NDArray[np.intp],
-    estimate: Vector,
-    std_error: Vector,
-    ci_low: Vector,
-    ci_high: Vector,
-) -> Vector:
-    """Say how much further an interval reaches to the worse side than Student's t."""
-    reach = ci_high - estimate
-    if settings.metric.greater_is_better:
-        reach = estimate - ci_low
-    elif settings.metric.best_is_inside:
-        reach = np.maximum(reach, estimate - ci_low)
-    t = stdtrit(np.maximum(n - 1, 1), (1.0 + settings.confidence_level) / 2.0)
-    ratio = np.ones_like(estimate)
-    np.divide(reach, t * std_error, out=ratio, where=std_error > 0.0)
-    return np.maximum(ratio, 1.0)
-
-
 # ---------------------------------------------------------------------------------
 # What goes out
 # ---------------------------------------------------------------------------------
 def _assemble(
     groupings: dict[str, SubgroupCodes],
-    parts: list[_Part],
+    parts: list[Part],
     comparisons: list[Comparison],
     overall: OverallFidelity,
-    settings: _Settings,
+    settings: Settings,
 ) -> SubgroupTable:
     names: list[str] = []
     labels: list[Hashable] = []
@@ -422,7 +290,7 @@ def _verdicts(p_worse: Vector, p_not_worse: Vector, alpha: float) -> tuple[str, 
     return tuple(verdicts)
 
 
-def _rule(settings: _Settings, *, n_tests: int) -> str:
+def _rule(settings: Settings, *, n_tests: int) -> str:
     level = f"{100.0 * settings.confidence_level:.4g}%"
     alpha = f"{100.0 * (1.0 - settings.confidence_level):.4g}%"
     size, share = settings.min_subgroup_size, f"{100.0 * settings.tolerance:.4g}%"

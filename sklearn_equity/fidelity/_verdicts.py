@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
-from sklearn_equity.fidelity._metrics import Metric
+from sklearn_equity.fidelity._metric import Metric
 
 __all__ = ["Comparison", "Measured", "compare_with_average", "guarded_errors", "shrink"]
 
@@ -74,7 +74,9 @@ class Comparison:
     reference: float
 
 
-def guarded_errors(n: NDArray[np.intp], std_error: Vector, judged: Vector) -> Vector:
+def guarded_errors(
+    n: NDArray[np.intp], std_error: Vector, judged: NDArray[np.bool_]
+) -> Vector:
     """Raise standard errors to what the median person's subgroup says of their size.
 
     Parameters

@@ -8,6 +8,7 @@ from sklearn.metrics import mean_squared_error, roc_auc_score
 
 from sklearn_equity.fidelity import resolve_metric
 from sklearn_equity.fidelity._inference import infer
+from sklearn_equity.fidelity._population import Population
 
 
 def inference(
@@ -22,12 +23,10 @@ def inference(
         estimate = float(metric.finish(np.array([w @ column for column in columns])))
     found = infer(
         metric,
-        y_true,
-        y_pred,
-        weights,
+        Population(y_true, y_pred, weights),
         estimate=estimate,
         n_resamples=n_resamples,
-        confidence_level=level,
+        tail=(1.0 - level) / 2.0,
         rng=np.random.default_rng(seed),
     )
     return estimate, found

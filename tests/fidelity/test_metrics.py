@@ -1,11 +1,10 @@
-"""The registry of metrics: what each declares holds; scikit-learn's are understood."""
+"""Which metric is meant: names, scikit-learn's functions, refusals."""
 
 import functools
 
 import numpy as np
 import pytest
 import sklearn.metrics
-from numpy.testing import assert_allclose
 from sklearn.metrics import (
     accuracy_score,
     fbeta_score,
@@ -16,126 +15,7 @@ from sklearn.metrics import (
 )
 
 from sklearn_equity._checks import SubgroupCodes
-from sklearn_equity.fidelity import METRIC_NAMES, resolve_metric, subgroup_estimates
-
-CLASSES = {"accuracy", "balanced_accuracy"}
-PROBABILITIES = {"brier", "roc_auc"}
-NORMALIZATIONS = ("mean", "std", "iqr", "range", "max", None, 10.0, np.median)
-
-METRICS = [(name, resolve_metric(name)) for name in METRIC_NAMES if name != "nrmse"]
-METRICS += [
-    (
-        f"nrmse by {getattr(divisor, '__name__', divisor)}",
-        resolve_metric("nrmse", normalization=divisor),
-    )
-    for divisor in NORMALIZATIONS
-]
-every_metric = pytest.mark.parametrize(
-    "metric", [metric for _, metric in METRICS], ids=[name for name, _ in METRICS]
-)
-
-
-def population(metric, seed=0, n_rows=300, n_subgroups=4):
-    """Draw truth and predictions of the kind that the metric needs, and subgroups."""
-    rng = np.random.default_rng(seed)
-    codes = rng.integers(0, n_subgroups, n_rows)
-    signal = rng.normal(size=n_rows)
-    if metric.name in CLASSES | PROBABILITIES:
-        y_true = (rng.normal(size=n_rows) < signal).astype(float)
-        y_pred = 1.0 / (1.0 + np.exp(-signal))
-        if metric.name in CLASSES:
-            y_pred = np.round(y_pred)
-    else:
-        y_true = 40.0 + 6.0 * signal
-        y_pred = y_true + 4.0 * rng.normal(size=n_rows)
-    return y_true, y_pred, SubgroupCodes(codes, tuple(range(n_subgroups)), "ward")
-
-
-@every_metric
-def test_values_lie_within_the_declared_range(metric):
-    values = subgroup_estimates(*population(metric), metric)
-    assert (values >= metric.bounds[0]).all()
-    assert (values <= metric.bounds[1]).all()
-
-
-@every_metric
-def test_perfect_predictions_have_the_declared_best_value(metric):
-    y_true, _, codes = population(metric)
-    values = subgroup_estimates(y_true, y_true, codes, metric)
-    assert_allclose(values, metric.best, atol=1e-12)
-    assert metric.bounds[0] <= metric.best <= metric.bounds[1]
-
-
-@every_metric
-def test_worse_predictions_have_a_higher_loss(metric):
-    y_true, y_pred, codes = population(metric)
-    # Nothing but a bias notices that the errors' spread stays the same.
-    classes = metric.name in CLASSES | PROBABILITIES
-    worse = 1.0 - y_pred if classes else y_pred + 30.0
-    loss = metric.as_loss(subgroup_estimates(y_true, y_pred, codes, metric))
-    loss_of_worse = metric.as_loss(subgroup_estimates(y_true, worse, codes, metric))
-    assert (loss_of_worse > loss).all()
-
-
-@every_metric
-def test_orientation_points_from_the_bounds_to_the_best(metric):
-    if metric.best_is_inside:
-        assert not metric.greater_is_better
-    else:
-        assert metric.best == metric.bounds[1 if metric.greater_is_better else 0]
-    assert metric.min_rows >= 10
-
-
-@every_metric
-def test_row_order_does_not_matter(metric):
-    y_true, y_pred, codes = population(metric)
-    order = np.random.default_rng(1).permutation(len(y_true))
-    shuffled = SubgroupCodes(codes.codes[order], codes.labels, codes.name)
-    assert_allclose(
-        subgroup_estimates(y_true[order], y_pred[order], shuffled, metric),
-        subgroup_estimates(y_true, y_pred, codes, metric),
-        rtol=1e-12,
-    )
-
-
-# A normalization by a function is not given the weights, as its documentation says.
-@pytest.mark.parametrize(
-    "metric", [metric for name, metric in METRICS if name != "nrmse by median"]
-)
-def test_weights_equal_repetition(metric):
-    y_true, y_pred, codes = population(metric)
-    times = np.random.default_rng(2).integers(1, 4, len(y_true))
-    rows = np.repeat(np.arange(len(y_true)), times)
-    repeated = SubgroupCodes(codes.codes[rows], codes.labels, codes.name)
-    assert_allclose(
-        subgroup_estimates(y_true, y_pred, codes, metric, sample_weight=1.0 * times),
-        subgroup_estimates(y_true[rows], y_pred[rows], repeated, metric),
-        rtol=1e-10,
-    )
-
-
-@every_metric
-def test_one_subgroup_does_not_depend_on_the_others(metric):
-    y_true, y_pred, codes = population(metric)
-    kept = codes.codes == 2
-    alone = SubgroupCodes(np.zeros(kept.sum(), dtype=int), (2,), "ward")
-    assert_allclose(
-        subgroup_estimates(y_true[kept], y_pred[kept], alone, metric)[0],
-        subgroup_estimates(y_true, y_pred, codes, metric)[2],
-        rtol=1e-12,
-    )
-
-
-@every_metric
-def test_empty_and_dropped_rows_leave_nan_and_no_trace(metric):
-    y_true, y_pred, codes = population(metric)
-    dropped = np.where(codes.codes == 1, -1, codes.codes)
-    values = subgroup_estimates(
-        y_true, y_pred, SubgroupCodes(dropped, codes.labels, codes.name), metric
-    )
-    expected = subgroup_estimates(y_true, y_pred, codes, metric)
-    expected[1] = np.nan
-    assert_allclose(values, expected)
+from sklearn_equity.fidelity import resolve_metric, subgroup_estimates
 
 
 # ---- scikit-learn's functions ------------------------------------------------------

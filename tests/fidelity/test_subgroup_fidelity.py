@@ -145,8 +145,18 @@ def test_a_subgroup_does_not_depend_on_which_others_there_are():
     kept = ward != "n"
     whole = audit(y_true, y_pred, ward)
     part = audit(y_true[kept], y_pred[kept], ward[kept])
-    for name in ("estimate", "std_error", "ci_low", "ci_high"):
+    for name in ("estimate", "std_error"):
         assert_array_equal(getattr(part, name), getattr(whole, name)[[0, 2, 3]])
+
+
+def test_nor_do_its_intervals_unless_they_learn_the_shape_of_errors_from_others():
+    y_true, y_pred, ward = cohort()
+    kept = ward != "n"
+    for metric, same in (("bias", True), ("mae", False)):
+        whole = audit(y_true, y_pred, ward, metric=metric)
+        part = audit(y_true[kept], y_pred[kept], ward[kept], metric=metric)
+        assert_array_equal(part.ci_low == whole.ci_low[[0, 2, 3]], [same] * 3)
+        assert_allclose(part.ci_low, whole.ci_low[[0, 2, 3]], rtol=0.2)
 
 
 def test_row_order_changes_nothing_but_the_draws():

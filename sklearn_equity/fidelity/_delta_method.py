@@ -1,0 +1,50 @@
+"""How far does a function of sums stray, when the sums do?"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_equity.fidelity._metric import Metric
+
+__all__ = ["delta_method", "moments_of", "with_products"]
+
+Vector = NDArray[np.float64]
+
+
+def delta_method(
+    metric: Metric, sums: Vector, moments: Vector
+) -> tuple[Vector, Vector]:
+    """Return values, and their standard errors by the delta method.
+
+    Every metric is a ratio of sums, unchanged when all are multiplied by one number, so
+    the influences of the units add up to 0 and their squares to the variance.
+    """
+    if metric.finish is None:
+        raise TypeError(f"The metric {metric.name!r} does not follow from sums.")
+    n_columns = sums.shape[-1]
+    first, second = np.triu_indices(n_columns)
+    diagonal = moments[..., first == second]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # A small part of what each sum would be if all its terms had one sign.
+        steps = 1e-6 * sums[..., :1] * np.sqrt(diagonal / diagonal[..., :1])
+        gradient = np.empty_like(sums)
+        for j in range(n_columns):
+            step = np.zeros_like(sums)
+            step[..., j] = steps[..., j]
+            rise = metric.finish(sums + step) - metric.finish(sums - step)
+            gradient[..., j] = rise / (2.0 * steps[..., j])
+    gradient[diagonal == 0.0] = 0.0  # a column of zeros moves nothing
+    twice = np.where(first == second, 1.0, 2.0)
+    products = gradient[..., first] * gradient[..., second] * moments * twice
+    return metric.finish(sums), np.sqrt(np.maximum(products.sum(axis=-1), 0.0))
+
+
+def with_products(units: Vector) -> Vector:
+    """Add to each unit's columns the products of all pairs of them."""
+    first, second = np.triu_indices(units.shape[1])
+    return np.hstack([units, units[:, first] * units[:, second]])
+
+
+def moments_of(units: Vector) -> tuple[Vector, Vector]:
+    """Return the sums of the units, and those of the products of their columns."""
+    totals = with_products(units).sum(axis=0)
+    return totals[: units.shape[1]], totals[units.shape[1] :]

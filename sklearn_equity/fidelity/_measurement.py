@@ -1,0 +1,185 @@
+"""What does each subgroup of a grouping show: figures, noise, enough rows to judge?"""
+
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from sklearn_equity._checks import SubgroupCodes, format_label
+from sklearn_equity.fidelity._estimates import rows_of_subgroups, subgroup_estimates
+from sklearn_equity.fidelity._inference import Inference, infer
+from sklearn_equity.fidelity._metric import Metric
+from sklearn_equity.fidelity._pooled_shape import PivotQuantiles, pooled_pivots
+from sklearn_equity.fidelity._population import Population
+from sklearn_equity.fidelity._shuffles import Shuffles, shuffled_figures
+from sklearn_equity.fidelity._table import OverallFidelity
+from sklearn_equity.fidelity._verdicts import Measured, guarded_errors
+from sklearn_equity.sufficient_statistics import subgroup_sums
+
+__all__ = ["Part", "Settings", "generator", "measure", "measure_everybody"]
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How fidelity is measured and judged."""
+
+    metric: Metric
+    min_subgroup_size: int
+    confidence_level: float
+    tolerance: float
+    n_resamples: int
+
+    @property
+    def tail(self) -> float:
+        """The chance on either side of an interval."""
+        return (1.0 - self.confidence_level) / 2.0
+
+
+def generator(seed: int, *words: str) -> np.random.Generator:
+    """Spawn a generator by name: draws do not depend on which others there are."""
+    spawn_key = [crc32(word.encode()) for word in words]
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=spawn_key))
+
+
+@dataclass(frozen=True)
+class Part:
+    """The figures of one grouping."""
+
+    measured: Measured
+    weight: Vector
+    ci_low: Vector
+    ci_high: Vector
+    shuffles: Shuffles | None
+
+
+def measure(
+    data: Population, codes: SubgroupCodes, settings: Settings, seed: int
+) -> Part:
+    """Measure every subgroup of one grouping."""
+    metric = settings.metric
+    estimate = _estimates(data, codes, metric)
+    pivots = _pivots(data, codes, settings, seed)
+    inferences = []
+    for label, value, rows in zip(
+        codes.labels, estimate, rows_of_subgroups(codes), strict=True
+    ):
+        rng = generator(seed, format_label(label))
+        inferences.append(_infer(data.take(rows), value, settings, rng, pivots))
+    n = codes.counts()
+    weight = n.astype(np.float64)
+    if data.sample_weight is not None:
+        weight = subgroup_sums(codes.codes, len(n), [data.sample_weight])[:, 0]
+    std_error = np.array([one.std_error for one in inferences])
+    ci_low = np.array([one.ci_low for one in inferences])
+    ci_high = np.array([one.ci_high for one in inferences])
+    large = (n >= settings.min_subgroup_size) & _has_classes(data, codes, metric)
+    judged = large & np.isfinite(std_error + ci_low)
+    measured = Measured(
+        n=n,
+        estimate=estimate,
+        std_error=std_error,
+        guarded=guarded_errors(n, std_error, judged),
+        skew=_skew(settings, n, estimate, std_error, ci_low, ci_high),
+        replicates=np.vstack([one.replicates for one in inferences]),
+        judged=judged,
+    )
+    shuffles = shuffled_figures(
+        data,
+        codes,
+        metric,
+        n_shuffles=settings.n_resamples,
+        rng=generator(seed, "shuffles", codes.name),
+    )
+    return Part(measured, weight, ci_low, ci_high, shuffles)
+
+
+def _estimates(data: Population, codes: SubgroupCodes, metric: Metric) -> Vector:
+    return subgroup_estimates(
+        data.y_true, data.y_pred, codes, metric, sample_weight=data.sample_weight
+    )
+
+
+def _pivots(
+    data: Population, codes: SubgroupCodes, settings: Settings, seed: int
+) -> PivotQuantiles | None:
+    if settings.metric.columns is None or not settings.metric.shape_of_errors:
+        return None
+    return pooled_pivots(
+        settings.metric,
+        data,
+        codes,
+        n_resamples=settings.n_resamples,
+        tail=settings.tail,
+        rng=generator(seed, "shape of errors"),
+    )
+
+
+def _has_classes(
+    data: Population, codes: SubgroupCodes, metric: Metric
+) -> NDArray[np.bool_]:
+    """Tell which subgroups have enough rows of either class, where that matters."""
+    if metric.min_of_class == (0, 0):
+        return np.ones(codes.n_subgroups, dtype=bool)
+    of_one = subgroup_sums(codes.codes, codes.n_subgroups, [data.y_true])[:, 0]
+    least_of_zero, least_of_one = metric.min_of_class
+    return (of_one >= least_of_one) & (codes.counts() - of_one >= least_of_zero)
+
+
+def _infer(
+    data: Population,
+    estimate: float,
+    settings: Settings,
+    rng: np.random.Generator,
+    pivots: PivotQuantiles | None,
+) -> Inference:
+    return infer(
+        settings.metric,
+        data,
+        estimate=estimate,
+        n_resamples=settings.n_resamples,
+        tail=settings.tail,
+        rng=rng,
+        pivots=pivots,
+    )
+
+
+def measure_everybody(
+    data: Population, settings: Settings, seed: int
+) -> OverallFidelity:
+    """Measure all rows together."""
+    n = len(data.y_true)
+    everybody = SubgroupCodes(np.zeros(n, dtype=np.intp), ("all",), "all")
+    estimate = float(_estimates(data, everybody, settings.metric)[0])
+    inference = _infer(data, estimate, settings, generator(seed), None)
+    return OverallFidelity(
+        n=n,
+        weight=float(n if data.sample_weight is None else data.sample_weight.sum()),
+        estimate=estimate,
+        std_error=inference.std_error,
+        ci_low=inference.ci_low,
+        ci_high=inference.ci_high,
+    )
+
+
+def _skew(
+    settings: Settings,
+    n: NDArray[np.intp],
+    estimate: Vector,
+    std_error: Vector,
+    ci_low: Vector,
+    ci_high: Vector,
+) -> Vector:
+    """Say how much further an interval reaches to the worse side than Student's t."""
+    reach = ci_high - estimate
+    if settings.metric.greater_is_better:
+        reach = estimate - ci_low
+    elif settings.metric.best_is_inside:
+        reach = np.maximum(reach, estimate - ci_low)
+    t = stdtrit(np.maximum(n - 1, 1), (1.0 + settings.confidence_level) / 2.0)
+    ratio = np.ones_like(estimate)
+    np.divide(reach, t * std_error, out=ratio, where=std_error > 0.0)
+    return np.maximum(ratio, 1.0)

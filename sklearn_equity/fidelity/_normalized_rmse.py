@@ -1,0 +1,81 @@
+"""How large is the root mean squared error beside the quantity itself?"""
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from sklearn_equity.fidelity._metric import Metric, Vector, ratio
+from sklearn_equity.fidelity._normalization import (
+    Normalization,
+    normalizer,
+    refuse_mean,
+)
+from sklearn_equity.fidelity._regression import (
+    SIZE_OF_ERRORS,
+    error_columns,
+    finish_rmse,
+    squared_error,
+    variance,
+    variance_columns,
+)
+
+__all__ = ["function_name", "normalized_rmse"]
+
+
+def _mean_columns(y_true: Vector, y_pred: Vector) -> list[Vector]:
+    return [*error_columns(y_true, y_pred), y_true]
+
+
+def _finish_rmse_by_mean(sums: Vector) -> Vector:
+    return ratio(finish_rmse(sums), ratio(sums[..., 2], sums[..., 0]))
+
+
+def _finish_rmse_by_std(sums: Vector) -> Vector:
+    return np.sqrt(ratio(ratio(sums[..., 1], sums[..., 0]), variance(sums)))
+
+
+def normalized_rmse(normalization: Normalization) -> Metric:
+    """Declare the RMSE divided by what `normalization` names."""
+    if normalization is None:
+        parts: dict[str, Any] = {"columns": error_columns, "finish": finish_rmse}
+        divisor = "1"
+    elif normalization == "mean":
+        parts = {"columns": _mean_columns, "finish": _finish_rmse_by_mean}
+        parts["check"] = refuse_mean
+        divisor = "own mean of the target"
+    elif normalization == "std":
+        parts = {"columns": variance_columns, "finish": _finish_rmse_by_std}
+        parts["shift_invariant"] = True
+        divisor = "own standard deviation of the target"
+    elif isinstance(normalization, str) or callable(normalization):
+        parts = {"function": functools.partial(_rmse_by_rows, normalization)}
+        divisor = f"own {function_name(normalization)} of the target"
+    else:
+        parts = {
+            "columns": error_columns,
+            "finish": lambda sums: finish_rmse(sums) / float(normalization),
+        }
+        divisor = f"{normalization:g}"
+    label = "RMSE" if normalization is None else f"NRMSE (RMSE / {divisor})"
+    return Metric("nrmse", label, **SIZE_OF_ERRORS, **parts)
+
+
+def _rmse_by_rows(
+    normalization: Normalization,
+    y_true: Vector,
+    y_pred: Vector,
+    sample_weight: Vector | None = None,
+) -> float:
+    squared = squared_error(y_true, y_pred)
+    rmse = np.sqrt(np.average(squared, weights=sample_weight))
+    return float(rmse / normalizer(normalization, y_true, sample_weight))
+
+
+def function_name(function: Any) -> str:
+    """Name a function, also behind a `functools.partial`."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    if isinstance(function, str):
+        return function
+    return getattr(function, "__name__", type(function).__name__)

@@ -1,0 +1,193 @@
+"""How far do figures stray whose errors are shaped as those of everybody?
+
+Where few rows carry most of an error, a subgroup's own rows do not tell how heavy the
+tails are: the large errors that it has not seen are those that would tell. The people
+of the other subgroups do. Their errors, brought to one scale, make a population in
+which the figure is known; samples of the subgroup's size show by how many of their own
+standard errors it is missed.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from sklearn_equity._checks import DROPPED, SubgroupCodes
+from sklearn_equity.fidelity._delta_method import (
+    delta_method,
+    moments_of,
+    with_products,
+)
+from sklearn_equity.fidelity._line import slope, to_line
+from sklearn_equity.fidelity._metric import Metric
+from sklearn_equity.fidelity._population import Population
+from sklearn_equity.fidelity._verdicts import guarded_errors, shrink
+from sklearn_equity.sufficient_statistics import subgroup_sums
+
+__all__ = ["PivotQuantiles", "pooled_pivots"]
+
+Vector = NDArray[np.float64]
+
+_N_SIZES = 5
+_LEAST_SIZE, _LARGEST_SIZE = 8, 1024
+_LARGEST_POOL = 1 << 16
+_BATCH_ROWS = 1 << 17
+
+
+@dataclass(frozen=True)
+class PivotQuantiles:
+    """By how many standard errors a sample of a size misses the truth.
+
+    Attributes
+    ----------
+    roots : ndarray of shape (n_sizes,)
+        One over the square roots of the sizes, increasing from 0, an endless sample.
+    quantiles : ndarray of shape (n_sizes, 2)
+        The lower and the upper quantile for each.
+    """
+
+    roots: Vector
+    quantiles: NDArray[np.float64]
+
+    def at(self, n_rows: int) -> tuple[float, float]:
+        """Interpolate: skewness and tails fade as the root of the size."""
+        root = 1.0 / np.sqrt(n_rows)
+        low, high = (np.interp(root, self.roots, q) for q in self.quantiles.T)
+        return float(low), float(high)
+
+
+def pooled_pivots(
+    metric: Metric,
+    data: Population,
+    codes: SubgroupCodes,
+    *,
+    n_resamples: int,
+    tail: float,
+    rng: np.random.Generator,
+) -> PivotQuantiles | None:
+    """Sample pivots from the harmonised rows of a grouping; None if there are too few.
+
+    Parameters
+    ----------
+    metric : Metric
+        One that follows from sums and is a size of errors.
+    data : Population
+        The rows.
+    codes : SubgroupCodes
+        Their subgroups.
+    n_resamples : int
+        How many samples of each size.
+    tail : float
+        The chance on either side.
+    rng : numpy.random.Generator
+        The source of the samples.
+
+    Returns
+    -------
+    PivotQuantiles or None
+        By size, for sizes from those of the subgroups; beyond 1,024 rows on the way to
+        the normal quantiles.
+    """
+    units = _harmonised(metric, data, codes)
+    sizes = _sizes(codes)
+    if len(units) < 2 or not len(sizes):
+        return None
+    if len(units) > _LARGEST_POOL:
+        units = units[rng.choice(len(units), _LARGEST_POOL, replace=False)]
+    table = with_products(units)
+    truth, _ = delta_method(metric, *moments_of(units))
+    roots, quantiles = [0.0], [[ndtri(tail), ndtri(1.0 - tail)]]
+    for size in sizes:
+        pivots = _pivots(metric, table, truth, int(size), n_resamples, rng)
+        if not len(pivots):
+            return None
+        roots.append(1.0 / np.sqrt(size))
+        quantiles.append(np.quantile(pivots, [tail, 1.0 - tail]).tolist())
+    return PivotQuantiles(np.array(roots), np.array(quantiles))
+
+
+def _sizes(codes: SubgroupCodes) -> NDArray[np.int64]:
+    """Choose sizes among those of the subgroups, the largest first."""
+    counts = codes.counts()
+    counts = np.clip(counts[counts > 0], _LEAST_SIZE, _LARGEST_SIZE)
+    if not len(counts):
+        return np.empty(0, dtype=np.int64)
+    grid = np.geomspace(counts.max(), counts.min(), _N_SIZES)
+    return np.unique(np.round(grid).astype(np.int64))[::-1]
+
+
+def _pivots(
+    metric: Metric,
+    table: Vector,
+    truth: Vector,
+    size: int,
+    n_resamples: int,
+    rng: np.random.Generator,
+) -> Vector:
+    """Draw samples of a size; return their errors in their own standard errors."""
+    n_columns = int((np.sqrt(9.0 + 8.0 * table.shape[1]) - 3.0) / 2.0)
+    totals = np.empty((n_resamples, table.shape[1]))
+    batch = max(_BATCH_ROWS // size, 1)
+    for start in range(0, n_resamples, batch):
+        n_drawn = min(batch, n_resamples - start)
+        rows = rng.integers(0, len(table), (n_drawn, size))
+        totals[start : start + n_drawn] = table[rows].sum(axis=1)
+    values, errors = delta_method(metric, totals[:, :n_columns], totals[:, n_columns:])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distances = to_line(metric, values) - to_line(metric, truth)
+        pivots = distances / (errors * slope(metric, values))
+    return pivots[np.isfinite(pivots)]
+
+
+# ---------------------------------------------------------------------------------
+# One scale for all
+# ---------------------------------------------------------------------------------
+def _harmonised(
+    metric: Metric, data: Population, codes: SubgroupCodes
+) -> NDArray[np.float64]:
+    """Return what each row adds to the sums, had its subgroup errors of common size."""
+    if metric.columns is None:
+        raise TypeError(f"The metric {metric.name!r} does not follow from sums.")
+    error, truth = data.y_pred - data.y_true, data.y_true
+    factor = _scale_factors(np.abs(error), codes)
+    if metric.shift_invariant:
+        truth = truth - _means(truth, codes)[codes.codes]
+        truth = truth * _scale_factors(np.abs(truth), codes)[codes.codes]
+    kept = (codes.codes != DROPPED) & np.isfinite(factor[codes.codes])
+    error = (error * factor[codes.codes])[kept]
+    truth = truth[kept]
+    units = np.column_stack(metric.columns(truth, truth + error))
+    if data.sample_weight is not None:
+        weights = data.sample_weight / _means(data.sample_weight, codes)[codes.codes]
+        units *= weights[kept][:, np.newaxis]
+    return units
+
+
+def _means(values: Vector, codes: SubgroupCodes) -> Vector:
+    """Average within subgroups; the last value, for dropped rows, is 1."""
+    sums = subgroup_sums(codes.codes, codes.n_subgroups, [values])[:, 0]
+    return np.r_[sums / np.maximum(codes.counts(), 1), 1.0]
+
+
+def _scale_factors(size: Vector, codes: SubgroupCodes) -> Vector:
+    """Tell what brings each subgroup's mean size to the common one; NaN if it is 0.
+
+    The means, whose noise heavy tails disturb less than that of mean squares, are
+    shrunk first: dividing by a noisy one would cut off the tail of its subgroup.
+    """
+    n = codes.counts()
+    mean = _means(size, codes)[:-1]
+    square = _means(size**2, codes)[:-1]
+    known = (n > 1) & (mean > 0.0)
+    factor = np.full(codes.n_subgroups + 1, np.nan)
+    if not known.any():
+        return factor
+    with np.errstate(divide="ignore", invalid="ignore"):
+        noise = np.sqrt(np.maximum(square / mean**2 - 1.0, 0.0) / n)
+        level = np.log(mean)
+    noise[~known] = level[~known] = np.nan
+    shrunken = shrink(level, guarded_errors(n, noise, known))
+    common = float(np.average(shrunken[known], weights=n[known]))
+    factor[:-1][known] = np.exp(common - shrunken[known])
+    return factor
