@@ -21,7 +21,10 @@ MAY_IMPORT = {
     "allocation": {"density", "significance"},
     "discovery": {"fidelity", "significance"},
     "remediation": {"fidelity", "significance", "discovery"},
-    "scorers": {"fidelity", "inequality", "allocation", "discovery"},
+    "scorers": {
+        *("sufficient_statistics", "fidelity", "inequality", "allocation"),
+        "discovery",
+    },
     "distributed": {"sufficient_statistics", "density", "fidelity", "allocation"},
     "report": {
         *("fidelity", "inequality", "allocation", "significance"),
