@@ -1,11 +1,13 @@
 """How well does a model serve each subgroup, and how sure is that?"""
 
 from sklearn_equity.fidelity._bands import Band, QuantileBands
+from sklearn_equity.fidelity._curve import FidelityCurve, fidelity_curve
 from sklearn_equity.fidelity._delta_method import delta_method
 from sklearn_equity.fidelity._estimates import nrmse, subgroup_estimates
 from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._metrics import METRIC_NAMES, resolve_metric
 from sklearn_equity.fidelity._response import scorers_by_function
+from sklearn_equity.fidelity._row_scores import dice_score
 from sklearn_equity.fidelity._sampling_variance import subgroup_variances
 from sklearn_equity.fidelity._subgroup_fidelity import subgroup_fidelity
 from sklearn_equity.fidelity._table import OverallFidelity, SubgroupTable
@@ -13,11 +15,14 @@ from sklearn_equity.fidelity._table import OverallFidelity, SubgroupTable
 __all__ = [
     "METRIC_NAMES",
     "Band",
+    "FidelityCurve",
     "Metric",
     "OverallFidelity",
     "QuantileBands",
     "SubgroupTable",
     "delta_method",
+    "dice_score",
+    "fidelity_curve",
     "nrmse",
     "resolve_metric",
     "scorers_by_function",

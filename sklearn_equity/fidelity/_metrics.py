@@ -17,7 +17,7 @@ from sklearn_equity.fidelity._recalibration import RECALIBRATION_METRICS
 from sklearn_equity.fidelity._regression import REGRESSION_METRICS, pinball
 from sklearn_equity.fidelity._response import response_of
 
-__all__ = ["METRIC_NAMES", "resolve_metric"]
+__all__ = ["METRIC_NAMES", "orientation_of", "predictions_of", "resolve_metric"]
 
 _LOWER_IS_BETTER = ("_error", "_loss", "_deviance")
 
@@ -85,6 +85,13 @@ def resolve_metric(
     return _metric_of_function(metric, greater_is_better=greater_is_better)
 
 
+def predictions_of(metric: Any) -> int:
+    """Return how many numbers a row of `y_pred` holds for what a person asks for."""
+    if isinstance(metric, str):
+        metric = _NAMED.get(metric)
+    return metric.n_predictions if isinstance(metric, Metric) else 1
+
+
 def _metric_of_function(
     function: Callable[..., Any], *, greater_is_better: bool | None
 ) -> Metric:
@@ -92,19 +99,7 @@ def _metric_of_function(
     if level is not None:
         return pinball(level)
     name = function_name(function)
-    if greater_is_better is None:
-        if name.endswith("_score"):
-            greater_is_better = True
-        elif name.endswith(_LOWER_IS_BETTER):
-            greater_is_better = False
-        else:
-            msg = (
-                f"`greater_is_better` must be given for the metric {name!r}: its name "
-                "ends in none of _score, _error, _loss and _deviance, which tell the "
-                "orientation of scikit-learn's metrics. Pass greater_is_better=True if "
-                "a higher value is better, else False."
-            )
-            raise ValueError(msg)
+    greater_is_better = orientation_of(name, greater_is_better=greater_is_better)
     # Scikit-learn's errors, losses and deviances have no negative values.
     low = 0.0 if name.endswith(_LOWER_IS_BETTER) else -np.inf
     return Metric(
@@ -116,6 +111,23 @@ def _metric_of_function(
         function=functools.partial(_call, function),
         response=response_of(function),
     )
+
+
+def orientation_of(name: str, *, greater_is_better: bool | None) -> bool:
+    """Return what was said, or read it off the name of a function."""
+    if greater_is_better is not None:
+        return greater_is_better
+    if name.endswith("_score"):
+        return True
+    if name.endswith(_LOWER_IS_BETTER):
+        return False
+    msg = (
+        f"`greater_is_better` must be given for the metric {name!r}: its name "
+        "ends in none of _score, _error, _loss and _deviance, which tell the "
+        "orientation of scikit-learn's metrics. Pass greater_is_better=True if "
+        "a higher value is better, else False."
+    )
+    raise ValueError(msg)
 
 
 def _pinball_level(function: Callable[..., Any]) -> float | None:

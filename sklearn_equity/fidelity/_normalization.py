@@ -76,6 +76,11 @@ def normalizer(
         y_true, sample_weight = y_true[present], sample_weight[present]
     if callable(normalization):
         divisor = float(normalization(y_true))
+    elif normalization == "mean":
+        divisor = float(np.average(y_true, weights=sample_weight))
+    elif normalization == "std":
+        about = y_true - np.average(y_true, weights=sample_weight)
+        divisor = float(np.sqrt(np.average(about**2, weights=sample_weight)))
     elif normalization == "iqr":
         divisor = _interquartile_range(y_true, sample_weight)
     elif normalization == "range":

@@ -50,6 +50,8 @@ def normalized_rmse(normalization: Normalization) -> Metric:
         divisor = "own standard deviation of the target"
     elif isinstance(normalization, str) or callable(normalization):
         parts = {"function": functools.partial(_rmse_by_rows, normalization)}
+        if normalization in ("range", "max"):
+            parts["influence"] = functools.partial(_influence, normalization)
         divisor = f"own {function_name(normalization)} of the target"
     else:
         parts = {
@@ -70,6 +72,26 @@ def _rmse_by_rows(
     squared = squared_error(y_true, y_pred)
     rmse = np.sqrt(np.average(squared, weights=sample_weight))
     return float(rmse / normalizer(normalization, y_true, sample_weight))
+
+
+def _influence(
+    normalization: Normalization,
+    y_true: Vector,
+    y_pred: Vector,
+    sample_weight: Vector | None,
+) -> Vector:
+    """Tell by how much each row moves the RMSE, the divisor taken as it is.
+
+    No sample tells how far an extreme value is from the population's.
+    """
+    weights = np.ones_like(y_true) if sample_weight is None else sample_weight
+    squared = squared_error(y_true, y_pred)
+    mean = float(np.average(squared, weights=weights))
+    divisor = normalizer(normalization, y_true, sample_weight)
+    if mean == 0.0:
+        return np.zeros_like(y_true)
+    shares = weights / weights.sum()
+    return shares * (squared - mean) / (2.0 * np.sqrt(mean) * divisor)
 
 
 def function_name(function: Any) -> str:

@@ -1,6 +1,5 @@
-"""Whose outcomes and predictions are measured, and how are they grouped?"""
+"""Whose outcomes and predictions are measured?"""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,14 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_equity._checks import (
-    MissingPolicy,
     SubgroupCodes,
     check_numbers,
     check_sample_weight,
-    check_subgroups,
 )
 
-__all__ = ["Population", "check_groupings", "check_population", "without_ghosts"]
+__all__ = ["Population", "check_population", "without_ghosts"]
 
 Vector = NDArray[np.float64]
 
@@ -35,37 +32,36 @@ class Population:
 
 
 def check_population(
-    y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    sample_weight: ArrayLike | None,
+    *,
+    n_predictions: int = 1,
 ) -> Population:
     """Return clean arrays, or say what is wrong with which."""
     truth = check_numbers(y_true, name="y_true")
-    prediction = check_numbers(y_pred, name="y_pred", n_rows=len(truth))
+    if n_predictions == 1:
+        prediction = check_numbers(y_pred, name="y_pred", n_rows=len(truth))
+    else:
+        prediction = _check_columns(y_pred, n_rows=len(truth), n_columns=n_predictions)
     weights = check_sample_weight(sample_weight, n_rows=len(truth))
     return Population(truth, prediction, weights)
 
 
-def check_groupings(
-    subgroups: Any, *, n_rows: int, missing: MissingPolicy
-) -> dict[str, SubgroupCodes]:
-    """Number the labels of one grouping, or of each in a mapping."""
-    if not isinstance(subgroups, Mapping):
-        codes = check_subgroups(
-            subgroups, n_rows=n_rows, missing=missing, min_subgroups=2
+def _check_columns(y_pred: ArrayLike, *, n_rows: int, n_columns: int) -> Vector:
+    """Return predictions of several numbers a row, such as the ends of an interval."""
+    array = np.asarray(y_pred)
+    if array.ndim != 2 or array.shape[1] != n_columns:
+        msg = (
+            f"`y_pred` must have {n_columns} columns for this metric, such as the lower"
+            f" and the upper end of an interval; got shape {array.shape}."
         )
-        return {codes.name: codes}
-    if not subgroups:
-        msg = "`subgroups` must hold at least one grouping; got an empty mapping."
         raise ValueError(msg)
-    return {
-        str(name): check_subgroups(
-            labels,
-            n_rows=n_rows,
-            name=f"subgroups[{name!r}]",
-            missing=missing,
-            min_subgroups=2,
-        )
-        for name, labels in subgroups.items()
-    }
+    columns = [
+        check_numbers(column, name=f"y_pred[:, {j}]", n_rows=n_rows)
+        for j, column in enumerate(array.T)
+    ]
+    return np.column_stack(columns)
 
 
 def without_ghosts(

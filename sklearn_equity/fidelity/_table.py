@@ -21,6 +21,7 @@ _NUMBERS = (
     *("n", "weight", "estimate", "std_error", "ci_low", "ci_high", "shrunken"),
     *("reference", "judged"),
 )
+_JOINT = ("joint_low", "joint_high")
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class SubgroupTable:
         Its standard error; NaN where it is unknown.
     ci_low, ci_high : ndarray of shape (n_rows,)
         The ends of its confidence interval; NaN where they are unknown.
+    joint_low, joint_high : ndarray of shape (n_rows,)
+        The ends of wider intervals, all of which hold at once with that confidence.
     shrunken : ndarray of shape (n_rows,)
         The estimate drawn to the mean of its grouping by as much as it is noise.
     reference : ndarray of shape (n_rows,)
@@ -118,6 +121,8 @@ class SubgroupTable:
     std_error: Vector
     ci_low: Vector
     ci_high: Vector
+    joint_low: Vector
+    joint_high: Vector
     shrunken: Vector
     reference: Vector
     judged: NDArray[np.bool_]
@@ -164,8 +169,8 @@ class SubgroupTable:
         """
         return build_frame(self.to_columns(), feature="SubgroupTable.to_frame")
 
-    def worst(self, k: int = 1) -> "SubgroupTable":
-        """Return the rows of the subgroups that are served worst.
+    def worst(self, k: int = 1, *, honest: bool = True) -> "SubgroupTable":
+        r"""Return the rows of the subgroups that are served worst.
 
         Ranked by the shrunken estimate: by the plain one, a small subgroup with bad
         luck would come first.
@@ -174,16 +179,48 @@ class SubgroupTable:
         ----------
         k : int, default=1
             How many, at least 1; all if there are fewer.
+        honest : bool, default=True
+            Whether the figures allow for having been picked: the estimate is the
+            shrunken one, and the interval one of those that hold for all at once. If
+            False, they are those of the table, of which the worst of many looks worse
+            than it is (the winner's curse).
 
         Returns
         -------
         SubgroupTable
             The worst first.
+
+        Notes
+        -----
+        The worst of 50 subgroups of 40 rows that are all served alike reads 1.25 times
+        the truth with normal errors and 2 times with errors of kurtosis 30, the
+        shrunken one 1.01 and 1.00 times. Where subgroups do differ, shrinking moves the
+        truly worst towards the mean, by less the more rows they have.
         """
         if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
             raise ValueError(f"`k` must be a whole number of at least 1; got {k!r}.")
         order = np.argsort(-self.as_loss(self.shrunken), kind="stable")
-        return self._take(order[:k].tolist())
+        picked = self.take(order[:k].tolist())
+        if not honest:
+            return picked
+        rule = (
+            f"{self.rule} Picked as worst of {len(self)}: estimates are shrunken to the"
+            " mean by as much as they are noise, and intervals hold for all "
+            f"{len(self)} at once."
+        )
+        return replace(
+            picked.with_simultaneous_intervals(), estimate=picked.shrunken, rule=rule
+        )
+
+    def with_simultaneous_intervals(self) -> "SubgroupTable":
+        """Return the table with intervals that hold for all its subgroups at once.
+
+        Returns
+        -------
+        SubgroupTable
+            The same figures; `ci_low` and `ci_high` are the joint ones.
+        """
+        return replace(self, ci_low=self.joint_low, ci_high=self.joint_high)
 
     def as_loss(self, values: Vector) -> Vector:
         """Turn values of the metric so that higher is worse.
@@ -220,16 +257,29 @@ class SubgroupTable:
             names = ", ".join(repr(name) for name in dict.fromkeys(self.grouping))
             msg = f"`grouping` must be one of {names}; got {grouping!r}."
             raise ValueError(msg)
-        return self._take(rows)
+        return self.take(rows)
 
-    def _take(self, rows: Sequence[int]) -> "SubgroupTable":
+    def take(self, rows: Sequence[int]) -> "SubgroupTable":
+        """Return some of the rows.
+
+        Parameters
+        ----------
+        rows : sequence of int
+            Their positions.
+
+        Returns
+        -------
+        SubgroupTable
+            Those rows, in the order asked for.
+        """
+        rows = list(rows)
         return replace(
             self,
-            shuffles=None if self.shuffles is None else self.shuffles.take(list(rows)),
+            shuffles=None if self.shuffles is None else self.shuffles.take(rows),
             grouping=tuple(self.grouping[i] for i in rows),
             subgroup=tuple(self.subgroup[i] for i in rows),
             verdict=tuple(self.verdict[i] for i in rows),
-            **{name: getattr(self, name)[rows] for name in _NUMBERS},
+            **{name: getattr(self, name)[rows] for name in (*_NUMBERS, *_JOINT)},
         )
 
     def __repr__(self) -> str:
