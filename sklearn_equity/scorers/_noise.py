@@ -5,51 +5,47 @@ were dealt to subgroups by chance. It is taken from everybody, because a varianc
 estimated within one small subgroup is low just where its figure is.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import gen_batches
 
 from sklearn_equity._checks import DROPPED, SubgroupCodes
-from sklearn_equity.scorers._values import ScoredRows
+from sklearn_equity.scorers._values import ScoredRows, SubgroupValues
 from sklearn_equity.sufficient_statistics import subgroup_sums
 
 __all__ = ["effective_size", "variance_of_one_row"]
 
 Vector = NDArray[np.float64]
 Scale = Callable[[Vector], Vector]
-_BLOCK_ROWS = 16_384  # a few columns of this length stay in the processor's cache
 _N_PARTS = 5
 
 
-def effective_size(codes: SubgroupCodes, sample_weight: Vector | None) -> Vector:
+def effective_size(found: SubgroupValues, sample_weight: Vector | None) -> Vector:
     """Return how many equally weighted rows the figure of each subgroup is worth."""
     if sample_weight is None:
-        return codes.counts().astype(np.float64)
+        return found.counts.astype(np.float64)
     total, squares = subgroup_sums(
-        codes.codes, codes.n_subgroups, [sample_weight, sample_weight**2]
+        found.codes.codes, found.codes.n_subgroups, [sample_weight, sample_weight**2]
     ).T
     return total**2 / squares
 
 
 def variance_of_one_row(
-    values: Vector, rows: ScoredRows, codes: SubgroupCodes, size: Vector, scale: Scale
+    found: SubgroupValues, rows: ScoredRows, size: Vector, scale: Scale
 ) -> float:
     r"""Estimate the variance that one row brings to the figure of its subgroup.
 
     Parameters
     ----------
-    values : ndarray of shape (n_subgroups,)
-        The figures of `rows`, all finite, on the scale on which they are compared.
+    found : SubgroupValues
+        What `rows` give, all finite.
     rows : ScoredRows
         The data.
-    codes : SubgroupCodes
-        The subgroup of each row.
     size : ndarray of shape (n_subgroups,)
-        The effective number of rows of each.
+        The effective number of rows of each subgroup.
     scale : callable
-        What takes figures of the metric to that scale.
+        What takes figures to the scale on which they are compared.
 
     Returns
     -------
@@ -65,12 +61,12 @@ def variance_of_one_row(
     number less one, whatever the tails: one row of a huge error raises both. For other
     metrics x is the influence of a row on the figure.
     """
-    if rows.metric.columns is None:
-        within = _squares_by_leaving_out(values, rows, codes, size, scale)
+    if found.sums is None:
+        within = _squares_by_leaving_out(found, rows, size, scale)
     else:
-        within = _squares_by_influence(rows, codes, size, scale)
-    mean = np.average(values, weights=size)
-    between = float(size @ (values - mean) ** 2)
+        within = _squares_by_influence(found.sums, found.codes, rows, size, scale)
+    values = scale(found.values)
+    between = float(size @ (values - np.average(values, weights=size)) ** 2)
     return (within + between) / (float(size.sum()) - 1.0)
 
 
@@ -78,80 +74,62 @@ def variance_of_one_row(
 # Metrics that follow from sums
 # ---------------------------------------------------------------------------------
 def _squares_by_influence(
-    rows: ScoredRows, codes: SubgroupCodes, size: Vector, scale: Scale
+    sums: Vector, codes: SubgroupCodes, rows: ScoredRows, size: Vector, scale: Scale
 ) -> float:
     """Sum the squared influences of all rows, each times the size of its subgroup."""
-    sums, squares = np.zeros(1), np.zeros(1)
-    for code, columns in _blocks(rows, codes):
-        sums = sums + subgroup_sums(code, codes.n_subgroups, columns)
-        squares = squares + np.array([column @ column for column in columns])
-    typical = np.sqrt(squares / squares[0])
-    slopes = _slopes(rows, sums, np.where(typical > 0.0, typical, 1.0), scale)
+    slopes = _slopes(rows, sums, scale) * size[:, np.newaxis]
     # One row more, the last, is for rows coded DROPPED.
-    slopes = np.vstack([slopes * size[:, np.newaxis], np.zeros(slopes.shape[1])])
+    slopes = np.vstack([slopes, np.zeros(slopes.shape[1])]).T.copy()
     total = 0.0
-    for code, columns in _blocks(rows, codes):
-        influence = np.zeros(len(code))
-        for slope, column in zip(slopes.T, columns, strict=True):
+    for code, columns in rows.blocks(codes):
+        influence = slopes[0][code] * columns[0]
+        for slope, column in zip(slopes[1:], columns[1:], strict=True):
             influence += slope[code] * column
         total += float(influence @ influence)
     return total
 
 
-def _blocks(
-    rows: ScoredRows, codes: SubgroupCodes
-) -> Iterator[tuple[NDArray[np.intp], list[Vector]]]:
-    """Yield the codes of some rows and what each of them adds to the sums."""
-    metric, origin = rows.metric, None
-    if metric.columns is None:
-        raise TypeError(f"The metric {metric.name!r} does not follow from sums.")
-    if metric.shift_invariant:
-        # About a value of its own: large squares would swallow a small variance.
-        origin = np.zeros(codes.n_subgroups + 1)
-        origin[codes.codes] = rows.y_true
-    for batch in gen_batches(len(rows.y_true), _BLOCK_ROWS):
-        code = codes.codes[batch]
-        truth, response = rows.y_true[batch], rows.y_pred[batch]
-        if origin is not None:
-            truth, response = truth - origin[code], response - origin[code]
-        columns = metric.columns(truth, response)
-        if rows.sample_weight is not None:
-            columns = [column * rows.sample_weight[batch] for column in columns]
-        yield code, columns
-
-
-def _slopes(rows: ScoredRows, sums: Vector, typical: Vector, scale: Scale) -> Vector:
+def _slopes(rows: ScoredRows, sums: Vector, scale: Scale) -> Vector:
     """Differentiate the figures by the sums; 0 where a figure is at its end."""
     finish = rows.metric.finish
     if finish is None:
         raise TypeError(f"The metric {rows.metric.name!r} does not follow from sums.")
     slopes = np.zeros_like(sums)
+    steps = 1e-6 * _sizes_of_terms(sums)
     with np.errstate(divide="ignore", invalid="ignore"):
-        for j, size_of_term in enumerate(typical):
+        for j in range(sums.shape[1]):
             step = np.zeros_like(sums)
-            step[:, j] = 1e-6 * sums[:, 0] * size_of_term
+            step[:, j] = steps[:, j]
             rise = scale(finish(sums + step)) - scale(finish(sums - step))
-            slopes[:, j] = rise / (2.0 * step[:, j])
+            slopes[:, j] = rise / (2.0 * steps[:, j])
     return np.nan_to_num(slopes)
+
+
+def _sizes_of_terms(sums: Vector) -> Vector:
+    """Return a size for each sum: its own, or where it cancels that of the others."""
+    typical = np.sqrt((sums**2).sum(axis=0) / (sums[:, 0] ** 2).sum())
+    least = 1e-3 * typical * sums[:, :1]
+    return np.maximum(np.abs(sums), np.where(least > 0.0, least, 1.0))
 
 
 # ---------------------------------------------------------------------------------
 # Metrics that are functions of rows
 # ---------------------------------------------------------------------------------
 def _squares_by_leaving_out(
-    values: Vector, rows: ScoredRows, codes: SubgroupCodes, size: Vector, scale: Scale
+    whole: SubgroupValues, rows: ScoredRows, size: Vector, scale: Scale
 ) -> float:
     """Estimate the same by leaving out one part of every subgroup at a time.
 
     With K parts the variance of the whole is (K - 1) / K times the sum of squared
     deviations [Efron and Tibshirani (1993), "An Introduction to the Bootstrap", 11.5].
     """
+    codes = whole.codes
     part = _deal(codes)
     deviations = np.zeros(codes.n_subgroups)
     for left_out in range(_N_PARTS):
         kept = np.where(part == left_out, DROPPED, codes.codes)
-        found = rows.estimates(SubgroupCodes(kept, codes.labels, codes.name))
-        deviations += (scale(found) - values) ** 2
+        rest = rows.evaluate(SubgroupCodes(kept, codes.labels, codes.name))
+        deviations += (scale(rest.values) - scale(whole.values)) ** 2
     squares = size * (size - 1.0) * (_N_PARTS - 1) / _N_PARTS * deviations
     known = np.isfinite(squares) & (size > 1.0)
     if not known.any():

@@ -100,6 +100,8 @@ class ScoredMetric:
         labelled = [truth] if self.response != "predict" else [truth, response]
         if classes is not None:
             labelled.append(classes)
+        if _are_numbered(labelled, classes):
+            return truth, response
         together = np.concatenate(labelled)
         codes = check_subgroups(together, n_rows=len(together), name="y_true").codes
         if self.response != "predict":
@@ -200,7 +202,10 @@ def _of_function(function: Any, *, greater_is_better: bool | None) -> ScoredMetr
         )
     metric = resolve_metric(function, greater_is_better=greater_is_better)
     return ScoredMetric(
-        metric.name, metric.greater_is_better, "predict", function=function
+        function_name(function),
+        metric.greater_is_better,
+        "predict",
+        function=function,
     )
 
 
@@ -232,6 +237,19 @@ def _nan_if_undefined(
             return np.nan
 
 
+def _are_numbered(labelled: Sequence[NDArray[Any]], classes: Any) -> bool:
+    """Tell whether labels are the numbers of the classes already."""
+    if classes is None or not np.array_equal(classes, np.arange(len(classes))):
+        return False
+    return all(
+        labels.dtype.kind in "biu"
+        and len(labels) > 0
+        and labels.min() >= 0
+        and labels.max() < len(classes)
+        for labels in labelled
+    )
+
+
 def _n_values(labels: NDArray[Any]) -> int:
     return len(np.unique(labels))
 
@@ -241,5 +259,7 @@ def _takes(function: Any, parameter: str) -> bool:
 
 
 def _as_array(values: Any) -> NDArray[Any]:
+    if isinstance(values, np.ndarray):
+        return values  # asking every data frame library whose it is takes a while
     native = nw.from_native(values, series_only=True, pass_through=True)
     return native.to_numpy() if isinstance(native, nw.Series) else np.asarray(values)

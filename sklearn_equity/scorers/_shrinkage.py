@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from sklearn_equity._checks import SubgroupCodes
 from sklearn_equity.fidelity import Metric
 from sklearn_equity.scorers._noise import effective_size, variance_of_one_row
-from sklearn_equity.scorers._values import ScoredRows
+from sklearn_equity.scorers._values import ScoredRows, SubgroupValues
 
 __all__ = ["shrink_estimates"]
 
@@ -19,19 +18,15 @@ Vector = NDArray[np.float64]
 _MIN_SUBGROUPS = 4  # below, an estimated common mean gains nothing (Stein's paradox)
 
 
-def shrink_estimates(
-    estimates: Vector, rows: ScoredRows, codes: SubgroupCodes
-) -> Vector:
+def shrink_estimates(found: SubgroupValues, rows: ScoredRows) -> Vector:
     r"""Pull estimates towards their common mean by their sampling noise.
 
     Parameters
     ----------
-    estimates : ndarray of shape (n_subgroups,)
-        What `rows` give for these subgroups, all finite.
+    found : SubgroupValues
+        The estimates, all finite.
     rows : ScoredRows
         The data.
-    codes : SubgroupCodes
-        The subgroup of each row.
 
     Returns
     -------
@@ -48,15 +43,15 @@ def shrink_estimates(
     \sqrt{2 (G - 1)}`, or is 0 where the left side is less at 0. That is the estimator
     of Paule and Mandel with one standard deviation of pure noise granted.
     """
-    if len(estimates) < _MIN_SUBGROUPS:
-        return estimates
+    if len(found.values) < _MIN_SUBGROUPS:
+        return found.values
     is_root = _is_root(rows.metric)
     scale = np.square if is_root else np.asarray
-    values = scale(estimates)
-    size = effective_size(codes, rows.sample_weight)
-    variance = variance_of_one_row(values, rows, codes, size, scale)
+    values = scale(found.values)
+    size = effective_size(found, rows.sample_weight)
+    variance = variance_of_one_row(found, rows, size, scale)
     if not np.isfinite(variance) or variance == 0.0:
-        return estimates
+        return found.values
     shrunk = _towards_mean(values, variance / size)
     return np.sqrt(shrunk) if is_root else shrunk
 
@@ -69,9 +64,12 @@ def _towards_mean(values: Vector, noise: Vector) -> Vector:
     n = len(values) - 1
     expected = n + np.sqrt(2.0 * n)
 
-    def excess(between: float) -> float:
+    def weights_and_mean(between: float) -> tuple[Vector, float]:
         weight = 1.0 / (noise + between)
-        mean = np.average(values, weights=weight)
+        return weight, float(weight @ values / weight.sum())
+
+    def excess(between: float) -> float:
+        weight, mean = weights_and_mean(between)
         return float(weight @ (values - mean) ** 2 - expected)
 
     between = 0.0
@@ -79,5 +77,5 @@ def _towards_mean(values: Vector, noise: Vector) -> Vector:
         # With all squares as the denominator the left side is at most 1.
         most = float(((values - values.mean()) ** 2).sum())
         between = float(brentq(excess, 0.0, most))
-    mean = np.average(values, weights=1.0 / (noise + between))
+    _, mean = weights_and_mean(between)
     return mean + between / (between + noise) * (values - mean)

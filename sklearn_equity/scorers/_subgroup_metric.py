@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_equity._checks import (
+    DROPPED,
     MissingPolicy,
     SubgroupCodes,
     check_sample_weight,
@@ -30,12 +31,7 @@ from sklearn_equity.scorers._response import (
 )
 from sklearn_equity.scorers._shrinkage import shrink_estimates
 from sklearn_equity.scorers._sources import Source
-from sklearn_equity.scorers._values import (
-    ScoredRows,
-    SmallPolicy,
-    large_subgroups,
-    leave_out,
-)
+from sklearn_equity.scorers._values import ScoredRows, SmallPolicy, large_subgroups
 
 __all__ = ["Aggregate", "SubgroupMetric"]
 
@@ -161,15 +157,17 @@ class SubgroupMetric:
         metric, truth, response = self.resolve().prepare(y_true, y_pred, classes)
         codes = check_subgroups(subgroups, n_rows=len(truth), missing=self.missing)
         weights = check_sample_weight(sample_weight, n_rows=len(truth))
-        if weights is not None:
-            codes = leave_out(codes, weights == 0.0)
+        if weights is not None and not weights.all():  # who counts for nothing
+            kept = np.where(weights == 0.0, DROPPED, codes.codes)
+            codes = SubgroupCodes(kept, codes.labels, codes.name)
         rows = ScoredRows(truth, response, weights, metric)
-        codes, values = large_subgroups(
+        found = large_subgroups(
             rows, codes, min_size=self.min_subgroup_size, small=self.small
         )
-        self._refuse_too_few(codes)
+        self._refuse_too_few(found.codes)
+        values = found.values
         if self.shrink and self.aggregate != "mean":
-            values = shrink_estimates(values, rows, codes)
+            values = shrink_estimates(found, rows)
         result = self._aggregate(values, metric)
         if not np.isfinite(result):
             msg = (

@@ -1,6 +1,7 @@
 """What is a metric's value in each subgroup that has enough rows to tell?"""
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,12 +12,36 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn_equity._checks import DROPPED, SubgroupCodes, format_label
 from sklearn_equity.exceptions import SmallSubgroupWarning
 from sklearn_equity.fidelity import Metric, subgroup_estimates
+from sklearn_equity.sufficient_statistics import subgroup_sums
 
-__all__ = ["ScoredRows", "SmallPolicy", "large_subgroups", "leave_out"]
+__all__ = ["ScoredRows", "SmallPolicy", "SubgroupValues", "large_subgroups"]
 
 Vector = NDArray[np.float64]
 SmallPolicy = Literal["pool", "drop", "raise"]
 _POOLED_LABEL = "(small subgroups)"
+_BLOCK_ROWS = 16_384  # a few columns of this length stay in the processor's cache
+
+
+@dataclass(frozen=True)
+class SubgroupValues:
+    """A metric's value in every subgroup, and what it was computed from.
+
+    Attributes
+    ----------
+    codes : SubgroupCodes
+        The subgroup of each row.
+    counts : ndarray of shape (n_subgroups,)
+        The number of rows of each subgroup.
+    values : ndarray of shape (n_subgroups,)
+        NaN where the metric is undefined.
+    sums : ndarray of shape (n_subgroups, n_columns), or None
+        The weighted sums from which the values follow, if they do.
+    """
+
+    codes: SubgroupCodes
+    counts: NDArray[np.intp]
+    values: Vector
+    sums: Vector | None = None
 
 
 @dataclass(frozen=True)
@@ -28,8 +53,47 @@ class ScoredRows:
     sample_weight: Vector | None
     metric: Metric
 
-    def estimates(self, codes: SubgroupCodes) -> Vector:
-        """Compute the metric in every subgroup; NaN where it is undefined."""
+    def evaluate(self, codes: SubgroupCodes) -> SubgroupValues:
+        """Compute the metric in every subgroup."""
+        if self.metric.finish is None:
+            return SubgroupValues(codes, codes.counts(), self._by_rows(codes))
+        if self.metric.check is not None:
+            self.metric.check(self.y_true, self.y_pred)
+        sums = np.zeros(1)
+        for code, columns in self.blocks(codes):
+            sums = sums + subgroup_sums(code, codes.n_subgroups, columns)
+        # Without weights, the ones of the first column have counted the rows.
+        unweighted = self.sample_weight is None
+        counts = sums[:, 0].astype(np.intp) if unweighted else codes.counts()
+        return SubgroupValues(codes, counts, self.metric.finish(sums), sums)
+
+    def blocks(
+        self, codes: SubgroupCodes
+    ) -> Iterator[tuple[NDArray[np.intp], list[Vector]]]:
+        """Yield the codes of some rows, and what each of them adds to the sums."""
+        metric, origin = self.metric, None
+        if metric.columns is None:
+            raise TypeError(f"The metric {metric.name!r} does not follow from sums.")
+        if metric.shift_invariant:
+            # About a value of its own: large squares would swallow a small variance.
+            origin = np.zeros(codes.n_subgroups + 1)  # one more for rows coded DROPPED
+            origin[codes.codes] = self.y_true
+        for start in range(0, len(self.y_true), _BLOCK_ROWS):
+            rows = slice(start, start + _BLOCK_ROWS)
+            code, truth, response = (
+                codes.codes[rows],
+                self.y_true[rows],
+                self.y_pred[rows],
+            )
+            if origin is not None:
+                shift = origin[code]
+                truth, response = truth - shift, response - shift
+            columns = metric.columns(truth, response)
+            if self.sample_weight is not None:
+                columns = [column * self.sample_weight[rows] for column in columns]
+            yield code, columns
+
+    def _by_rows(self, codes: SubgroupCodes) -> Vector:
         with warnings.catch_warnings():
             # A subgroup without both classes has no value: it is handled as small.
             warnings.simplefilter("ignore", UndefinedMetricWarning)
@@ -44,47 +108,46 @@ class ScoredRows:
 
 def large_subgroups(
     rows: ScoredRows, codes: SubgroupCodes, *, min_size: int, small: SmallPolicy
-) -> tuple[SubgroupCodes, Vector]:
+) -> SubgroupValues:
     """Compute the metric in every subgroup that is large enough, or made so.
 
     A subgroup is small if it has fewer than `min_size` rows, or none on which the
     metric is defined. Pooling joins all small ones into one subgroup, and the next
     smallest to it for as long as that is small itself: nobody is left out.
     """
-    codes = _occurring(codes)
-    values = rows.estimates(codes)
-    too_small = (codes.counts() < min_size) | np.isnan(values)
+    found = rows.evaluate(codes)
+    if not found.counts.all():  # a category that nobody has
+        found = rows.evaluate(_keep(found.codes, found.counts > 0))
+    too_small = (found.counts < min_size) | np.isnan(found.values)
     if not too_small.any():
-        return codes, values
+        return found
     if small == "raise":
-        raise ValueError(_describe_small(codes, values, too_small, min_size))
+        raise ValueError(_describe_small(found, too_small, min_size))
     if small == "drop":
-        left = leave_out(codes, too_small[codes.codes])
-        return _occurring(left), values[~too_small]
-    return _pool(rows, codes, too_small, min_size)
+        return rows.evaluate(_keep(found.codes, ~too_small))
+    return _pool(rows, found, too_small, min_size)
 
 
 def _pool(
-    rows: ScoredRows, codes: SubgroupCodes, too_small: NDArray[np.bool_], min_size: int
-) -> tuple[SubgroupCodes, Vector]:
-    by_size = np.lexsort((codes.counts(), ~too_small))  # small ones first, then by size
+    rows: ScoredRows, found: SubgroupValues, too_small: NDArray[np.bool_], min_size: int
+) -> SubgroupValues:
+    codes = found.codes
+    by_size = np.lexsort((found.counts, ~too_small))  # small ones first, then by size
     for n_pooled in range(int(too_small.sum()), codes.n_subgroups + 1):
-        pooled_codes = _merge(codes, by_size[:n_pooled])
-        values = rows.estimates(pooled_codes)
-        pool_size = pooled_codes.counts()[-1]
-        if pool_size >= min_size and not np.isnan(values[-1]):
+        pooled = rows.evaluate(_merge(codes, by_size[:n_pooled]))
+        if pooled.counts[-1] >= min_size and not np.isnan(pooled.values[-1]):
             break
     else:  # even all rows together are too few
-        return _occurring(leave_out(codes, codes.codes >= 0)), np.empty(0)
-    if pooled_codes.n_subgroups == 1:
+        return rows.evaluate(_keep(codes, np.zeros(codes.n_subgroups, dtype=bool)))
+    if pooled.codes.n_subgroups == 1:
         warnings.warn(
             f"Every subgroup was pooled: {codes.n_subgroups} subgroups of "
-            f"`{codes.name}` with {int(codes.counts().sum())} rows leave no two with "
+            f"`{codes.name}` with {int(found.counts.sum())} rows leave no two with "
             f"{min_size} rows each. The figure is that of everybody together.",
             SmallSubgroupWarning,
             stacklevel=2,
         )
-    return pooled_codes, values
+    return pooled
 
 
 def _merge(codes: SubgroupCodes, pooled: NDArray[np.intp]) -> SubgroupCodes:
@@ -97,31 +160,21 @@ def _merge(codes: SubgroupCodes, pooled: NDArray[np.intp]) -> SubgroupCodes:
     return SubgroupCodes(recode[codes.codes], labels, codes.name)
 
 
-def leave_out(codes: SubgroupCodes, left_out: NDArray[np.bool_]) -> SubgroupCodes:
-    """Drop rows from every subgroup."""
-    kept = np.where(left_out, DROPPED, codes.codes)
-    return SubgroupCodes(kept, codes.labels, codes.name)
-
-
-def _occurring(codes: SubgroupCodes) -> SubgroupCodes:
-    """Keep the subgroups that have a row."""
-    counts = codes.counts()
-    if counts.all():
-        return codes
-    present = np.flatnonzero(counts)
+def _keep(codes: SubgroupCodes, kept: NDArray[np.bool_]) -> SubgroupCodes:
+    """Number some subgroups anew, and drop the rows of the others."""
     recode = np.full(codes.n_subgroups + 1, DROPPED)
-    recode[present] = np.arange(len(present))
-    labels = tuple(codes.labels[code] for code in present)
+    recode[:-1][kept] = np.arange(kept.sum())
+    labels = tuple(codes.labels[code] for code in np.flatnonzero(kept))
     return SubgroupCodes(recode[codes.codes], labels, codes.name)
 
 
 def _describe_small(
-    codes: SubgroupCodes, values: Vector, too_small: NDArray[np.bool_], min_size: int
+    found: SubgroupValues, too_small: NDArray[np.bool_], min_size: int
 ) -> str:
-    counts = codes.counts()
+    counts = found.counts
     listed = ", ".join(
-        f"{format_label(codes.labels[code])} ({counts[code]} rows"
-        + (", metric undefined)" if np.isnan(values[code]) else ")")
+        f"{format_label(found.codes.labels[code])} ({counts[code]} rows"
+        + (", metric undefined)" if np.isnan(found.values[code]) else ")")
         for code in np.flatnonzero(too_small)[:5]
     )
     more = ", ..." if too_small.sum() > 5 else ""

@@ -11,7 +11,7 @@ from sklearn_equity._checks import check_subgroups
 from sklearn_equity.fidelity import resolve_metric, subgroup_estimates
 from sklearn_equity.scorers import equity_scorer
 from sklearn_equity.scorers._noise import effective_size, variance_of_one_row
-from sklearn_equity.scorers._values import ScoredRows
+from sklearn_equity.scorers._values import ScoredRows, SubgroupValues
 
 
 class Replay(RegressorMixin, BaseEstimator):
@@ -238,9 +238,8 @@ def test_shrunk_values_against_the_formula_by_hand():
 def noise_of(metric, y_true, y_pred, subgroups, sample_weight=None, scale=np.asarray):
     codes = check_subgroups(subgroups, n_rows=len(y_true))
     rows = ScoredRows(y_true, y_pred, sample_weight, resolve_metric(metric))
-    size = effective_size(codes, sample_weight)
-    values = scale(rows.estimates(codes))
-    return variance_of_one_row(values, rows, codes, size, scale)
+    found = rows.evaluate(codes)
+    return variance_of_one_row(found, rows, effective_size(found, sample_weight), scale)
 
 
 def test_noise_of_a_mean_is_the_variance_of_all_rows():
@@ -306,9 +305,10 @@ def test_effective_size_by_hand():
     """Weights 1, 1 are two rows; 3, 1 are 16 / 10; a row left out counts for none."""
     codes = check_subgroups(["a", "a", "b", "b", "c", None], n_rows=6, missing="drop")
     weight = np.array([1.0, 1.0, 3.0, 1.0, 0.5, 9.0])
-    assert_allclose(effective_size(codes, weight), [2.0, 16 / 10, 1.0])
-    assert_allclose(effective_size(codes, 7.0 * weight), [2.0, 16 / 10, 1.0])
-    assert_allclose(effective_size(codes, None), [2.0, 2.0, 1.0])
+    found = SubgroupValues(codes, codes.counts(), np.zeros(3))
+    assert_allclose(effective_size(found, weight), [2.0, 16 / 10, 1.0])
+    assert_allclose(effective_size(found, 7.0 * weight), [2.0, 16 / 10, 1.0])
+    assert_allclose(effective_size(found, None), [2.0, 2.0, 1.0])
 
 
 def test_noise_with_weights_is_that_of_the_effective_rows():
