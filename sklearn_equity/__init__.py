@@ -20,7 +20,10 @@ from sklearn_equity.allocation import (
     severity_score,
 )
 from sklearn_equity.datasets import (
+    HealthCohort,
+    PlantedSubgroup,
     load_nhanes,
+    make_health_cohort,
 )
 from sklearn_equity.density import (
     BoundedKDE,
@@ -75,10 +78,12 @@ __all__ = [
     "BoundedKDE",
     "ExacerbationResult",
     "FidelityChange",
+    "HealthCohort",
     "InequalityResult",
     "InequalityTable",
     "LatentGMMSegmenter",
     "ParetoPick",
+    "PlantedSubgroup",
     "SubgroupOversampler",
     "SubgroupStratifiedKFold",
     "SubgroupTable",
@@ -102,6 +107,7 @@ __all__ = [
     "gini",
     "load_nhanes",
     "lorenz_curve",
+    "make_health_cohort",
     "model_inequality",
     "nrmse",
     "pareto_front",
