@@ -1,25 +1,102 @@
-"""How is the mixture fitted, and used a part or a block of rows at a time?"""
+"""How is scikit-learn's mixture fitted and used at the speed of matrix products?
+
+The fast way finds the parameters; what holds them is scikit-learn's own mixture.
+"""
 
 import copy
-from collections.abc import Callable
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.cluster import kmeans_plusplus
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.mixture import GaussianMixture
 
-_ROWS_AT_ONCE = 65536  # bounds the memory of posteriors that are not asked for
+from sklearn_equity.segmentation._expectation_maximization import (
+    Climb,
+    fit_parameters,
+    split,
+)
+from sklearn_equity.segmentation._moments import (
+    Matrix,
+    Parameters,
+    coefficients,
+    expand,
+    log_heights,
+    precision_roots,
+    whitened_squares,
+)
+from sklearn_equity.segmentation._rows import Resolutions, blocks
+
 # Ways to start a mixture from one row a component.
 _STARTS_FROM_ROWS = {"k-means++", "random_from_data"}
+# A step costs the fast way little: it goes on until one gains this part of `tol`.
+_PART_OF_TOL = 0.1
+# Where a component lies so many of its own deviations (squared) from the centre, as
+# around outliers, expanded squares would lose the digits that count.
+_LARGEST_SQUARE = 1e8
 
 
-def fit_mixture(
-    n_components: int, points: NDArray[np.float64], params: dict[str, Any]
+# ---- fitting -----------------------------------------------------------------------
+def fit_fast(
+    n_components: int, resolutions: Resolutions, params: dict[str, Any]
 ) -> GaussianMixture:
-    """Fit scikit-learn's mixture, with its parameters, to standardised points."""
+    """Fit a mixture to rows at few or many bins, as far as they ask for it."""
+    mixture = GaussianMixture(n_components, **params)
+    try:
+        climb = fit_parameters(
+            resolutions,
+            n_components,
+            init_params=mixture.init_params,
+            n_init=mixture.n_init,
+            tol=_PART_OF_TOL * mixture.tol,
+            reg_covar=mixture.reg_covar,
+            max_iter=mixture.max_iter,
+            random_state=np.random.RandomState(mixture.random_state),
+        )
+        return _fill(mixture, climb)
+    except np.linalg.LinAlgError as error:
+        msg = (
+            f"A covariance of {n_components} components has no inverse: too few "
+            f"different rows make it. Raise `reg_covar` (got {mixture.reg_covar:g}) "
+            "or lower `n_components`."
+        )
+        raise ValueError(msg) from error
+
+
+def _fill(mixture: GaussianMixture, climb: Climb) -> GaussianMixture:
+    """Give a mixture the attributes that its own `fit` would give it."""
+    mixture.weights_, mixture.means_, mixture.covariances_ = climb.parameters
+    roots = precision_roots(mixture.covariances_, mixture.covariance_type)
+    mixture.precisions_cholesky_ = roots
+    if mixture.covariance_type in {"full", "tied"}:
+        mixture.precisions_ = roots @ np.swapaxes(roots, -1, -2)
+    else:
+        mixture.precisions_ = roots**2
+    bounds = climb.lower_bounds
+    mixture.n_iter_ = len(bounds)
+    mixture.lower_bounds_ = bounds
+    mixture.lower_bound_ = bounds[-1]
+    mixture.n_features_in_ = mixture.means_.shape[1]
+    last_gain = abs(bounds[-1] - bounds[-2]) if len(bounds) > 1 else np.inf
+    mixture.converged_ = bool(last_gain < mixture.tol)
+    if not mixture.converged_:
+        msg = (
+            f"The mixture of {mixture.n_components} components did not converge in "
+            f"`max_iter`={mixture.max_iter} steps. Raise `max_iter` or `tol`."
+        )
+        warnings.warn(msg, ConvergenceWarning, stacklevel=6)
+    return mixture
+
+
+def fit_exactly(
+    n_components: int, points: Matrix, params: dict[str, Any]
+) -> GaussianMixture:
+    """Let scikit-learn's mixture fit itself."""
     mixture = GaussianMixture(n_components, **params)
     if mixture.covariance_type == "tied" and mixture.init_params in _STARTS_FROM_ROWS:
         mixture.set_params(precisions_init=_tied_precisions(mixture, points))
@@ -28,9 +105,7 @@ def fit_mixture(
         return mixture.fit(points)
 
 
-def _tied_precisions(
-    mixture: GaussianMixture, points: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _tied_precisions(mixture: GaussianMixture, points: Matrix) -> Matrix:
     """Invert the spread of the points around seed rows, one a component.
 
     scikit-learn starts a tied covariance from one row a component and the second
@@ -42,8 +117,62 @@ def _tied_precisions(
     apart = points - centres[pairwise_distances_argmin(points, centres)]
     covariance = apart.T @ apart / len(points)
     covariance += mixture.reg_covar * np.eye(points.shape[1])
-    precisions: NDArray[np.float64] = np.linalg.inv(covariance)
+    precisions: Matrix = np.linalg.inv(covariance)
     return (precisions + precisions.T) / 2.0  # symmetric to the last digit
+
+
+# ---- using -------------------------------------------------------------------------
+def components_of(mixture: GaussianMixture, points: Matrix) -> NDArray[np.intp]:
+    """Return the most probable component of every point."""
+    return np.concatenate(
+        [densities.argmax(axis=0) for densities in _log_densities(mixture, points)]
+    )
+
+
+def shares_of(mixture: GaussianMixture, points: Matrix) -> Matrix:
+    """Return the probability of every component for every point."""
+    return np.concatenate(
+        [split(densities)[0].T for densities in _log_densities(mixture, points)]
+    )
+
+
+def log_density_of(mixture: GaussianMixture, points: Matrix) -> Matrix:
+    """Return the logarithm of the density at every point."""
+    return np.concatenate(
+        [split(densities)[1] for densities in _log_densities(mixture, points)]
+    )
+
+
+def _log_densities(mixture: GaussianMixture, points: Matrix) -> Iterator[Matrix]:
+    """Give weighted log-densities, one row a component, of some points at a time."""
+    kind = mixture.covariance_type
+    parameters = Parameters(mixture.weights_, mixture.means_, mixture.covariances_)
+    slopes = coefficients(parameters, kind)
+    n_components, n_features = mixture.means_.shape
+    squares = (slopes[:, 1 : 1 + n_features] * mixture.means_).sum(axis=1)
+    for block in blocks(points.shape, n_components, kind):
+        some = points[block]
+        if squares.max() > _LARGEST_SQUARE:
+            yield _one_by_one(mixture, some)
+        elif kind == "tied":
+            common = whitened_squares(some, mixture.precisions_cholesky_)
+            yield slopes @ expand(some, kind) - 0.5 * common
+        else:
+            yield slopes @ expand(some, kind)
+
+
+def _one_by_one(mixture: GaussianMixture, points: Matrix) -> Matrix:
+    """Return log-densities from differences to each mean, which lose no digits."""
+    kind, roots = mixture.covariance_type, mixture.precisions_cholesky_
+    parameters = Parameters(mixture.weights_, mixture.means_, mixture.covariances_)
+    heights = log_heights(parameters, roots, kind)
+    root_of = [roots] * len(heights) if kind == "tied" else roots
+    return np.stack(
+        [
+            height - 0.5 * whitened_squares(points - mean, root)
+            for height, mean, root in zip(heights, mixture.means_, root_of, strict=True)
+        ]
+    )
 
 
 def restrict(mixture: GaussianMixture, components: NDArray[np.intp]) -> GaussianMixture:
@@ -55,13 +184,3 @@ def restrict(mixture: GaussianMixture, components: NDArray[np.intp]) -> Gaussian
     if mixture.covariance_type != "tied":
         part.covariances_ = mixture.covariances_[components]
     return part
-
-
-def in_blocks(
-    method: Callable[[NDArray[np.float64]], NDArray[Any]], points: NDArray[np.float64]
-) -> NDArray[Any]:
-    """Call a method of the mixture on some rows at a time."""
-    blocks = range(0, len(points), _ROWS_AT_ONCE)
-    return np.concatenate(
-        [method(points[start : start + _ROWS_AT_ONCE]) for start in blocks]
-    )

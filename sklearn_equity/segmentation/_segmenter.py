@@ -39,7 +39,15 @@ from sklearn_equity.segmentation._hierarchy import (
     merge_small_segments,
     segment_distances,
 )
-from sklearn_equity.segmentation._mixture import fit_mixture, in_blocks, restrict
+from sklearn_equity.segmentation._mixture import (
+    components_of,
+    fit_exactly,
+    fit_fast,
+    log_density_of,
+    restrict,
+    shares_of,
+)
+from sklearn_equity.segmentation._rows import Resolutions
 
 
 class LatentGMMSegmenter(
@@ -85,6 +93,10 @@ class LatentGMMSegmenter(
     reg_covar : float, default=1e-06
         Added to the variances of the components; the columns have variance 1. More than
         0, unless `init_params` is "kmeans" or "random".
+    exact : bool, default=False
+        Let scikit-learn's mixture fit itself, which takes a hundred times as long on
+        large tables of two columns. Otherwise it is given parameters found in another
+        way; see the notes.
     random_state : int, RandomState instance or None, default=None
         Decides the start of the mixture, the rows drawn, and what `sample` draws. Pass
         an int for the same result every time.
@@ -172,6 +184,7 @@ class LatentGMMSegmenter(
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "reg_covar": [Interval(Real, 0, None, closed="left")],
+        "exact": ["boolean"],
         "random_state": ["random_state"],
     }
 
@@ -191,6 +204,7 @@ class LatentGMMSegmenter(
         tol: float = 1e-3,
         max_iter: int = 100,
         reg_covar: float = 1e-6,
+        exact: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.n_components = n_components
@@ -204,6 +218,7 @@ class LatentGMMSegmenter(
         self.tol = tol
         self.max_iter = max_iter
         self.reg_covar = reg_covar
+        self.exact = exact
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -287,7 +302,7 @@ class LatentGMMSegmenter(
         """
         points = self._standardise(X)
         memberships = np.eye(self.n_segments_)[self._segment_of]
-        proba: NDArray[np.float64] = self.mixture_.predict_proba(points) @ memberships
+        proba: NDArray[np.float64] = shares_of(self.mixture_, points) @ memberships
         return proba
 
     def transform(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -319,7 +334,7 @@ class LatentGMMSegmenter(
             Natural logarithms of the density in the units of `X`.
         """
         points = self._standardise(X)
-        log_density = in_blocks(self.mixture_.score_samples, points)
+        log_density = log_density_of(self.mixture_, points)
         scaled: NDArray[np.float64] = log_density - np.log(self.scaler_.scale_).sum()
         return scaled
 
@@ -403,9 +418,6 @@ class LatentGMMSegmenter(
     def _fit_mixture(self, points: NDArray[np.float64], numbers: list[int]) -> None:
         random_state = check_random_state(self.random_state)
         seed = int(random_state.randint(np.iinfo(np.int32).max))
-        if self.max_fit_rows is not None and len(points) > self.max_fit_rows:
-            drawn = random_state.permutation(len(points))[: self.max_fit_rows]
-            points = points[np.sort(drawn)]
         numbers = limit_to_distinct_rows(numbers, points)
 
         params = {
@@ -417,7 +429,13 @@ class LatentGMMSegmenter(
             "init_params": self.init_params,
             "random_state": seed,
         }
-        fit = partial(fit_mixture, points=points, params=params)
+        resolutions = Resolutions(
+            points, self.covariance_type, self.max_fit_rows, random_state
+        )
+        fit = partial(fit_fast, resolutions=resolutions, params=params)
+        if self.exact:
+            points = resolutions.some_points
+            fit = partial(fit_exactly, points=points, params=params)
         self.choice_scores_: dict[int, float] = {}
         if self.component_choice is None:
             self.mixture_ = fit(numbers[0])
@@ -452,7 +470,7 @@ class LatentGMMSegmenter(
         return points
 
     def _components_of(self, points: NDArray[np.float64]) -> NDArray[np.intp]:
-        return in_blocks(self.mixture_.predict, points)
+        return components_of(self.mixture_, points)
 
 
 def _check_integer(value: int, name: str, low: int, high: int | None = None) -> None:

@@ -272,7 +272,7 @@ def test_choice_scores_are_those_of_scikit_learn():
     points = StandardScaler().fit_transform(X)
     for criterion in ("silhouette", "bic"):
         segmenter = LatentGMMSegmenter(
-            component_choice=criterion, candidates=(3, 6), random_state=0
+            component_choice=criterion, candidates=(3, 6), exact=True, random_state=0
         ).fit(X)
         params = segmenter.mixture_.get_params()
         for number in (3, 6):
@@ -300,10 +300,10 @@ def test_log_density_of_one_component_is_the_normal_one():
 
 
 @every_covariance
-def test_agreement_with_scikit_learns_mixture(covariance_type):
+def test_exact_is_scikit_learns_mixture_alone(covariance_type):
     X = plain()
     segmenter = LatentGMMSegmenter(
-        8, covariance_type=covariance_type, random_state=5
+        8, covariance_type=covariance_type, exact=True, random_state=5
     ).fit(X)
     points = StandardScaler().fit_transform(X)
     mixture = GaussianMixture(**segmenter.mixture_.get_params()).fit(points)
@@ -353,8 +353,10 @@ def test_sizes_count_all_rows_when_few_are_fitted():
     segmenter = LatentGMMSegmenter(4, max_fit_rows=200, n_init=3, random_state=0).fit(X)
     assert adjusted_rand_score(segmenter.predict(X), cloud) == 1.0
     assert sorted(segmenter.segment_sizes_) == [600, 800, 1200, 1400]
-    whole = LatentGMMSegmenter(4, max_fit_rows=None, n_init=3, random_state=0).fit(X)
-    assert (whole.mixture_.weights_ != segmenter.mixture_.weights_).any()
+    params = {"n_init": 3, "exact": True, "random_state": 0}
+    part = LatentGMMSegmenter(4, max_fit_rows=200, **params).fit(X)
+    whole = LatentGMMSegmenter(4, max_fit_rows=None, **params).fit(X)
+    assert (whole.mixture_.weights_ != part.mixture_.weights_).any()
 
 
 def test_parameters_reach_the_mixture():
