@@ -187,7 +187,7 @@ def _scale_factors(size: Vector, codes: SubgroupCodes) -> Vector:
         noise = np.sqrt(np.maximum(square / mean**2 - 1.0, 0.0) / n)
         level = np.log(mean)
     noise[~known] = level[~known] = np.nan
-    shrunken = shrink(level, guarded_errors(n, noise, known))
+    shrunken = shrink(level, guarded_errors(n, noise, known), n)
     common = float(np.average(shrunken[known], weights=n[known]))
     factor[:-1][known] = np.exp(common - shrunken[known])
     return factor

@@ -177,9 +177,9 @@ def subgroup_fidelity(
     1,000 rows, at most 5% of runs called anybody under-served with normal errors, and
     2% with errors of kurtosis 30.
 
-    **Shrunken estimate.** With those standard errors :math:`s_g`, the
-    precision-weighted mean :math:`m` of the grouping, and the variance :math:`\tau^2`
-    between subgroups by the method of moments [1]_, :math:`m + (\hat\theta_g - m)
+    **Shrunken estimate.** With those standard errors :math:`s_g`, the mean :math:`m` of
+    the grouping and the variance :math:`\tau^2` between subgroups, both weighted by
+    people, the latter by the method of moments [1]_, :math:`m + (\hat\theta_g - m)
     \tau^2 / (\tau^2 + s_g^2)`. A subgroup without evidence is put at the mean.
 
     References
@@ -322,7 +322,7 @@ def _assemble(
         joint_low=joint_low,
         joint_high=joint_high,
         shrunken=np.concatenate(
-            [shrink(one.estimate, one.guarded) for one in measured]
+            [shrink(one.estimate, one.guarded, one.n) for one in measured]
         ),
         reference=np.repeat(
             [one.reference for one in comparisons], [len(one.n) for one in measured]

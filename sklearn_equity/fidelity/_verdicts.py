@@ -20,7 +20,13 @@ from scipy.special import stdtr
 
 from sklearn_equity.fidelity._metric import Metric
 
-__all__ = ["Comparison", "Measured", "compare_with_average", "guarded_errors", "shrink"]
+__all__ = [
+    "Comparison",
+    "Measured",
+    "compare_with_average",
+    "guarded_errors",
+    "shrink",
+]
 
 Vector = NDArray[np.float64]
 
@@ -162,19 +168,34 @@ def _t(difference: Vector, resampled: Vector) -> Vector:
         return np.where(difference == 0.0, 0.0, difference / error)
 
 
-def shrink(estimate: Vector, guarded: Vector) -> Vector:
-    """Draw estimates towards their mean by as much as they are noise.
+def shrink(estimate: Vector, guarded: Vector, n: NDArray[np.intp]) -> Vector:
+    """Draw estimates towards the average person's by as much as they are noise.
 
-    The mean is weighted by precision; the variance between subgroups is the method of
-    moments' (DerSimonian and Laird, 1986).
+    Neither the mean nor the variance between subgroups (by the method of moments, as
+    DerSimonian and Laird, 1986) is weighted by precision, but by people: where few rows
+    carry most of an error, the lucky subgroups are those that look precise.
+
+    Parameters
+    ----------
+    estimate : ndarray of shape (n_subgroups,)
+        The metric in each; NaN where unknown.
+    guarded : ndarray of shape (n_subgroups,)
+        What `guarded_errors` makes of its standard errors; NaN where unknown.
+    n : ndarray of shape (n_subgroups,)
+        Their rows.
+
+    Returns
+    -------
+    ndarray of shape (n_subgroups,)
+        The mean for a subgroup of which nothing is known.
     """
     known = np.isfinite(estimate) & (guarded > 0.0)
     if not known.any():
         return estimate
     values, variances = estimate[known], guarded[known] ** 2
-    between = _variance_between(values, variances)
-    weights = 1.0 / (variances + between)
-    center = float(weights @ values) / float(weights.sum())
+    people = n[known] / n[known].sum()
+    center = float(people @ values)
+    between = _variance_between(values - center, variances, people)
     kept = np.zeros_like(estimate)
     kept[known] = between / (between + variances)
     kept[np.isfinite(estimate) & (guarded == 0.0)] = 1.0
@@ -182,10 +203,8 @@ def shrink(estimate: Vector, guarded: Vector) -> Vector:
     return center + kept * spread
 
 
-def _variance_between(values: Vector, variances: Vector) -> float:
-    weights = 1.0 / variances
-    total = float(weights.sum())
-    center = float(weights @ values) / total
-    excess = float(weights @ (values - center) ** 2) - (len(values) - 1)
-    room = total - float(weights @ weights) / total
+def _variance_between(spread: Vector, variances: Vector, people: Vector) -> float:
+    noise = float(people @ (variances * (1.0 - people)))
+    room = 1.0 - float(people @ people)
+    excess = float(people @ spread**2) - noise
     return max(excess / room, 0.0) if room > 0.0 else 0.0

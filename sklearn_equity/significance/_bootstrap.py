@@ -70,18 +70,18 @@ def resampled_sums(
 
 
 def gather_units(
-    rows: NDArray[np.float64], rng: np.random.Generator
+    rows: NDArray[np.float64], rng: np.random.Generator, max_units: int = MAX_UNITS
 ) -> NDArray[np.float64]:
-    """Add rows up in random blocks, so that no more than ``MAX_UNITS`` are resampled.
+    """Add rows up in random blocks, so that no more than `max_units` are resampled.
 
     The blocks are as independent as the rows and have the same total, so that their
     bootstrap has the same standard error, at a cost that does not grow with the rows.
     """
-    if len(rows) <= MAX_UNITS:
+    if len(rows) <= max_units:
         return rows
-    block = rng.integers(0, MAX_UNITS, len(rows))
+    block = rng.integers(0, max_units, len(rows))
     return np.column_stack(
-        [np.bincount(block, column, minlength=MAX_UNITS) for column in rows.T]
+        [np.bincount(block, column, minlength=max_units) for column in rows.T]
     )
 
 

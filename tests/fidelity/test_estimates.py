@@ -1,7 +1,11 @@
 """Values alone: agreement with scikit-learn, numerical safety, and `nrmse`."""
 
+import functools
+
 import numpy as np
 import pytest
+import scipy.optimize
+import scipy.special
 import scipy.stats
 from numpy.testing import assert_allclose
 from sklearn import metrics
@@ -9,22 +13,53 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from sklearn_equity._checks import SubgroupCodes
 from sklearn_equity.exceptions import NegativeTargetWarning
-from sklearn_equity.fidelity import nrmse, resolve_metric, subgroup_estimates
+from sklearn_equity.fidelity import (
+    METRIC_NAMES,
+    nrmse,
+    resolve_metric,
+    subgroup_estimates,
+)
+
+
+def _recalibrate(t, p, sample_weight, *, slope):
+    """Maximise the logistic likelihood as a stranger would."""
+    risk = scipy.special.logit(p)
+    weights = np.ones_like(t) if sample_weight is None else sample_weight
+
+    def loss(coefficients):
+        line = coefficients[0] + (coefficients[1] if slope else 1.0) * risk
+        return weights @ (np.logaddexp(0.0, line) - t * line) / weights.sum()
+
+    start = [0.0, 1.0] if slope else [0.0]
+    return scipy.optimize.minimize(loss, start, tol=1e-12).x[-1]
+
 
 ORACLES = {
     "accuracy": metrics.accuracy_score,
+    "average_precision": metrics.average_precision_score,
     "balanced_accuracy": metrics.balanced_accuracy_score,
     "bias": lambda t, p, sample_weight: np.average(p - t, weights=sample_weight),
     "brier": metrics.brier_score_loss,
+    "calibration_in_the_large": functools.partial(_recalibrate, slope=False),
+    "calibration_slope": functools.partial(_recalibrate, slope=True),
+    "interval_coverage": lambda t, p, sample_weight: np.average(
+        (t >= p[:, 0]) & (t <= p[:, 1]), weights=sample_weight
+    ),
+    "log_loss": metrics.log_loss,
     "mae": metrics.mean_absolute_error,
     "nrmse": lambda t, p, sample_weight: (
         metrics.root_mean_squared_error(t, p, sample_weight=sample_weight)
         / np.average(t, weights=sample_weight)
     ),
+    "pinball": metrics.mean_pinball_loss,
     "r2": metrics.r2_score,
     "rmse": metrics.root_mean_squared_error,
     "roc_auc": metrics.roc_auc_score,
+    "sensitivity": metrics.recall_score,
+    "specificity": functools.partial(metrics.recall_score, pos_label=0),
 }
+# A numerical search without gradients ends within this distance.
+LOOSE = {"calibration_in_the_large": 1e-6, "calibration_slope": 1e-6}
 
 
 def _population(kind, n_rows=40_000):
@@ -34,6 +69,8 @@ def _population(kind, n_rows=40_000):
     y_pred = y_true + rng.normal(scale=5.0, size=n_rows)
     if kind == "classes":
         y_true, y_pred = 1.0 * (y_true > 30), 1.0 * (y_pred > 30)
+    elif kind == "interval":
+        y_pred = np.column_stack([y_pred - 6.0, y_pred + 6.0])
     elif kind == "probabilities":
         y_true, y_pred = 1.0 * (y_true > 30), 1 / (1 + np.exp((30 - y_pred) / 8))
     return y_true, y_pred, codes, rng.uniform(0, 3, n_rows)
@@ -53,21 +90,27 @@ def test_a_rare_negative_value_under_the_mean_is_warned_of_and_many_are_refused(
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("name", sorted(ORACLES))
 def test_estimates_against_scikit_learn(name, weighted):
-    kind = {"accuracy": "classes", "balanced_accuracy": "classes"}.get(name, "numbers")
-    kind = "probabilities" if name in ("brier", "roc_auc") else kind
+    metric = resolve_metric(name)
+    kind = "numbers" if metric.n_predictions == 1 else "interval"
+    if metric.task == "classification":
+        kind = "classes" if metric.response == "predict" else "probabilities"
     y_true, y_pred, codes, weights = _population(kind)
     found = subgroup_estimates(
         y_true,
         y_pred,
         codes,
-        resolve_metric(name),
+        metric,
         sample_weight=weights if weighted else None,
     )
     for code in range(codes.n_subgroups):
         rows = codes.codes == code
         weight = weights[rows] if weighted else None
         expected = ORACLES[name](y_true[rows], y_pred[rows], sample_weight=weight)
-        assert_allclose(found[code], expected, rtol=1e-12)
+        assert_allclose(found[code], expected, rtol=1e-12, atol=LOOSE.get(name, 0.0))
+
+
+def test_every_metric_has_an_oracle():
+    assert set(ORACLES) == set(METRIC_NAMES)
 
 
 @pytest.mark.parametrize("name", ["r2", "nrmse"])
@@ -101,6 +144,32 @@ def test_one_class_has_no_roc_auc():
     y_true, y_pred = np.array([0.0, 1.0, 1.0, 1.0]), np.array([0.1, 0.2, 0.3, 0.4])
     found = subgroup_estimates(y_true, y_pred, codes, resolve_metric("roc_auc"))
     assert_allclose(found, [1.0, np.nan])
+
+
+def test_a_level_of_the_pinball_loss_is_read_off_scikit_learns_function():
+    y_true, y_pred, codes, _ = _population("numbers", 2000)
+    asked = functools.partial(metrics.mean_pinball_loss, alpha=0.9)
+    metric = resolve_metric(asked)
+    assert metric.columns is not None
+    found = subgroup_estimates(y_true, y_pred, codes, metric)
+    first = codes.codes == 0
+    assert_allclose(found[0], asked(y_true[first], y_pred[first]), rtol=1e-12)
+    assert resolve_metric(metrics.mean_pinball_loss).name == "pinball"
+
+
+def test_calibration_of_one_class_or_of_classes_apart_is_unknown():
+    codes = SubgroupCodes(np.repeat([0, 1], 6), ("one class", "apart"), "ward")
+    y_true = np.r_[np.ones(6), 0.0, 0.0, 0.0, 1.0, 1.0, 1.0]
+    y_pred = np.tile([0.1, 0.2, 0.3, 0.7, 0.8, 0.9], 2)
+    slope = resolve_metric("calibration_slope")
+    in_the_large = resolve_metric("calibration_in_the_large")
+    assert_allclose(subgroup_estimates(y_true, y_pred, codes, slope), [np.nan, np.nan])
+    # Three of six, and the risks add up to three.
+    assert_allclose(
+        subgroup_estimates(y_true, y_pred, codes, in_the_large),
+        [np.nan, 0.0],
+        atol=1e-12,
+    )
 
 
 def test_an_error_of_a_function_names_the_subgroup():

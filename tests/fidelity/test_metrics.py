@@ -98,6 +98,24 @@ def test_other_normalizations_are_refused(divisor):
         ),
         ("balanced_accuracy", [0.0, 1.0], [0.5, 1.0], "`y_pred` to be 0 or 1"),
         (
+            "log_loss",
+            [0.0, 1.0],
+            [0.5, -0.1],
+            'metric="log_loss" needs `y_pred` to be probabilities',
+        ),
+        (
+            "calibration_slope",
+            [0.0, 1.0],
+            [0.5, 1.0],
+            r"above 0 and below 1.*got 0 or 1 in 1 of 2 rows.*np\.clip",
+        ),
+        (
+            "interval_coverage",
+            [0.0, 1.0],
+            [[0.0, 1.0], [2.0, 1.0]],
+            "first column of `y_pred` to be the lower end.*in 1 of 2 rows",
+        ),
+        (
             "nrmse",
             [-1.0, 2.0],
             [0.0, 0.0],

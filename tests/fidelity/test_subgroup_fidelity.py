@@ -348,21 +348,40 @@ def test_table_survives_pickling_and_cannot_be_changed():
 
 # ---- the parts of a verdict ----------------------------------------------------------
 def test_shrinkage_worked_by_hand():
-    # Two estimates with variances 1: Q = (3 - 1) ** 2 / 2 = 2, so the variance between
-    # is (2 - 1) / (2 - 2 / 2) = 1, and each keeps 1 / (1 + 1) of its distance from 2.
-    assert_allclose(shrink(np.array([1.0, 3.0]), np.array([1.0, 1.0])), [1.5, 2.5])
+    # Half the people each, 1 from their mean, with variances 1: the squares average 1,
+    # of which noise makes 1 / 2, so the variance between is (1 - 1 / 2) / (1 - 1 / 2),
+    # and each keeps 1 / (1 + 1) of its distance.
+    found = shrink(np.array([1.0, 3.0]), np.array([1.0, 1.0]), np.array([9, 9]))
+    assert_allclose(found, [1.5, 2.5])
 
 
-def test_equal_subgroups_shrink_to_the_precision_weighted_mean():
+def test_the_variance_between_subgroups_is_found_on_average():
+    rng = np.random.default_rng(20260801)
+    n = np.array([40, 80, 160, 320, 40, 80, 160, 320])
+    error = 3.0 / np.sqrt(n)
+    kept = []
+    for _ in range(2000):
+        truth = rng.normal(5.0, 0.4, len(n))
+        value = truth + error * rng.normal(size=len(n))
+        found = shrink(value, error, n)
+        kept.append(((value - truth) ** 2).sum() - ((found - truth) ** 2).sum())
+    # Shrunken estimates are nearer the truth, and by much.
+    assert np.mean(kept) > 5 * np.std(kept) / np.sqrt(len(kept))
+    assert np.mean(kept) > 0.25 * (error**2).sum()
+
+
+def test_equal_subgroups_shrink_to_the_average_person():
     estimate, error = np.array([1.0, 1.1, 0.8]), np.array([1.0, 0.5, 2.0])
-    weights = error**-2.0
-    expected = (weights @ estimate) / weights.sum()
-    assert_allclose(shrink(estimate, error), np.full(3, expected))
+    n = np.array([50, 200, 10])
+    expected = (50 * 1.0 + 200 * 1.1 + 10 * 0.8) / 260
+    assert_allclose(shrink(estimate, error, n), np.full(3, expected))
 
 
 def test_a_subgroup_without_evidence_shrinks_fully():
     shrunken = shrink(
-        np.array([1.0, 5.0, np.nan, 9.0]), np.array([0.1, 0.1, np.nan, np.nan])
+        np.array([1.0, 5.0, np.nan, 9.0]),
+        np.array([0.1, 0.1, np.nan, np.nan]),
+        np.array([50, 50, 0, 1]),
     )
     assert_allclose(shrunken[2:], [shrunken[2]] * 2)
     assert shrunken[0] < shrunken[2] < shrunken[1]

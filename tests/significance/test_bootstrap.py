@@ -40,6 +40,13 @@ def test_gathering_keeps_totals_and_standard_errors():
     assert_allclose(means.std(), values.std() / np.sqrt(50_000), rtol=0.08)
 
 
+def test_rows_are_gathered_to_as_few_units_as_asked():
+    rows = np.ones((5000, 2))
+    units = gather_units(rows, np.random.default_rng(5), 300)
+    assert len(units) == 300
+    assert_allclose(units.sum(axis=0), [5000, 5000])
+
+
 def test_few_rows_are_units_themselves():
     rows = np.arange(6.0).reshape(3, 2)
     assert gather_units(rows, np.random.default_rng(0)) is rows
