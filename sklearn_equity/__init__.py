@@ -34,11 +34,15 @@ from sklearn_equity.fidelity import (
     subgroup_fidelity,
 )
 from sklearn_equity.inequality import (
+    InequalityIndex,
     atkinson,
     coefficient_of_variation,
     generalized_entropy,
     gini,
+    inequality_index,
     lorenz_curve,
+    max_gap,
+    max_ratio,
     theil,
 )
 from sklearn_equity.remediation import (
@@ -79,6 +83,7 @@ __all__ = [
     "ExacerbationResult",
     "FidelityChange",
     "HealthCohort",
+    "InequalityIndex",
     "InequalityResult",
     "InequalityTable",
     "LatentGMMSegmenter",
@@ -105,9 +110,12 @@ __all__ = [
     "fidelity_change",
     "generalized_entropy",
     "gini",
+    "inequality_index",
     "load_nhanes",
     "lorenz_curve",
     "make_health_cohort",
+    "max_gap",
+    "max_ratio",
     "model_inequality",
     "nrmse",
     "pareto_front",

@@ -2,17 +2,15 @@
 
 Every index here is 0 at equality, does not change with the unit of the values, and
 falls when some of a high value is moved to a low one without their changing places.
-They describe the values as given: the part of a spread of *estimates* that is sampling
-noise is in the index too, so show an index of estimates beside their intervals.
+They
+describe the values as given: the part of a spread of *estimates* that is sampling noise
+is in the index too; `inequality_index` takes it out.
 """
-
-import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import check_numbers, check_sample_weight
-from sklearn_equity.exceptions import DegenerateInequalityWarning
+from sklearn_equity.inequality._values import check_values
 
 __all__ = [
     "atkinson",
@@ -85,7 +83,7 @@ def gini(
     >>> gini([0.0, 0.0, 0.0, 1.0], corrected=True)
     1.0
     """
-    x, w = _check_values(values, sample_weight)
+    x, w = check_values(values, sample_weight)
     mean = w @ x
     if mean == 0.0:
         return 0.0
@@ -194,7 +192,7 @@ def generalized_entropy(
     >>> generalized_entropy([1.0, 3.0])
     0.125
     """
-    x, w = _check_values(values, sample_weight)
+    x, w = check_values(values, sample_weight)
     if not np.isfinite(alpha):
         raise ValueError(f"`alpha` must be a finite number; got {alpha!r}.")
     mean = w @ x
@@ -262,7 +260,7 @@ def atkinson(
     >>> round(atkinson([1.0, 3.0], epsilon=1.0), 4)
     0.134
     """
-    x, w = _check_values(values, sample_weight)
+    x, w = check_values(values, sample_weight)
     if not (np.isfinite(epsilon) and epsilon > 0.0):
         raise ValueError(f"`epsilon` must be positive and finite; got {epsilon!r}.")
     mean = w @ x
@@ -279,9 +277,12 @@ def atkinson(
 
 
 def coefficient_of_variation(
-    values: ArrayLike, *, sample_weight: ArrayLike | None = None
+    values: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    corrected: bool = False,
 ) -> float:
-    """Coefficient of variation of non-negative values: standard deviation over mean.
+    r"""Coefficient of variation of non-negative values: standard deviation over mean.
 
     Lower is more equal: 0 when all values agree, sqrt(n - 1) when one value of n holds
     everything. Unit-free. Defined from one value up.
@@ -292,6 +293,9 @@ def coefficient_of_variation(
         Non-negative, in any unit.
     sample_weight : array-like of shape (n_subgroups,), default=None
         Weight w counts a value w times. None gives every subgroup one voice.
+    corrected : bool, default=False
+        Take the values for a sample of others: divide the variance, for equal weights,
+        by n - 1 in place of n. This does not remove sampling noise from estimates.
 
     Returns
     -------
@@ -309,8 +313,9 @@ def coefficient_of_variation(
 
     Notes
     -----
-    The variance is that of the values themselves, divided by the sum of weights and not
-    by one less. All values 0: 0, with a `DegenerateInequalityWarning`.
+    The correction divides the variance by :math:`1 - \sum_i w_i^2` for weights w that
+    sum to 1, which is (n - 1) / n for equal ones. All values 0: 0, with a
+    `DegenerateInequalityWarning`; a single value has coefficient 0.
 
     Examples
     --------
@@ -318,11 +323,14 @@ def coefficient_of_variation(
     >>> coefficient_of_variation([1.0, 3.0])
     0.5
     """
-    x, w = _check_values(values, sample_weight)
+    x, w = check_values(values, sample_weight)
     mean = w @ x
     if mean == 0.0:
         return 0.0
-    return float(np.sqrt(w @ (x / mean - 1.0) ** 2))
+    variance = float(w @ (x / mean - 1.0) ** 2)
+    if corrected and len(x) > 1:
+        variance /= 1.0 - float(w @ w)
+    return float(np.sqrt(variance))
 
 
 def lorenz_curve(
@@ -369,7 +377,7 @@ def lorenz_curve(
     >>> value_share
     array([0.  , 0.25, 1.  ])
     """
-    x, w = _check_values(values, sample_weight)
+    x, w = check_values(values, sample_weight)
     order = np.argsort(x, kind="stable")
     w = w[order]
     held = w * x[order]
@@ -382,33 +390,3 @@ def lorenz_curve(
     )
     population_share[-1] = value_share[-1] = 1.0
     return population_share, value_share
-
-
-def _check_values(
-    values: ArrayLike, sample_weight: ArrayLike | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return values scaled to at most 1, and weights that sum to 1.
-
-    The indices do not depend on the scale; without it the sums of values near the ends
-    of the floating-point range would overflow or vanish.
-    """
-    x = check_numbers(values, name="values")
-    if (x < 0.0).any():
-        msg = (
-            "`values` must not be negative, or shares of a total mean nothing; got "
-            f"{int((x < 0.0).sum())} negative values, the least {x.min():g}. For a "
-            "signed quantity such as a bias, use its absolute value or its range."
-        )
-        raise ValueError(msg)
-    weights = check_sample_weight(sample_weight, n_rows=len(x), rows_of="values")
-    w = np.ones_like(x) if weights is None else weights / weights.max()
-    x, w = x[w > 0.0], w[w > 0.0]
-    largest = x.max()
-    if largest == 0.0:
-        warnings.warn(
-            "All `values` are 0: their inequality is reported as 0.",
-            DegenerateInequalityWarning,
-            stacklevel=3,
-        )
-        return x, w / w.sum()
-    return x / largest, w / w.sum()

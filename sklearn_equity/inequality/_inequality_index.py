@@ -1,0 +1,349 @@
+"""Are the subgroups unequal, or only their estimates?
+
+Estimates of exactly equal subgroups differ by chance, so that every index of them is
+above its value at equality. Here the variance between the estimates is compared with
+the variance that sampling error alone gives them, and the index is that of estimates
+drawn together until their variance is what remains.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+
+from sklearn_equity._checks import check_confidence_level
+from sklearn_equity.inequality._extremes import max_gap, max_ratio
+from sklearn_equity.inequality._indices import (
+    atkinson,
+    coefficient_of_variation,
+    generalized_entropy,
+    gini,
+    theil,
+)
+from sklearn_equity.inequality._noise import Draws, NoiseModel
+
+__all__ = ["InequalityIndex", "inequality_index"]
+
+Vector = NDArray[np.float64]
+Index = Callable[..., float]
+Voice = Literal["subgroup", "person"]
+
+_INDICES: dict[str, Index] = {
+    "atkinson": atkinson,
+    "coefficient_of_variation": coefficient_of_variation,
+    "generalized_entropy": generalized_entropy,
+    "gini": gini,
+    "max_gap": max_gap,
+    "max_ratio": max_ratio,
+    "theil": theil,
+}
+_N_NORMAL_DRAWS = 1000
+
+
+@dataclass(frozen=True)
+class InequalityIndex:
+    """An inequality index of estimates, with what noise has to do with it.
+
+    What `inequality_index` returns.
+
+    Parameters
+    ----------
+    index : str
+        Which index.
+    raw : float
+        The index of the estimates as they are, noise and all.
+    corrected : float
+        The index without what sampling error adds; below the value at equality if the
+        estimates differ by less than chance alone makes equal subgroups differ.
+    ci_low, ci_high : float
+        The ends of the interval of the corrected index, never below the value at
+        equality.
+    p_value : float
+        The chance that equal subgroups of these sizes would differ as much or more.
+    if_equal : float
+        The mean raw index of equal subgroups of these sizes.
+    mean : float
+        The mean of the estimates, in the same weights: of an index relative to it, the
+        absolute size is the product of both.
+    n_subgroups : int
+        The subgroups compared.
+    n_left_out : int
+        Those left out: fewer than two people, or no estimate or standard error.
+    voice : str
+        Whether each subgroup or each person has one voice.
+    confidence_level : float
+        The level of the interval.
+
+    See Also
+    --------
+    inequality_index : Makes it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_equity import inequality_index, subgroup_fidelity
+    >>> rng = np.random.default_rng(0)
+    >>> y_true = rng.uniform(30, 60, size=400)
+    >>> ward = np.repeat(["east", "north", "south", "west"], 100)
+    >>> y_pred = y_true + rng.normal(size=400) * np.where(ward == "west", 9, 3)
+    >>> table = subgroup_fidelity(y_true, y_pred, subgroups=ward, random_state=0)
+    >>> inequality = inequality_index(table)
+    >>> round(inequality.p_value, 3)
+    0.001
+    >>> inequality.ci_low < inequality.corrected < inequality.ci_high
+    True
+    """
+
+    index: str
+    raw: float
+    corrected: float
+    ci_low: float
+    ci_high: float
+    p_value: float
+    if_equal: float
+    mean: float
+    n_subgroups: int
+    n_left_out: int
+    voice: Voice
+    confidence_level: float
+
+
+def inequality_index(
+    table: Any,
+    *,
+    index: str | Index = "gini",
+    grouping: str | None = None,
+    voice: Voice = "subgroup",
+    confidence_level: float = 0.95,
+    random_state: int | np.random.RandomState | None = None,
+) -> InequalityIndex:
+    r"""Inequality of the fidelity of subgroups, without what is sampling error.
+
+    Lower is more equal; range, unit and value at equality are those of the index (a
+    Gini index: 0). The corrected value is on average that of equality where subgroups
+    are equal, and so is below it about as often as above: read such a value as "no
+    inequality shown". Trusted from about 20 people a subgroup on average; below that
+    the raw value is nearly all noise.
+
+    Parameters
+    ----------
+    table : SubgroupTable
+        What `subgroup_fidelity` returns, whole: of the worst rows alone, chosen by
+        their estimates, nothing here holds.
+    index : str or callable, default="gini"
+        "gini", "theil", "atkinson", "generalized_entropy", "coefficient_of_variation",
+        "max_gap", "max_ratio", or ``function(values, sample_weight=...)`` such as
+        ``functools.partial(atkinson, epsilon=1.0)``.
+    grouping : str, default=None
+        Which grouping of the table; needed if there are several.
+    voice : {"subgroup", "person"}, default="subgroup"
+        Whether each subgroup has one voice, whatever its size, or each person.
+    confidence_level : float, default=0.95
+        The level of the interval.
+    random_state : int, RandomState or None, default=None
+        Seeds the draws for a metric that has no shuffles in the table; otherwise
+        unused.
+
+    Returns
+    -------
+    InequalityIndex
+        The raw index, the corrected one with its interval, and a p-value.
+
+    Raises
+    ------
+    ValueError
+        If an argument is unknown, the grouping is not said, an estimate is negative,
+        or fewer than two subgroups can be compared.
+
+    See Also
+    --------
+    gini : The index of values that have no sampling error.
+    subgroup_fidelity : Makes the table.
+
+    Notes
+    -----
+    Of the estimates :math:`\hat\theta_g`, with weights :math:`w_g` in proportion to the
+    voice over :math:`\tau^2 + c / n_g`, the excess variance is
+
+    .. math:: T = \frac{\sum_g w_g (\hat\theta_g - m_w)^2 -
+        \kappa \sum_g w_g (1 - w_g) s_g^2}{1 - \sum_g w_g^2},
+
+    a method of moments for :math:`\tau^2`, the variance of the true figures [1]_. The
+    standard errors :math:`s_g` of small subgroups with heavy tails are too low:
+    :math:`\kappa` is what makes T average 0 over shuffles of all people among
+    subgroups of the same sizes. The corrected index is that of the estimates when moved
+    to the standard deviation :math:`\sqrt{(1 - \sum_g v_g^2) T}` about their mean, with
+    the shares :math:`v_g` of the voices; where T is negative, it is as far below the
+    value at equality as that of -T would be above. (Setting it to equality there, as is
+    usual, would read inequality into equal subgroups: a mean Gini index of .02 with 20
+    rows each.) An index depends on the shape of a distribution beside its deviation;
+    the shape is that of the estimates, sharpened by what noise blurs [2]_. The p-value
+    is the share of shuffles with as large a T. The interval holds every deviation of
+    the true figures under which T would be as large, and as small, with a chance of
+    half the rest of the level each. It does not know the error in the shape, which
+    matters where noise is as large as the differences: where 4 of 50 subgroups differ
+    from all others and the noise is half of the deviation, the corrected Gini index
+    reads a quarter too high.
+
+    Where subgroups are equal in the metric but not in other ways, such as the shape of
+    their errors, shuffles are an approximation; as each shuffle's own standard errors
+    are taken off T, a good one. A metric without shuffles (a function of rows, such as
+    the area under a curve) is compared with normal draws as wide as its standard
+    errors, which does for subgroups of a hundred people and more. Above a true
+    inequality the corrected value is a little low in small samples with heavy tails.
+
+    Measured for the Gini index of the RMSE, 50 subgroups of equal or unequal sizes and
+    errors that are normal, Laplace, t with 3 degrees of freedom or exponential, from
+    1,000 rows up: the mean corrected index of equal subgroups was within .004 of 0
+    (raw: .09 to .21 with 1,000 rows), and 95% intervals of a true index of .14 covered
+    it in 93 to 100% of samples.
+
+    References
+    ----------
+    .. [1] DerSimonian and Kacker (2007), "Random-effects model for meta-analysis of
+       clinical trials: an update", Contemporary Clinical Trials 28, 105-114.
+    .. [2] Shen and Louis (1999), "Empirical Bayes estimation via the smoothing by
+       roughening approach", Journal of Computational and Graphical Statistics 8,
+       800-823.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_equity import inequality_index, subgroup_fidelity
+    >>> rng = np.random.default_rng(0)
+    >>> y_true = rng.uniform(30, 60, size=1000)
+    >>> y_pred = y_true + rng.normal(scale=6, size=1000)  # alike for everybody
+    >>> ward = rng.integers(50, size=1000)
+    >>> table = subgroup_fidelity(y_true, y_pred, subgroups=ward, random_state=0)
+    >>> inequality = inequality_index(table)
+    >>> round(inequality.raw, 2), round(inequality.if_equal, 2)
+    (0.1, 0.09)
+    >>> inequality.p_value > 0.05
+    True
+    """
+    name, function = _check_index(index)
+    if voice not in ("subgroup", "person"):
+        raise ValueError(f'`voice` must be "subgroup" or "person"; got {voice!r}.')
+    tail = (1.0 - check_confidence_level(confidence_level)) / 2.0
+    part = _one_grouping(table, grouping)
+    model, n_left_out = _noise_model(part, voice, random_state)
+    if name != "max_gap" and (model.estimate < 0.0).any():
+        msg = (
+            f"`table` must not hold negative estimates for `index`={name!r}; got the "
+            f"metric {part.metric} with the least {model.estimate.min():g}. For a "
+            'signed metric such as a bias use index="max_gap".'
+        )
+        raise ValueError(msg)
+
+    def index_of(deviation: float) -> float:
+        """Return the index of such figures; below equality for a deviation below 0."""
+        if deviation == 0.0:
+            return float(at_equality)
+        figures = model.spread_out(abs(deviation))
+        if name != "max_gap":
+            figures = np.maximum(figures, 0.0)
+        beyond = function(figures, sample_weight=model.voice) - at_equality
+        return float(at_equality + np.copysign(beyond, deviation))
+
+    at_equality = function(np.ones(2), sample_weight=None)
+    low, high = model.interval(tail)
+    return InequalityIndex(
+        index=name,
+        raw=function(model.estimate, sample_weight=model.voice),
+        corrected=index_of(model.deviation),
+        ci_low=index_of(low),
+        ci_high=index_of(high),
+        p_value=model.p_value(),
+        if_equal=_mean_index(model, function, signed=name == "max_gap"),
+        mean=float(model.voice @ model.estimate),
+        n_subgroups=len(model.n),
+        n_left_out=n_left_out,
+        voice=voice,
+        confidence_level=float(confidence_level),
+    )
+
+
+def _check_index(index: str | Index) -> tuple[str, Index]:
+    if isinstance(index, str) and index in _INDICES:
+        return index, _INDICES[index]
+    if callable(index):
+        return getattr(index, "__name__", repr(index)), index
+    names = ", ".join(f'"{name}"' for name in _INDICES)
+    raise ValueError(f"`index` must be one of {names}, or a function; got {index!r}.")
+
+
+def _one_grouping(table: Any, grouping: str | None) -> Any:
+    if not hasattr(table, "std_error"):
+        msg = (
+            "`table` must be what subgroup_fidelity returns; got "
+            f"{type(table).__name__}. Of values without standard errors take gini(...)."
+        )
+        raise TypeError(msg)
+    if grouping is not None:
+        return table.select(grouping)
+    names = list(dict.fromkeys(table.grouping))
+    if len(names) > 1:
+        listed = ", ".join(repr(name) for name in names)
+        msg = f"`grouping` must say which of the table's groupings: {listed}."
+        raise ValueError(msg)
+    return table
+
+
+def _noise_model(
+    part: Any, voice: Voice, random_state: int | np.random.RandomState | None
+) -> tuple[NoiseModel, int]:
+    """Gather the subgroups that can be compared; also how many can't."""
+    known = (part.n >= 2) & np.isfinite(part.estimate) & np.isfinite(part.std_error)
+    shuffles = part.shuffles
+    if shuffles is not None:
+        known &= np.isfinite(shuffles.estimate[0]) & np.isfinite(shuffles.std_error[0])
+    if known.sum() < 2:
+        msg = (
+            "`table` must have at least 2 subgroups with two people, an estimate and a "
+            f"standard error; got {int(known.sum())} of {len(known)}."
+        )
+        raise ValueError(msg)
+    n = part.n[known].astype(np.float64)
+    estimate, std_error = part.estimate[known], part.std_error[known]
+    if shuffles is None:
+        draws = _normal_draws(estimate, std_error, n, random_state)
+    else:
+        std_error = shuffles.std_error[0, known]  # as the errors of the shuffles
+        draws = _complete(shuffles.estimate[1:, known], shuffles.std_error[1:, known])
+    weights = n if voice == "person" else np.ones_like(n)
+    model = NoiseModel(estimate, std_error, n, weights / weights.sum(), draws)
+    return model, int((~known).sum())
+
+
+def _normal_draws(
+    estimate: Vector,
+    std_error: Vector,
+    n: Vector,
+    random_state: int | np.random.RandomState | None,
+) -> Draws:
+    seed = None  # leaves NumPy's global state alone
+    if random_state is not None:
+        seed = int(check_random_state(random_state).randint(2**31 - 1))
+    noise = np.random.default_rng(seed).standard_normal((_N_NORMAL_DRAWS, len(n)))
+    center = n @ estimate / n.sum()
+    return Draws(center + std_error * noise, np.tile(std_error, (_N_NORMAL_DRAWS, 1)))
+
+
+def _complete(estimate: Vector, std_error: Vector) -> Draws:
+    """Fill what a shuffle left undefined by the mean of the others."""
+    return Draws(*(_fill(figures) for figures in (estimate, std_error)))
+
+
+def _fill(figures: Vector) -> Vector:
+    known = np.isfinite(figures)
+    mean = np.where(known, figures, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    return np.where(known, figures, mean)
+
+
+def _mean_index(model: NoiseModel, function: Index, *, signed: bool) -> float:
+    draws = model.draws.estimate
+    draws = draws if signed else np.maximum(draws, 0.0)
+    return float(np.mean([function(one, sample_weight=model.voice) for one in draws]))

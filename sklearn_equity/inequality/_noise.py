@@ -1,0 +1,217 @@
+"""How much do subgroups differ beyond sampling error?
+
+The figures at hand are compared with draws of what they would be, were the subgroups
+equal. Nothing here knows which index is wanted.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Draws", "NoiseModel"]
+
+Vector = NDArray[np.float64]
+
+_ROUNDING = 1e-9  # of the largest figure: draws of few different values tie
+_N_BISECTIONS = 40
+_N_SHARPENINGS = 100
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Figures of the subgroups and their standard errors, one row a draw.
+
+    Attributes
+    ----------
+    estimate, std_error : ndarray of shape (n_draws, n_subgroups)
+        Finite numbers.
+    """
+
+    estimate: Vector
+    std_error: Vector
+
+
+@dataclass(frozen=True)
+class NoiseModel:
+    """Estimates of several subgroups, and draws of them were the subgroups equal.
+
+    Attributes
+    ----------
+    estimate, std_error : ndarray of shape (n_subgroups,)
+        The figures at hand.
+    n : ndarray of shape (n_subgroups,)
+        The people of each subgroup, 2 or more.
+    voice : ndarray of shape (n_subgroups,)
+        The weight of each subgroup in the index; they sum to 1.
+    draws : Draws
+        What the same figures would be.
+    """
+
+    estimate: Vector
+    std_error: Vector
+    n: Vector
+    voice: Vector
+    draws: Draws
+
+    @cached_property
+    def inflation(self) -> float:
+        """How much larger the variance of equal subgroups is than their errors say."""
+        total, noise = self._variances(self.draws)
+        return float(total.mean() / noise.mean()) if noise.any() else 1.0
+
+    @cached_property
+    def excess(self) -> float:
+        """The variance of the true figures, estimated: below 0 for less than noise."""
+        return float(self._excess(self._at_hand)[0])
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation of these subgroups' true figures; signed as `excess`.
+
+        The excess is a variance over n - 1, as of a sample of subgroups.
+        """
+        room = 1.0 - float(self.voice @ self.voice)
+        return float(np.copysign(np.sqrt(room * abs(self.excess)), self.excess))
+
+    def p_value(self) -> float:
+        """Return the chance that equal subgroups show as much excess or more."""
+        drawn = self._excess(self.draws)
+        rounding = _ROUNDING * max(abs(self.excess), float(np.abs(drawn).max()))
+        n_above = int((drawn >= self.excess - rounding).sum())
+        return (1 + n_above) / (1 + len(drawn))
+
+    def spread_out(self, deviation: float) -> Vector:
+        """Return figures with the estimates' mean, their order, and that deviation.
+
+        Their shape is what the estimates' shape is likely to be without noise.
+        """
+        return np.asarray(self.voice @ self.estimate + deviation * self._shape)
+
+    def interval(self, tail: float) -> tuple[float, float]:
+        """Return the standard deviations of true figures that the data allow.
+
+        Outside them an excess as high, or as low, as the one at hand would be rarer
+        than `tail`.
+        """
+        return (
+            self._first_where(lambda deviation: self._share_above(deviation) >= tail),
+            self._first_where(lambda deviation: self._share_below(deviation) <= tail),
+        )
+
+    @property
+    def _at_hand(self) -> Draws:
+        return Draws(self.estimate[np.newaxis], self.std_error[np.newaxis])
+
+    @cached_property
+    def _shape(self) -> Vector:
+        """Deviations with mean 0 and variance 1, in the estimates' order; or zeros."""
+        noise = _variance_by_size(self._at_hand.std_error, self.n)[0] * self.inflation
+        drawn = _sharpened(self.estimate, noise, self.voice)
+        drawn = drawn - self.voice @ drawn
+        deviation = np.sqrt(self.voice @ drawn**2)
+        return drawn / deviation if deviation > 0.0 else np.zeros_like(drawn)
+
+    @cached_property
+    def _noise(self) -> Draws:
+        """Draws about 0, each subgroup's as wide as its own standard error says."""
+        typical = np.sqrt((self.draws.std_error**2).mean(axis=0))
+        scale = np.divide(
+            self.std_error, typical, out=np.ones_like(typical), where=typical > 0.0
+        )
+        center = self.draws.estimate.mean(axis=0)
+        return Draws(
+            (self.draws.estimate - center) * scale, self.draws.std_error * scale
+        )
+
+    def _excess_of(self, deviation: float) -> Vector:
+        """Draw the excess, if the true figures had that standard deviation."""
+        noise = self._noise
+        estimate = noise.estimate + deviation * self._shape
+        return self._excess(Draws(estimate, noise.std_error))
+
+    def _share_above(self, deviation: float) -> float:
+        return float((self._excess_of(deviation) >= self.excess).mean())
+
+    def _share_below(self, deviation: float) -> float:
+        return float((self._excess_of(deviation) <= self.excess).mean())
+
+    def _first_where(self, holds: Callable[[float], bool]) -> float:
+        """Return the least deviation at which something holds that holds from there."""
+        if not self._shape.any() or holds(0.0):
+            return 0.0
+        low, high = 0.0, float(np.ptp(self.estimate))
+        while not holds(high):
+            low, high = high, 2.0 * high
+        for _ in range(_N_BISECTIONS):
+            middle = (low + high) / 2.0
+            low, high = (low, middle) if holds(middle) else (middle, high)
+        return high
+
+    def _excess(self, figures: Draws) -> Vector:
+        total, noise = self._variances(figures)
+        return total - self.inflation * noise
+
+    def _variances(self, figures: Draws) -> tuple[Vector, Vector]:
+        """Return the variance between estimates, and its expected part by noise.
+
+        The two-step method of moments [1]_, but for weights: they follow from sizes
+        and not from each subgroup's own standard error, which is low where the estimate
+        is low by chance.
+
+        References
+        ----------
+        .. [1] DerSimonian and Kacker (2007), "Random-effects model for meta-analysis of
+           clinical trials: an update", Contemporary Clinical Trials 28, 105-114.
+        """
+        by_size = _variance_by_size(figures.std_error, self.n)
+        # Without noise every weight is the same, whatever its size.
+        by_size = np.where(by_size > 0.0, by_size, 1.0)
+        total, noise = _moments(figures, self.voice / by_size)
+        between = np.maximum(total - noise, 0.0)[:, np.newaxis]
+        return _moments(figures, self.voice / (between + by_size))
+
+
+def _sharpened(estimate: Vector, variance: Vector, voice: Vector) -> Vector:
+    """Return quantiles of the distribution that, blurred by noise, gave the estimates.
+
+    By a fixed number of steps of the EM algorithm from the estimates themselves: more
+    would draw a smooth distribution into few points, fewer leave few points blurred
+    [1]_. Each subgroup gets the quantile of its rank.
+
+    References
+    ----------
+    .. [1] Shen and Louis (1999), "Empirical Bayes estimation via the smoothing by
+       roughening approach", Journal of Computational and Graphical Statistics 8,
+       800-823.
+    """
+    order = np.argsort(estimate, kind="stable")
+    points, voices = estimate[order], voice[order]
+    least = (_ROUNDING * np.ptp(points)) ** 2 or 1.0  # estimates may have no noise
+    noise = np.maximum(variance[order], least)[:, np.newaxis]
+    likelihood = np.exp(-((points[:, np.newaxis] - points) ** 2) / (2.0 * noise))
+    mass = voices
+    for _ in range(_N_SHARPENINGS):
+        share = likelihood * mass
+        mass = voices @ (share / share.sum(axis=1, keepdims=True))
+    ranks = np.cumsum(voices) - voices / 2.0
+    sharpened = np.empty_like(estimate)
+    sharpened[order] = np.interp(ranks, np.cumsum(mass) - mass / 2.0, points)
+    return sharpened
+
+
+def _variance_by_size(std_error: Vector, n: Vector) -> Vector:
+    """Return sampling variances that depend on the size of a subgroup alone."""
+    return np.asarray((std_error**2 * n).mean(axis=1, keepdims=True) / n)
+
+
+def _moments(figures: Draws, weights: Vector) -> tuple[Vector, Vector]:
+    """Return the weighted variance between estimates, and what noise adds to it."""
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    room = 1.0 - (weights**2).sum(axis=1)
+    center = (weights * figures.estimate).sum(axis=1, keepdims=True)
+    total = (weights * (figures.estimate - center) ** 2).sum(axis=1)
+    noise = (weights * (1.0 - weights) * figures.std_error**2).sum(axis=1)
+    return total / room, noise / room

@@ -1,0 +1,312 @@
+"""Inequality without noise: what remains, how sure, and against what truth."""
+
+import functools
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from sklearn_equity import (
+    atkinson,
+    gini,
+    inequality_index,
+    max_gap,
+    subgroup_fidelity,
+)
+from sklearn_equity._checks import SubgroupCodes
+from sklearn_equity.fidelity._metrics import resolve_metric
+from sklearn_equity.fidelity._population import Population
+from sklearn_equity.fidelity._shuffles import shuffled_figures
+
+N_SUBGROUPS = 50
+ERRORS = {
+    "normal": lambda rng, n: rng.normal(size=n),
+    "laplace": lambda rng, n: rng.laplace(size=n),
+    "t3": lambda rng, n: rng.standard_t(3, size=n),
+    "skew": lambda rng, n: rng.exponential(size=n) - 1.0,
+}
+
+
+def _table(estimate, std_error, n=100, shuffles=None):
+    """What is read of a `SubgroupTable`."""
+    estimate, std_error = np.asarray(estimate, float), np.asarray(std_error, float)
+    return SimpleNamespace(
+        estimate=estimate,
+        std_error=std_error,
+        n=np.broadcast_to(n, estimate.shape),
+        grouping=("ward",) * len(estimate),
+        shuffles=shuffles,
+        metric="RMSE",
+    )
+
+
+def _sizes(kind, n_rows, rng):
+    if kind == "equal":
+        return np.full(N_SUBGROUPS, n_rows // N_SUBGROUPS)
+    shares = rng.lognormal(size=N_SUBGROUPS)
+    sizes = 5 + (shares / shares.sum() * (n_rows - 5 * N_SUBGROUPS)).astype(int)
+    sizes[0] += n_rows - sizes.sum()
+    return sizes
+
+
+def _table_of_errors(errors, sizes, rng, n_shuffles=300):
+    """The RMSE of subgroups; the table's own bootstrap would be made for nothing."""
+    codes = np.repeat(np.arange(len(sizes)), sizes)
+    shuffles = shuffled_figures(
+        Population(np.zeros(len(errors)), errors, None),
+        SubgroupCodes(codes, tuple(range(len(sizes))), "ward"),
+        resolve_metric("rmse"),
+        n_shuffles=n_shuffles,
+        rng=rng,
+    )
+    return _table(shuffles.estimate[0], shuffles.std_error[0], sizes, shuffles)
+
+
+def _runs(n_runs, n_rows, kind, law, spread, seed, voice="subgroup", *, by_size=False):
+    """Yield the true RMSE of subgroups and the result of many samples."""
+    rng = np.random.default_rng(seed)
+    for _ in range(n_runs):
+        sizes = _sizes(kind, n_rows, rng)
+        scale = np.exp(spread * rng.normal(size=N_SUBGROUPS))
+        if by_size:  # the smaller, the worse
+            scale = np.sort(scale)[::-1][np.argsort(np.argsort(sizes))]
+        errors = ERRORS[law](rng, sizes.sum()) * np.repeat(scale, sizes)
+        table = _table_of_errors(errors, sizes, rng)
+        weights = sizes if voice == "person" else None
+        truth = gini(scale, sample_weight=weights)
+        yield truth, inequality_index(table, voice=voice)
+
+
+# ---- worked by hand and by theory ------------------------------------------------
+def test_without_noise_nothing_is_taken_off():
+    values = [1.0, 2.0, 3.0, 4.0, 5.0]
+    found = inequality_index(_table(values, np.zeros(5)), random_state=0)
+    figures = [found.raw, found.corrected, found.ci_low, found.ci_high]
+    assert_allclose(figures, 4 / 15, rtol=1e-9)
+    assert found.mean == 3.0
+
+
+def test_two_subgroups_worked_by_hand():
+    """Of 1 and 3 the variance is 1; noise makes (.5 + .7) / 4 of it: .7 remains."""
+    table = _table([1.0, 3.0], np.sqrt([0.5, 0.7]))
+    found = inequality_index(table, index="max_gap", random_state=0)
+    # Two values with deviation d each from their mean are 2 d apart.
+    assert found.raw == 2.0
+    assert_allclose(found.corrected, 2 * np.sqrt(0.7), rtol=0.04)  # 1,000 normal draws
+
+
+def test_estimates_closer_than_chance_read_below_equality():
+    table = _table(np.linspace(1.0, 1.001, 20), np.full(20, 0.1))
+    found = inequality_index(table, random_state=0)
+    assert found.corrected < 0.0
+    assert found.ci_low == found.ci_high == 0.0
+    assert found.p_value == 1.0
+    ratio = inequality_index(table, index="max_ratio", random_state=0)
+    assert ratio.corrected < 1.0
+    assert ratio.ci_low == 1.0
+
+
+def test_equal_estimates_are_equal():
+    found = inequality_index(_table([2.0, 2.0, 2.0], [0.1, 0.1, 0.1]), random_state=0)
+    assert found.raw == found.corrected == found.ci_high == 0.0
+
+
+def test_a_function_and_a_voice_are_taken():
+    table = _table([1.0, 2.0, 4.0], np.zeros(3), n=[10, 20, 30])
+    severe = functools.partial(atkinson, epsilon=2.0)
+    found = inequality_index(table, index=severe, voice="person", random_state=0)
+    assert_allclose(found.raw, severe([1, 2, 4], sample_weight=[10, 20, 30]))
+    assert_allclose(found.mean, (10 + 40 + 120) / 60)
+
+
+def test_the_same_seed_gives_the_same_result():
+    table = _table([1.0, 2.0, 4.0], [0.5, 0.5, 0.5])
+    once, again = (inequality_index(table, random_state=3) for _ in range(2))
+    assert once == again
+
+
+def test_a_table_of_real_estimates():
+    rng = np.random.default_rng(20260501)
+    y_true = rng.uniform(30, 60, size=3000)
+    ward = np.arange(3000) % 30
+    y_pred = y_true + rng.normal(size=3000) * (3 + 2 * (ward < 10))
+    table = subgroup_fidelity(
+        y_true,
+        y_pred,
+        subgroups={"ward": ward, "sex": ward % 2},
+        metric="rmse",
+        n_resamples=200,
+        random_state=0,
+    )
+    found = inequality_index(table, grouping="ward")
+    truth = gini([5.0] * 10 + [3.0] * 20)
+    assert found.ci_low < truth < found.ci_high
+    assert found.p_value == 1 / 201
+    assert inequality_index(table, grouping="sex").p_value > 0.05
+
+
+def test_a_metric_of_rows_is_compared_with_normal_draws():
+    rng = np.random.default_rng(5)
+    y_true = np.tile([0.0, 1.0], 300)
+    table = subgroup_fidelity(
+        y_true,
+        y_true + 2 * rng.normal(size=600),
+        subgroups=np.arange(600) % 6 // 2,
+        metric="roc_auc",
+        n_resamples=100,
+        random_state=0,
+    )
+    found = inequality_index(table, index="max_gap", random_state=0)
+    assert found.p_value > 0.01
+    assert found.n_subgroups == 3
+
+
+def test_small_samples_and_unknown_errors_are_left_out_and_counted():
+    table = _table([1.0, 2.0, 4.0, 9.0], [0.1, 0.1, np.nan, 0.1], n=[9, 9, 9, 1])
+    found = inequality_index(table, random_state=0)
+    assert (found.n_subgroups, found.n_left_out) == (2, 2)
+
+
+# ---- refusals --------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"index": "hoover"}, r"`index` must be one of \"atkinson\".*got 'hoover'"),
+        ({"voice": "ward"}, r"`voice` must be \"subgroup\" or \"person\"; got 'ward'"),
+        ({"confidence_level": 95}, r"`confidence_level` must lie strictly"),
+    ],
+)
+def test_refusals_name_the_argument(options, message):
+    with pytest.raises(ValueError, match=message):
+        inequality_index(_table([1.0, 2.0], [0.1, 0.1]), **options)
+
+
+def test_negative_estimates_are_refused_with_what_takes_them():
+    table = _table([-1.0, 2.0], [0.1, 0.1])
+    with pytest.raises(ValueError, match=r"negative estimates.*least -1.*max_gap"):
+        inequality_index(table)
+    assert inequality_index(table, index="max_gap").raw == max_gap([-1, 2])
+
+
+def test_one_subgroup_is_refused():
+    with pytest.raises(ValueError, match=r"at least 2 subgroups.*got 1 of 2"):
+        inequality_index(_table([1.0, np.nan], [0.1, 0.1]))
+
+
+def test_values_without_standard_errors_are_refused():
+    with pytest.raises(TypeError, match=r"got list.*take gini"):
+        inequality_index([1.0, 2.0])
+
+
+def test_several_groupings_must_be_told_apart():
+    table = _table([1.0, 2.0], [0.1, 0.1])
+    table.grouping = ("sex", "ward")
+    with pytest.raises(ValueError, match=r"`grouping` must say which.*'sex', 'ward'"):
+        inequality_index(table)
+
+
+# ---- accuracy over samples -------------------------------------------------------
+every_law = pytest.mark.parametrize("law", ERRORS)
+every_kind = pytest.mark.parametrize("kind", ["equal", "unequal"])
+
+
+@pytest.mark.slow
+@every_law
+@every_kind
+@pytest.mark.parametrize("n_rows", [1000, 5000])
+def test_equal_subgroups_read_equal(n_rows, kind, law, capsys):
+    n_runs = 2000
+    found = [f for _, f in _runs(n_runs, n_rows, kind, law, 0.0, seed=20260502)]
+    corrected = np.array([f.corrected for f in found])
+    rejected = np.mean([f.p_value <= 0.05 for f in found])
+    with capsys.disabled():
+        print(
+            f"\n{n_rows} rows, {kind} sizes, {law}: raw "
+            f"{np.mean([f.raw for f in found]):.3f}, corrected "
+            f"{corrected.mean():+.4f} (SD {corrected.std():.3f}), "
+            f"rejected {rejected:.3f}"
+        )
+    assert abs(corrected.mean()) < 0.01
+    assert 0.04 <= rejected <= 0.06
+
+
+@pytest.mark.slow
+@every_law
+@every_kind
+def test_unequal_subgroups_read_as_unequal_as_they_are(kind, law, capsys):
+    runs = list(_runs(150, 5000, kind, law, 0.25, seed=20260503))
+    truth = np.array([t for t, _ in runs])
+    corrected = np.array([f.corrected for _, f in runs])
+    covered = np.mean([f.ci_low <= t <= f.ci_high for t, f in runs])
+    power = np.mean([f.p_value <= 0.05 for _, f in runs])
+    with capsys.disabled():
+        print(
+            f"\n5,000 rows, {kind} sizes, {law}: truth {truth.mean():.3f}, raw "
+            f"{np.mean([f.raw for _, f in runs]):.3f}, corrected "
+            f"{corrected.mean():.3f}, covered {covered:.3f}, power {power:.3f}"
+        )
+    assert abs((corrected - truth).mean()) < 0.015
+    assert covered >= 0.9
+    assert power > 0.6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_rows", [20, 50, 100, 300])
+def test_a_third_of_the_subgroups_served_worse(n_rows, capsys):
+    """Two values only: noise blurs the shape, on which the Gini index depends."""
+    rng = np.random.default_rng(20260506)
+    scale, sizes = np.array([5.0] * 10 + [3.0] * 20), np.full(30, n_rows)
+    errors = [
+        rng.normal(size=30 * n_rows) * np.repeat(scale, sizes) for _ in range(200)
+    ]
+    found = [inequality_index(_table_of_errors(one, sizes, rng)) for one in errors]
+    truth = gini(scale)
+    corrected = np.mean([f.corrected for f in found])
+    covered = np.mean([f.ci_low <= truth <= f.ci_high for f in found])
+    with capsys.disabled():
+        print(
+            f"\ntwo kinds, {n_rows} rows each: truth {truth:.3f}, raw "
+            f"{np.mean([f.raw for f in found]):.3f}, corrected {corrected:.3f}, "
+            f"covered {covered:.3f}"
+        )
+    assert abs(corrected - truth) < 0.015
+    assert covered >= 0.88
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("voice", ["subgroup", "person"])
+def test_fidelity_may_follow_size(voice, capsys):
+    runs = list(
+        _runs(150, 5000, "unequal", "laplace", 0.25, 20260504, voice, by_size=True)
+    )
+    truth = np.array([t for t, _ in runs])
+    corrected = np.array([f.corrected for _, f in runs])
+    covered = np.mean([f.ci_low <= t <= f.ci_high for t, f in runs])
+    with capsys.disabled():
+        print(
+            f"\nsmaller is worse, a voice each {voice}: truth {truth.mean():.3f}, "
+            f"corrected {corrected.mean():.3f}, covered {covered:.3f}"
+        )
+    assert abs((corrected - truth).mean()) < 0.015
+    assert covered >= 0.9
+
+
+@pytest.mark.slow
+def test_subgroups_equal_in_the_metric_alone(capsys):
+    """The same RMSE, but tails that are heavy in the small half of the subgroups."""
+    rng = np.random.default_rng(20260505)
+    sizes = np.repeat([20, 180], 25)
+    heavy = np.repeat(np.arange(N_SUBGROUPS) < 25, sizes)
+    found = []
+    for _ in range(1000):
+        errors = np.where(
+            heavy, rng.laplace(size=5000) / np.sqrt(2), rng.normal(size=5000)
+        )
+        found.append(inequality_index(_table_of_errors(errors, sizes, rng)))
+    corrected = np.mean([f.corrected for f in found])
+    rejected = np.mean([f.p_value <= 0.05 for f in found])
+    with capsys.disabled():
+        print(f"\nother tails: corrected {corrected:+.4f}, rejected {rejected:.3f}")
+    assert abs(corrected) < 0.01
+    assert 0.03 <= rejected <= 0.08
