@@ -68,6 +68,8 @@ from sklearn_equity.scorers import (
 )
 from sklearn_equity.segmentation import (
     LatentGMMSegmenter,
+    SegmentationStability,
+    segmentation_stability,
 )
 from sklearn_equity.significance import (
     benjamini_hochberg,
@@ -89,6 +91,7 @@ __all__ = [
     "LatentGMMSegmenter",
     "ParetoPick",
     "PlantedSubgroup",
+    "SegmentationStability",
     "SubgroupOversampler",
     "SubgroupStratifiedKFold",
     "SubgroupTable",
@@ -119,6 +122,7 @@ __all__ = [
     "model_inequality",
     "nrmse",
     "pareto_front",
+    "segmentation_stability",
     "severity_score",
     "subgroup_fidelity",
     "theil",

@@ -50,8 +50,10 @@ def is_union(coarse, fine):
     return all(len(np.unique(coarse[fine == label])) == 1 for label in np.unique(fine))
 
 
-def test_the_stage_has_one_public_name():
-    assert stage.__all__ == ["LatentGMMSegmenter"]
+def test_the_public_names_of_the_stage():
+    assert stage.__all__ == [
+        *("LatentGMMSegmenter", "SegmentationStability", "segmentation_stability")
+    ]
 
 
 # ---- laws ------------------------------------------------------------------------
