@@ -72,7 +72,11 @@ from sklearn_equity.segmentation import (
     segmentation_stability,
 )
 from sklearn_equity.significance import (
+    PermutationResult,
     benjamini_hochberg,
+    benjamini_yekutieli,
+    holm,
+    permutation_test,
 )
 
 __version__ = version("sklearn-equity")
@@ -90,6 +94,7 @@ __all__ = [
     "InequalityTable",
     "LatentGMMSegmenter",
     "ParetoPick",
+    "PermutationResult",
     "PlantedSubgroup",
     "SegmentationStability",
     "SubgroupOversampler",
@@ -101,6 +106,7 @@ __all__ = [
     "audit",
     "audit_frame",
     "benjamini_hochberg",
+    "benjamini_yekutieli",
     "coefficient_of_variation",
     "compare_deterioration",
     "da_index_ratio",
@@ -113,6 +119,7 @@ __all__ = [
     "fidelity_change",
     "generalized_entropy",
     "gini",
+    "holm",
     "inequality_index",
     "load_nhanes",
     "lorenz_curve",
@@ -122,6 +129,7 @@ __all__ = [
     "model_inequality",
     "nrmse",
     "pareto_front",
+    "permutation_test",
     "segmentation_stability",
     "severity_score",
     "subgroup_fidelity",

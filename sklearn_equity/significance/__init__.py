@@ -5,12 +5,23 @@ from sklearn_equity.significance._bootstrap import (
     resampled_rows,
     resampled_sums,
 )
-from sklearn_equity.significance._multiple_testing import benjamini_hochberg, holm
+from sklearn_equity.significance._multiple_testing import (
+    benjamini_hochberg,
+    benjamini_yekutieli,
+    holm,
+)
+from sklearn_equity.significance._permutation import (
+    PermutationResult,
+    permutation_test,
+)
 
 __all__ = [
+    "PermutationResult",
     "benjamini_hochberg",
+    "benjamini_yekutieli",
     "gather_units",
     "holm",
+    "permutation_test",
     "resampled_rows",
     "resampled_sums",
 ]

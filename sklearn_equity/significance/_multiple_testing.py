@@ -1,12 +1,14 @@
 """When many are tested at once, who can be called significant?"""
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import false_discovery_control
 
 from sklearn_equity._checks import check_numbers
 
-__all__ = ["benjamini_hochberg", "holm"]
+__all__ = ["benjamini_hochberg", "benjamini_yekutieli", "holm"]
 
 
 def benjamini_hochberg(p_values: ArrayLike) -> NDArray[np.float64]:
@@ -30,6 +32,11 @@ def benjamini_hochberg(p_values: ArrayLike) -> NDArray[np.float64]:
     ValueError
         If a p-value lies outside 0 to 1.
 
+    See Also
+    --------
+    benjamini_yekutieli : The same under any dependence.
+    holm : Bounds the chance of any false call.
+
     Notes
     -----
     With m p-values, the one of rank i is multiplied by m / i, and takes the least of
@@ -47,10 +54,59 @@ def benjamini_hochberg(p_values: ArrayLike) -> NDArray[np.float64]:
     >>> benjamini_hochberg([0.01, 0.02, 0.6])
     array([0.03, 0.03, 0.6 ])
     """
+    return _q_values(p_values, "bh")
+
+
+def benjamini_yekutieli(p_values: ArrayLike) -> NDArray[np.float64]:
+    """Adjust p-values to bound the false discovery rate under any dependence.
+
+    Calling everything with a q-value of at most .05 makes at most 5% of the calls false
+    alarms in expectation, however the tests depend on each other [1]_.
+
+    Parameters
+    ----------
+    p_values : array-like of shape (n_tests,)
+        From 0 to 1; NaN for a test that could not be made, which counts as no test.
+
+    Returns
+    -------
+    ndarray of shape (n_tests,)
+        The q-values, never below those of `benjamini_hochberg`; NaN where the p-value
+        is NaN.
+
+    Raises
+    ------
+    ValueError
+        If a p-value lies outside 0 to 1.
+
+    See Also
+    --------
+    benjamini_hochberg : Finds more, for tests independent or positively dependent.
+
+    Notes
+    -----
+    The values of `benjamini_hochberg` times 1 + 1/2 + ... + 1/m for m p-values, at most
+    1. Computed by `scipy.stats.false_discovery_control`.
+
+    References
+    ----------
+    .. [1] Benjamini and Yekutieli (2001), "The control of the false discovery rate in
+       multiple testing under dependency", Annals of Statistics 29, 1165-1188.
+
+    Examples
+    --------
+    >>> from sklearn_equity.significance import benjamini_yekutieli
+    >>> benjamini_yekutieli([0.01, 0.02, 0.6])
+    array([0.055, 0.055, 1.   ])
+    """
+    return _q_values(p_values, "by")
+
+
+def _q_values(p_values: ArrayLike, method: Literal["bh", "by"]) -> NDArray[np.float64]:
     p, tested = _check_p_values(p_values)
     q = np.full_like(p, np.nan)
     if tested.any():
-        q[tested] = false_discovery_control(p[tested])
+        q[tested] = false_discovery_control(p[tested], method=method)
     return q
 
 

@@ -7,9 +7,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
 
-from sklearn_equity.significance import benjamini_hochberg, holm
+from sklearn_equity.significance import (
+    benjamini_hochberg,
+    benjamini_yekutieli,
+    holm,
+)
 
-ADJUSTMENTS = pytest.mark.parametrize("adjust", [benjamini_hochberg, holm])
+ADJUSTMENTS = pytest.mark.parametrize(
+    "adjust", [benjamini_hochberg, benjamini_yekutieli, holm]
+)
 p_values = arrays(np.float64, st.integers(1, 20), elements=st.floats(0.0, 1.0))
 
 
@@ -38,6 +44,8 @@ def test_adjustments_worked_by_hand():
     p = [0.01, 0.04, 0.03]
     assert_allclose(holm(p), [3 * 0.01, 2 * 0.03, 2 * 0.03])
     assert_allclose(benjamini_hochberg(p), [3 * 0.01, 0.04, 0.04])
+    harmonic = 1 + 1 / 2 + 1 / 3
+    assert_allclose(benjamini_yekutieli(p), harmonic * np.array([0.03, 0.04, 0.04]))
 
 
 @ADJUSTMENTS
