@@ -4,10 +4,12 @@ __all__ = [
     "BoundsFromSampleWarning",
     "DegenerateColumnWarning",
     "DegenerateInequalityWarning",
+    "DiagonalCovarianceWarning",
     "EquityWarning",
     "FewerSegmentsWarning",
     "MissingDependencyError",
     "NegativeTargetWarning",
+    "OutlierWarning",
     "ScorerError",
     "SmallSubgroupWarning",
 ]
@@ -41,13 +43,22 @@ class FewerSegmentsWarning(EquityWarning):
     """Fewer segments are in use than were asked for; the message says why."""
 
 
+class DiagonalCovarianceWarning(EquityWarning):
+    """Too few rows for full covariances: segments have diagonal ones instead."""
+
+
+class OutlierWarning(EquityWarning):
+    """Rows lie so far from all others that they were left out of a fit."""
+
+
 class MissingDependencyError(ImportError):
     """A feature needs a package that is not installed; the message has the command."""
 
 
-class ScorerError(RuntimeError):
+class ScorerError(BaseException):
     """A scorer was asked what it cannot answer: a fault of the set-up, of no model.
 
-    It reaches the user from inside every search and cross-validation, whatever their
-    ``error_score``: a NaN in its place would look like a failed candidate.
+    It reaches the user from inside every search and cross-validation, nested ones too,
+    whatever their ``error_score``: a NaN in its place would look like a failed
+    candidate. Those tools catch every `Exception`, so it is none: catch it by its name.
     """
