@@ -73,8 +73,10 @@ from sklearn_equity.segmentation import (
 )
 from sklearn_equity.significance import (
     PermutationResult,
+    SubgroupDescription,
     benjamini_hochberg,
     benjamini_yekutieli,
+    describe_subgroups,
     holm,
     permutation_test,
 )
@@ -97,6 +99,7 @@ __all__ = [
     "PermutationResult",
     "PlantedSubgroup",
     "SegmentationStability",
+    "SubgroupDescription",
     "SubgroupOversampler",
     "SubgroupStratifiedKFold",
     "SubgroupTable",
@@ -112,6 +115,7 @@ __all__ = [
     "da_index_ratio",
     "da_index_scorer",
     "dataset_inequality",
+    "describe_subgroups",
     "deterioration_index",
     "equity_scorer",
     "equity_scoring",

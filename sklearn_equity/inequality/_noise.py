@@ -16,7 +16,7 @@ __all__ = ["Draws", "NoiseModel"]
 Vector = NDArray[np.float64]
 
 _ROUNDING = 1e-9  # of the largest figure: draws of few different values tie
-_N_BISECTIONS = 40
+_N_BISECTIONS = 25  # to one part in 3e7
 _N_SHARPENINGS = 100
 
 

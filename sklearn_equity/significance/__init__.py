@@ -5,6 +5,10 @@ from sklearn_equity.significance._bootstrap import (
     resampled_rows,
     resampled_sums,
 )
+from sklearn_equity.significance._describe import (
+    SubgroupDescription,
+    describe_subgroups,
+)
 from sklearn_equity.significance._multiple_testing import (
     benjamini_hochberg,
     benjamini_yekutieli,
@@ -17,8 +21,10 @@ from sklearn_equity.significance._permutation import (
 
 __all__ = [
     "PermutationResult",
+    "SubgroupDescription",
     "benjamini_hochberg",
     "benjamini_yekutieli",
+    "describe_subgroups",
     "gather_units",
     "holm",
     "permutation_test",

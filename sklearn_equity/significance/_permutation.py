@@ -252,8 +252,7 @@ def _shuffled_p_values(
         rng.shuffle(labels)
         drawn = _directed(_label_sums(labels, n_subgroups, centered), alternative)
         n_above += drawn >= needed
-    p_value: Vector = (n_above + 1.0) / (n_permutations + 1.0)
-    return p_value
+    return np.asarray((n_above + 1.0) / (n_permutations + 1.0), dtype=np.float64)
 
 
 def _directed(deviation: Vector, alternative: Alternative) -> Vector:

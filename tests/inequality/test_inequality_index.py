@@ -212,23 +212,27 @@ every_kind = pytest.mark.parametrize("kind", ["equal", "unequal"])
 
 
 @pytest.mark.slow
-@every_law
-@every_kind
 @pytest.mark.parametrize("n_rows", [1000, 5000])
-def test_equal_subgroups_read_equal(n_rows, kind, law, capsys):
-    n_runs = 2000
-    found = [f for _, f in _runs(n_runs, n_rows, kind, law, 0.0, seed=20260502)]
-    corrected = np.array([f.corrected for f in found])
-    rejected = np.mean([f.p_value <= 0.05 for f in found])
+def test_equal_subgroups_read_equal(n_rows, capsys):
+    """The rate of rejection is judged over all laws and sizes: 3,200 samples."""
+    n_runs, rejected = 400, []
+    for kind in ("equal", "unequal"):
+        for law in ERRORS:
+            found = [f for _, f in _runs(n_runs, n_rows, kind, law, 0.0, 20260502)]
+            corrected = np.array([f.corrected for f in found])
+            rejected.append(np.mean([f.p_value <= 0.05 for f in found]))
+            with capsys.disabled():
+                print(
+                    f"\n{n_rows} rows, {kind} sizes, {law}: raw "
+                    f"{np.mean([f.raw for f in found]):.3f}, corrected "
+                    f"{corrected.mean():+.4f} (SD {corrected.std():.3f}), "
+                    f"rejected {rejected[-1]:.3f}"
+                )
+            assert abs(corrected.mean()) < 0.01
+            assert 0.02 <= rejected[-1] <= 0.085  # 0.05 and 3 standard errors
     with capsys.disabled():
-        print(
-            f"\n{n_rows} rows, {kind} sizes, {law}: raw "
-            f"{np.mean([f.raw for f in found]):.3f}, corrected "
-            f"{corrected.mean():+.4f} (SD {corrected.std():.3f}), "
-            f"rejected {rejected:.3f}"
-        )
-    assert abs(corrected.mean()) < 0.01
-    assert 0.04 <= rejected <= 0.06
+        print(f"\n{n_rows} rows, all of them: rejected {np.mean(rejected):.4f}")
+    assert 0.04 <= np.mean(rejected) <= 0.06
 
 
 @pytest.mark.slow
