@@ -1,5 +1,8 @@
 """Did the training fail? What a sound embedding must do, and PCA as the yardstick."""
 
+from functools import cached_property
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
@@ -8,55 +11,105 @@ from sklearn.decomposition import PCA
 _LEAST_SPREAD = 1e-4
 # An embedding that keeps this share of the variance is sound, whatever PCA keeps.
 _SOUND_SHARE = 0.95
-# Linear maps can reach PCA and not beat it: with them only more than this is a failure.
+# Linear maps can reach PCA and not beat it, and a variational embedding's loss is not
+# its error: with them only more than this is a failure.
 _LINEAR_SLACK = 1.05
+_VARIATIONAL_SLACK = 1.25
 
 
-def describe_failure(
-    rows: NDArray[np.float32],
-    latent: NDArray[np.float64],
-    error: float,
-    *,
-    linear: bool,
-) -> str | None:
-    """Say what is wrong with an embedding, or return None if it is sound.
+class Diagnosis:
+    """What is wrong with an embedding of these rows, if anything is.
 
     Parameters
     ----------
     rows : ndarray of shape (n_rows, n_features)
         Prepared rows of the table.
-    latent : ndarray of shape (n_rows, n_components)
-        Their places in the latent space.
-    error : float
-        Mean squared error of their reconstructions.
+    n_components : int
+        Dimensions of the latent space.
     linear : bool
         Whether encoder and decoder are linear maps.
+    noise : float
+        Variance of the noise that the loss presumes: half of `kl_weight` if the
+        embedding is variational, else 0.
+    cures : str
+        What may help against an embedding that is no better than PCA.
     """
-    variance = float(np.var(rows, axis=0, dtype=np.float64).mean())
-    if variance == 0.0:
-        return "All rows of `X` are the same: the latent space is a single point."
-    low, high = np.quantile(latent, [0.01, 0.99], axis=0)
-    n_alive, n_components = int((high - low > _LEAST_SPREAD).sum()), latent.shape[1]
-    if n_alive < n_components:
+
+    def __init__(
+        self,
+        rows: NDArray[Any],
+        n_components: int,
+        *,
+        linear: bool,
+        noise: float,
+        cures: str,
+    ) -> None:
+        self._rows = rows
+        self._n_components = n_components
+        self._linear = linear
+        self._noise = noise
+        self._cures = cures
+
+    def describe(
+        self, latent: NDArray[np.float64], error: float, loss: float
+    ) -> str | None:
+        """Say what is wrong with an embedding, or return None if it is sound.
+
+        Parameters
+        ----------
+        latent : ndarray of shape (n_rows, n_components)
+            Places of the rows in the latent space.
+        error : float
+            Mean squared error of their reconstructions.
+        loss : float
+            The least loss of the training; infinite if it never was a number.
+        """
+        if self._variance == 0.0:
+            return "All rows of `X` are the same: the latent space is a single point."
+        if not (np.isfinite(loss) and np.isfinite(error)):
+            return (
+                "The training diverged: its loss did not stay finite. Lower "
+                "`learning_rate`, and look for outliers in `X`."
+            )
+        low, high = np.quantile(latent, [0.01, 0.99], axis=0)
+        n_alive = int((high - low > _LEAST_SPREAD).sum())
+        if n_alive < self._n_components:
+            return (
+                f"The latent space has collapsed: {n_alive} of its "
+                f"{self._n_components} components differ between the inner 98% of the "
+                f"rows. Look for outliers in `X`, or {self._cures}."
+            )
+        if error < self._largest_sound_error:
+            return None
         return (
-            f"The latent space has collapsed: {n_alive} of its {n_components} "
-            "components differ between the inner 98% of the rows. Look for outliers in "
-            "`X`, raise `n_init`, or lower `learning_rate` or `n_components`."
+            f"The embedding is no better than PCA with {self._n_components} "
+            f"components: mean squared error {error:.4g} on the rows of `X` against "
+            f"{self._pca_error:.4g}. Use PCA, or {self._cures}."
         )
-    yardstick = _pca_error(rows, n_components, variance)
-    limit = yardstick * _LINEAR_SLACK if linear else yardstick
-    if error < max(limit, (1.0 - _SOUND_SHARE) * variance):
-        return None
-    return (
-        f"The embedding is no better than PCA with {n_components} components: mean "
-        f"squared error {error:.4g} on the rows of `X` against {yardstick:.4g}. Raise "
-        "`n_init`, `max_epochs` or `patience`, widen `hidden_layer_sizes`, or use PCA."
-    )
 
+    @cached_property
+    def _variance(self) -> float:
+        return float(np.var(self._rows, axis=0, dtype=np.float64).mean())
 
-def _pca_error(rows: NDArray[np.float32], n_components: int, variance: float) -> float:
-    """Mean squared error that PCA with as many components leaves on the same rows."""
-    rank = min(n_components, *rows.shape)
-    pca = PCA(rank, random_state=0).fit(rows.astype(np.float64))
-    kept = float(pca.explained_variance_.sum()) * (len(rows) - 1) / len(rows)
-    return max(variance - kept / rows.shape[1], 0.0)
+    @cached_property
+    def _pca_error(self) -> float:
+        """Mean squared error that PCA with as many components leaves on the rows.
+
+        With noise it is probabilistic PCA, whose reconstructions are drawn towards the
+        mean: of a component of variance v it leaves noise**2 / v, or all of v if that
+        is less than the noise (Tipping and Bishop, 1999).
+        """
+        rank = min(self._n_components, *self._rows.shape)
+        pca = PCA(rank, random_state=0).fit(self._rows.astype(np.float64))
+        n_rows, n_features = self._rows.shape
+        variances = pca.explained_variance_ * (n_rows - 1) / n_rows
+        kept = np.clip(variances, np.finfo(float).tiny, None)
+        kept = kept - np.minimum(kept, self._noise**2 / kept)
+        return max(self._variance - float(kept.sum()) / n_features, 0.0)
+
+    @property
+    def _largest_sound_error(self) -> float:
+        slack = _LINEAR_SLACK if self._linear else 1.0
+        if self._noise > 0.0:
+            slack = _VARIATIONAL_SLACK
+        return max(self._pca_error * slack, (1.0 - _SOUND_SHARE) * self._variance)

@@ -6,44 +6,46 @@ Torch is imported when a network is trained or used, never before.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from numbers import Integral, Real
 from types import ModuleType
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.preprocessing import StandardScaler
-from sklearn.utils import Tags, check_array, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import check_random_state
 
-from sklearn_equity._checks import refuse_overflow
-from sklearn_equity._optional import import_optional
-from sklearn_equity._sklearn_shims import Interval, StrOptions, fit_context
-from sklearn_equity.representation._diagnosis import describe_failure
+from sklearn_equity._sklearn_shims import (
+    CallbackSupportMixin,
+    Interval,
+    StrOptions,
+    fit_context,
+)
+from sklearn_equity.representation._columns import ColumnPreparation
+from sklearn_equity.representation._diagnosis import Diagnosis
+from sklearn_equity.representation._tasks import open_tasks
+from sklearn_equity.representation._trained import TrainedAutoencoder, load_network
+from sklearn_equity.representation._training import (
+    collect_history,
+    count_trainings,
+    fit_batch_size,
+    split_rows,
+    train_candidates,
+)
 
-# A table of few rows would see few steps in an epoch, and early stopping would end the
-# training before it began: it is cut into at least so many steps of at least so many.
-_STEPS_AN_EPOCH = 20
-_SMALLEST_BATCH = 8
+_Rows = NDArray[np.float32]
 
 
-class AutoencoderEmbedder(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
-):
+class AutoencoderEmbedder(CallbackSupportMixin, TrainedAutoencoder):
     r"""Embed rows in a space of few dimensions with an autoencoder.
 
     An encoder network maps a row to `n_components` numbers, a decoder network rebuilds
-    the row from them, and both are trained to lose as little as possible. Columns of 0
-    and 1 enter as they are, all others standardised; missing values must be imputed and
-    categories encoded beforehand. Needs the packages torch and skorch: they come with
-    ``pip install 'sklearn-equity[torch]'``.
+    the row from them, and both are trained to lose as little as possible. Mixed tables
+    enter as they are: columns of 0 and 1 are kept, all others standardised inside;
+    missing values must be imputed and categories one-hot encoded beforehand. Needs the
+    packages torch and skorch: they come with ``pip install 'sklearn-equity[torch]'``.
 
     Parameters
     ----------
@@ -52,15 +54,32 @@ class AutoencoderEmbedder(
     hidden_layer_sizes : sequence of int, default=(8, 4)
         Units of the encoder's hidden layers, from the table's side to the latent
         space's; the decoder has them in reverse. Empty: linear maps, which PCA finds
-        faster.
+        faster. Not used if modules are given.
     activation : {"identity", "logistic", "tanh", "relu"}, default="relu"
-        What follows every hidden layer. The latent layer and the reconstruction are
-        linear.
+        What follows every hidden layer. The latent layer and the decoder's last one
+        are linear. Not used if modules are given.
+    encoder : torch.nn.Module or None, default=None
+        Any module that maps prepared rows to `n_components` columns; for a variational
+        embedder to twice as many, the means and then the logarithms of the variances.
+        A copy is trained, from the weights that it has; give both modules or none.
+    decoder : torch.nn.Module or None, default=None
+        Any module that maps `n_components` columns to as many as the table has: values
+        of prepared columns, and logits for columns of 0 and 1 if `loss` is "mixed".
+    loss : {"mixed", "mse"}, default="mixed"
+        What is lost in a column: its squared error, but for columns of 0 and 1 the
+        cross-entropy, so that they are rebuilt as probabilities. "mse" is squared
+        errors throughout, as published.
+    variational : bool, default=False
+        Learn a latent space that is filled like a standard Gaussian, so that `sample`
+        can draw new rows.
+    kl_weight : float, default=0.5
+        What departing from that Gaussian costs, if `variational`. Higher: smoother
+        and better filled; lower: closer reconstructions.
     learning_rate : float, default=0.003
         Step size of the Adam optimiser.
     batch_size : int, default=256
         Rows a step at most. A table with fewer than 20 such batches is cut into 20
-        steps an epoch, of 8 rows or more.
+        steps an epoch, of 8 rows or so or more.
     max_epochs : int, default=200
         The most passes through the training rows.
     patience : int, default=10
@@ -72,9 +91,14 @@ class AutoencoderEmbedder(
         is given `X_val`. With None all rows train, and the training loss decides.
     weight_decay : float, default=0.0
         Share of the weights, times the learning rate, taken off at every step (AdamW).
-    n_init : int, default=1
-        Trainings from different starting weights; the one with the least loss is kept.
-        More of them cost that much more time and make a failed training rare.
+    n_init : int or "auto", default="auto"
+        Trainings from different starting weights. "auto" trains anew, four times at
+        most, until a training is sound (see Notes); a number trains that often and
+        keeps the sound one with the least loss.
+    match_columns : {"order", "name"}, default="order"
+        Whether a data frame must have the columns of `fit` in their order, as
+        everywhere in scikit-learn, or whether they are taken by name from any data
+        frame that has them among others: for an embedder fitted on other people.
     device : str, default="cpu"
         Where to train: "cpu", "cuda" (or another of torch's names), or "auto" for a GPU
         if there is one. The trained network always comes back to the CPU.
@@ -88,14 +112,15 @@ class AutoencoderEmbedder(
     ----------
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_.encoder`` and ``net_.module_.decoder`` work on
-        standardised rows in single precision.
+        prepared rows in single precision.
     history_ : dict of str to ndarray of shape (n_epochs_,)
-        Mean squared error by epoch: "train_loss", and "valid_loss" if rows validate.
+        Mean loss by epoch: "train_loss", and "valid_loss" if rows validate.
     n_epochs_ : int
-        Epochs that were run; the weights are those of the best of them.
+        Epochs that were run; the weights are those of the best of them. After
+        `partial_fit` every chunk counts as one, and the last weights stay.
     reconstruction_error_ : float
         Mean of `reconstruction_errors` over the validation rows, or over the training
-        rows if there are none.
+        rows (of the last chunk) if there are none.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -108,21 +133,36 @@ class AutoencoderEmbedder(
 
     Notes
     -----
-    With prepared columns :math:`z`, encoder :math:`f` and decoder :math:`g`, training
-    minimises the mean over rows and columns of :math:`(z - g(f(z)))^2`; architecture,
-    loss and preparation are those of [1]_. A two-valued column other than 0 and 1 is
-    standardised, a constant one becomes 0. Weights start from Glorot's uniform
-    distribution [2]_, and biases from 0.1, so that few units start silent.
+    With prepared columns :math:`z` and their reconstruction :math:`g(f(z))`, training
+    minimises the mean over rows and columns of :math:`(z - g(f(z)))^2`, or of the
+    cross-entropy for columns of 0 and 1. Architecture, preparation and ``loss="mse"``
+    are those of [1]_. A two-valued column other than 0 and 1 is standardised. Weights
+    start from Glorot's uniform distribution [2]_, and biases from 0.1, so that few
+    units start silent.
+
+    A variational embedder [3]_ adds `kl_weight` times the Kullback-Leibler divergence
+    of a row's cloud from the standard Gaussian, divided by the number of columns. For
+    numeric columns that is the bound on the likelihood if their noise has a variance of
+    half of `kl_weight`.
 
     A training can fail: a latent component is constant but for the outermost rows, or
-    PCA with as many components reconstructs the rows of `X` at least as well. Then a
-    `ConvergenceWarning` says so, unless 95% of the variance is kept all the same; if
-    all maps are linear, PCA is the optimum, and only a loss over 5% above it is a
-    failure.
+    PCA with as many components reconstructs the rows of `X` at least as well. Another
+    one is started then, as `n_init` says. If none is sound, a `ConvergenceWarning` says
+    what is wrong, unless 95% of the variance is kept all the same; if all maps are
+    linear, PCA is the optimum, and only an error over 5% above it is a failure; of a
+    variational embedding, one over 25% above probabilistic PCA's. Columns
+    that are constant, or whose scale a few outlying values set, are named in a
+    `DegenerateColumnWarning`.
 
     Axes of the latent space have no meaning of their own, and other seeds give other
     axes. Results are computed in double precision, so that a row's place does not
-    depend on the rows that come with it.
+    depend on the rows that come with it. Modules with a random part of their own, such
+    as dropout, draw from torch's global generator, which is seeded for the time of the
+    training and put back; such trainings in several threads wait for each other.
+
+    With scikit-learn 1.9 or newer, callbacks such as `sklearn.callback.ProgressBar` can
+    be set: `fit` is a task of trainings, and these of epochs. ``y`` is `X` to them; one
+    that returns True at the end of an epoch ends the training.
 
     References
     ----------
@@ -130,6 +170,7 @@ class AutoencoderEmbedder(
        Digital Medicine 5, 170.
     .. [2] Glorot and Bengio (2010), "Understanding the difficulty of training deep
        feedforward neural networks", AISTATS, 249-256.
+    .. [3] Kingma and Welling (2014), "Auto-encoding variational Bayes", ICLR.
 
     Examples
     --------
@@ -154,13 +195,19 @@ class AutoencoderEmbedder(
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "hidden_layer_sizes": ["array-like"],
         "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
+        "encoder": "no_validation",
+        "decoder": "no_validation",
+        "loss": [StrOptions({"mixed", "mse"})],
+        "variational": ["boolean"],
+        "kl_weight": [Interval(Real, 0, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "patience": [Interval(Integral, 1, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "n_init": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "match_columns": [StrOptions({"order", "name"})],
         "device": [str],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -172,13 +219,19 @@ class AutoencoderEmbedder(
         *,
         hidden_layer_sizes: Sequence[int] = (8, 4),
         activation: Literal["identity", "logistic", "tanh", "relu"] = "relu",
+        encoder: Any = None,
+        decoder: Any = None,
+        loss: Literal["mixed", "mse"] = "mixed",
+        variational: bool = False,
+        kl_weight: float = 0.5,
         learning_rate: float = 0.003,
         batch_size: int = 256,
         max_epochs: int = 200,
         patience: int = 10,
         validation_fraction: float | None = 0.1,
         weight_decay: float = 0.0,
-        n_init: int = 1,
+        n_init: int | Literal["auto"] = "auto",
+        match_columns: Literal["order", "name"] = "order",
         device: str = "cpu",
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -186,6 +239,11 @@ class AutoencoderEmbedder(
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
+        self.encoder = encoder
+        self.decoder = decoder
+        self.loss = loss
+        self.variational = variational
+        self.kl_weight = kl_weight
         self.learning_rate = learning_rate
         self.batch_size = batch_size
         self.max_epochs = max_epochs
@@ -193,6 +251,7 @@ class AutoencoderEmbedder(
         self.validation_fraction = validation_fraction
         self.weight_decay = weight_decay
         self.n_init = n_init
+        self.match_columns = match_columns
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -224,221 +283,169 @@ class AutoencoderEmbedder(
         ------
         MissingDependencyError
             If torch or skorch is not installed.
+        TypeError
+            If only one of `encoder` and `decoder` is given, or one is no module.
         ValueError
-            If the table has missing or infinite values, or a parameter is out of range.
+            If the table has missing or infinite values, a parameter is out of range, a
+            module does not map rows to the latent space and back, or `X_val` has a
+            value outside of 0 and 1 in a column that has only those in `X`.
         """
         hidden = _check_hidden_layer_sizes(self.hidden_layer_sizes)
+        network = load_network()
+        device = network.resolve_device(self.device)
         table = self._check_table(X, reset=True, ensure_min_samples=2)
         validation_table = None if X_val is None else self._check_table(X_val)
-        network = _load_network()
-        device = network.resolve_device(self.device)
         random_state = check_random_state(self.random_state)
-        self._learn_preparation(table)
-        prepared = self._prepare(table).astype(np.float32)
-        if validation_table is None:
-            rows, validation_rows = self._split(prepared, random_state)
-        else:
-            rows = prepared
-            validation_rows = self._prepare(validation_table).astype(np.float32)
-        sizes = (table.shape[1], *hidden, self.n_components)
-        self._train(network, rows, validation_rows, sizes, device, random_state)
-        self._n_features_out = self.n_components
-        self._record(rows, validation_rows)
-        failure = describe_failure(
-            prepared,
-            latent=self._apply("encoder", prepared),
-            error=float(self._errors(prepared).mean()),
-            linear=self.activation == "identity" or not hidden,
+        self._learn_columns(table)
+        self._columns.warn_of_degenerate(table)
+        architecture = self._design(network, hidden)
+        prepared = self._columns.prepare(table, np.float32)
+        rows, validation_rows = self._choose_rows(
+            prepared, validation_table, random_state
         )
-        if failure:
-            warnings.warn(failure, ConvergenceWarning, stacklevel=3)
+        schedule = self._schedule(network, device, len(rows))
+        best = train_candidates(
+            partial(network.train, architecture, schedule, rows, validation_rows),
+            self._finder_of_failure(prepared, architecture),
+            n_init=self.n_init,
+            random_state=random_state,
+            tasks=open_tasks(
+                self,
+                X,
+                n_trainings=count_trainings(self.n_init),
+                n_epochs=self.max_epochs,
+                attributes_of=lambda net: {"net_": network.snapshot(net)},
+            ),
+        )
+        self.net_, self._seed = best.net, best.seed
+        self._record(rows, validation_rows)
+        if best.failure:
+            warnings.warn(best.failure, ConvergenceWarning, stacklevel=3)
         return self
 
-    def transform(self, X: ArrayLike) -> NDArray[Any]:
-        """Place rows in the latent space.
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:  # noqa: ARG002
+        """Go once through another chunk of rows.
 
         Parameters
         ----------
         X : array-like of shape (n_rows, n_features)
-            The same columns as in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, n_components)
-            Latent coordinates, in the floating-point type of `X`.
-        """
-        check_is_fitted(self)
-        table = self._check_table(X)
-        latent = self._apply("encoder", self._prepare(table))
-        return latent.astype(table.dtype, copy=False)
-
-    def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
-        """Make rows of the table from points of the latent space.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_components)
-            Latent coordinates.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, n_features)
-            Rows in the units of the table. Columns of 0 and 1 come back as numbers
-            around them.
-        """
-        check_is_fitted(self)
-        latent = check_array(X, dtype=[np.float64, np.float32], input_name="X")
-        if latent.shape[1] != self._n_features_out:
-            msg = (
-                f"`X` must have one column per component ({self._n_features_out}); got "
-                f"{latent.shape[1]}."
-            )
-            raise ValueError(msg)
-        rows = self._apply("decoder", latent.astype(np.float64))
-        return (rows * self._scale + self._centre).astype(latent.dtype, copy=False)
-
-    def reconstruction_errors(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Measure how badly each row is rebuilt: high for rows unlike those of `fit`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_features)
-            The same columns as in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,)
-            Mean squared difference over the prepared columns: 0 is perfect, and for
-            standardised columns 1 is what their means alone would reach on average.
-        """
-        check_is_fitted(self)
-        return self._errors(self._prepare(self._check_table(X)))
-
-    def score(
-        self,
-        X: ArrayLike,
-        y: Any = None,  # noqa: ARG002  scikit-learn's convention
-    ) -> float:
-        """Return minus the mean of `reconstruction_errors`: higher is better.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_features)
-            The same columns as in `fit`.
+            The chunk, with the columns of the first one; one row is enough.
         y : Ignored
             Not used, present for API consistency by convention.
 
         Returns
         -------
-        float
-            At most 0.
-        """
-        return -float(self.reconstruction_errors(X).mean())
+        self : AutoencoderEmbedder
+            The embedder, trained on one chunk more.
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
+        Raises
+        ------
+        MissingDependencyError
+            If torch or skorch is not installed.
+        ValueError
+            If the chunk has missing or infinite values, or a column that held only 0
+            and 1 in the first chunk holds a value outside of them now.
+
+        Notes
+        -----
+        The first chunk decides which columns hold 0 and 1. Means and standard
+        deviations are those of all rows so far: they still move while the network is
+        trained, so that early chunks were seen in slightly other units than late ones.
+        Begin with a chunk that is large and typical, and don't feed a sorted table.
+        Nothing is set aside, stopped early, restarted or compared with PCA. After
+        `fit`, training goes on from its network.
+        """
+        first = not hasattr(self, "net_")
+        network = load_network()
+        device = network.resolve_device(self.device)
+        table = self._check_table(X, reset=first)
+        if first:
+            hidden = _check_hidden_layer_sizes(self.hidden_layer_sizes)
+            random_state = check_random_state(self.random_state)
+            self._learn_columns(table)
+            self._seed = int(random_state.randint(np.iinfo(np.int32).max))
+            schedule = self._schedule(network, device, len(table))
+            self.net_ = network.start_net(
+                self._design(network, hidden), schedule, seed=self._seed
+            )
+        else:
+            self._columns.learn(table)
+            schedule = self._schedule(network, device, len(table))
+        rows = self._columns.prepare(table, np.float32)
+        seed = (self._seed + len(self.net_.history)) % np.iinfo(np.int32).max
+        network.train_chunk(self.net_, rows, schedule, seed=seed)
+        self._record(rows, None)
+        return self
 
     # ---- preparation -------------------------------------------------------------
-    def _learn_preparation(self, X: NDArray[Any]) -> None:
-        refuse_overflow(X, name="X")
-        scaler = StandardScaler().fit(X.astype(np.float64, copy=False))
-        binary = ((X == 0) | (X == 1)).all(axis=0)
-        self._centre = np.where(binary, 0.0, scaler.mean_)
-        self._scale = np.where(binary, 1.0, scaler.scale_)
+    def _learn_columns(self, table: NDArray[Any]) -> None:
+        self._columns = ColumnPreparation(getattr(self, "feature_names_in_", None))
+        self._columns.learn(table)
+        binary = self._columns.binary
+        self._entropic = binary if self.loss == "mixed" else np.zeros_like(binary)
+        self._n_features_out = self.n_components
 
-    def _prepare(self, X: NDArray[Any]) -> NDArray[np.float64]:
-        return np.ascontiguousarray((X - self._centre) / self._scale, dtype=np.float64)
-
-    def _check_table(
-        self, X: ArrayLike, *, reset: bool = False, ensure_min_samples: int = 1
-    ) -> NDArray[Any]:
-        table: NDArray[Any] = validate_data(
-            self,
-            X,
-            dtype=[np.float64, np.float32],
-            reset=reset,
-            ensure_min_samples=ensure_min_samples,
-        )
-        return table
+    def _choose_rows(
+        self,
+        prepared: _Rows,
+        validation_table: NDArray[Any] | None,
+        random_state: np.random.RandomState,
+    ) -> tuple[_Rows, _Rows | None]:
+        """Choose the rows that train and those that stop the training."""
+        if validation_table is None:
+            return split_rows(prepared, self.validation_fraction, random_state)
+        self._columns.refuse_beyond_binary(validation_table, name="X_val")
+        return prepared, self._columns.prepare(validation_table, np.float32)
 
     # ---- training ----------------------------------------------------------------
-    def _split(
-        self, rows: NDArray[np.float32], random_state: np.random.RandomState
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        """Set rows aside for validation, at least one and never all."""
-        if self.validation_fraction is None:
-            return rows, None
-        n_aside = round(len(rows) * self.validation_fraction)
-        n_aside = min(max(n_aside, 1), len(rows) - 1)
-        order = random_state.permutation(len(rows))
-        return rows[order[n_aside:]], rows[order[:n_aside]]
+    def _design(self, network: ModuleType, hidden: tuple[int, ...]) -> Any:
+        return network.Architecture(
+            layer_sizes=(self.n_features_in_, *hidden, self.n_components),
+            activation=self.activation,
+            binary_columns=self._entropic,
+            kl_weight=self.kl_weight if self.variational else None,
+            encoder=self.encoder,
+            decoder=self.decoder,
+        )
 
-    def _train(
-        self,
-        network: ModuleType,
-        rows: NDArray[np.float32],
-        validation_rows: NDArray[np.float32] | None,
-        layer_sizes: tuple[int, ...],
-        device: str,
-        random_state: np.random.RandomState,
-    ) -> None:
-        """Train `n_init` times and keep the net with the least loss."""
-        monitor = "train_loss" if validation_rows is None else "valid_loss"
-        least = np.inf
-        for seed in random_state.randint(np.iinfo(np.int32).max, size=self.n_init):
-            net = network.train(
-                rows,
-                validation_rows,
-                layer_sizes=layer_sizes,
-                activation=self.activation,
-                learning_rate=self.learning_rate,
-                weight_decay=self.weight_decay,
-                batch_size=_fit_batch_size(self.batch_size, len(rows)),
-                max_epochs=self.max_epochs,
-                patience=self.patience,
-                device=device,
-                seed=int(seed),
-                verbose=int(self.verbose),
-            )
-            loss = np.nanmin([np.inf, *net.history[:, monitor]])
-            if loss < least or not np.isfinite(least):
-                self.net_, least = net, loss
+    def _schedule(self, network: ModuleType, device: str, n_rows: int) -> Any:
+        return network.Schedule(
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            batch_size=fit_batch_size(self.batch_size, n_rows),
+            max_epochs=self.max_epochs,
+            patience=self.patience,
+            device=device,
+            verbose=int(self.verbose),
+        )
 
-    def _record(
-        self, rows: NDArray[np.float32], validation_rows: NDArray[np.float32] | None
-    ) -> None:
-        losses = [key for key in self.net_.history[-1] if key.endswith("_loss")]
-        self.history_ = {key: np.array(self.net_.history[:, key]) for key in losses}
+    def _finder_of_failure(
+        self, rows: _Rows, architecture: Any
+    ) -> Callable[[Any, float], str | None]:
+        """Make what says of a net and its least loss what is wrong with them."""
+        cures = "lower `kl_weight`" if self.variational else "widen the network"
+        diagnosis = Diagnosis(
+            rows,
+            self.n_components,
+            linear=architecture.is_linear,
+            noise=self.kl_weight / 2 if self.variational else 0.0,
+            cures=f"raise `n_init`, `max_epochs` or `patience`, or {cures}",
+        )
+
+        def find_failure(net: Any, loss: float) -> str | None:
+            latent = self._evaluator(net).encode(rows)
+            return diagnosis.describe(latent, self._errors(rows, net).mean(), loss)
+
+        return find_failure
+
+    def _record(self, rows: _Rows, validation_rows: _Rows | None) -> None:
+        self.history_ = collect_history(self.net_)
         self.n_epochs_ = len(self.net_.history)
         judged = rows if validation_rows is None else validation_rows
         self.reconstruction_error_ = float(self._errors(judged).mean())
-
-    # ---- use of the network ------------------------------------------------------
-    def _apply(self, part: str, rows: NDArray[Any]) -> NDArray[np.float64]:
-        module = self.net_.module_
-        network = _load_network()
-        result: NDArray[np.float64] = network.apply(
-            module if part == "both" else getattr(module, part),
-            np.ascontiguousarray(rows, dtype=np.float64),
-        )
-        return result
-
-    def _errors(self, rows: NDArray[Any]) -> NDArray[np.float64]:
-        errors: NDArray[np.float64] = np.mean(
-            (rows - self._apply("both", rows)) ** 2, axis=1
-        )
-        return errors
-
-
-def _load_network() -> ModuleType:
-    """Import torch and what is built on it, or say how to get it."""
-    for package in ("torch", "skorch"):
-        import_optional(package, feature="AutoencoderEmbedder")
-    from sklearn_equity.representation import _network
-
-    return _network
+        if self.variational:
+            self._residual_scale = self._column_errors(rows)
 
 
 def _check_hidden_layer_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
@@ -446,7 +453,3 @@ def _check_hidden_layer_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
         msg = f"`hidden_layer_sizes` must be integers of 1 or more; got {sizes!r}."
         raise ValueError(msg)
     return tuple(int(size) for size in sizes)
-
-
-def _fit_batch_size(batch_size: int, n_rows: int) -> int:
-    return min(batch_size, max(_SMALLEST_BATCH, n_rows // _STEPS_AN_EPOCH))

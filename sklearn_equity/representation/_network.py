@@ -1,96 +1,46 @@
-"""How is the network trained? The one file of this stage that imports torch and skorch.
+"""How is the network trained? A skorch net, made cheap for small dense nets.
 
-The network is a skorch net, made cheap for small dense nets: batches are slices of one
-tensor, the optimiser is fused, and the history keeps epochs and no batches. Nothing
-global is left changed: weights and row orders are drawn from seeds handed in, and torch
-computes on one thread only while this file is at work.
+Batches are slices of one tensor, the optimiser is fused, and the history keeps epochs
+and no batches. Nothing global is left changed: row orders are drawn from seeds handed
+in, and torch computes on one thread only while this file is at work.
 """
 
 import contextlib
 import copy
-import itertools
-import threading
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 from skorch import NeuralNet
 from skorch.callbacks import Callback, PrintLog
 from skorch.dataset import Dataset
 from skorch.helper import predefined_split
-from torch import nn
 
-Activation = Literal["identity", "logistic", "tanh", "relu"]
+from sklearn_equity.representation._architecture import Architecture
+from sklearn_equity.representation._compute import (
+    Evaluator,
+    one_thread,
+    resolve_device,
+)
+from sklearn_equity.representation._modules import borrowed_random_state
+from sklearn_equity.representation._variational import NoisySlices
 
-_ACTIVATIONS: dict[str, type[nn.Module]] = {
-    "logistic": nn.Sigmoid,
-    "tanh": nn.Tanh,
-    "relu": nn.ReLU,
-}
-_STARTING_BIAS = 0.1
-_ROWS_AT_ONCE = 8192  # what is evaluated in one go: bounds the memory, not the result
+__all__ = [
+    "Architecture",
+    "Evaluator",
+    "Schedule",
+    "resolve_device",
+    "snapshot",
+    "start_net",
+    "train",
+    "train_chunk",
+]
+
+_ROWS_AT_ONCE = 8192  # what is validated in one go: bounds the memory, not the result
 _LEAST_GAIN = 1e-4  # an epoch is better if it lowers the loss by this share of it
-
-
-class Autoencoder(nn.Module):
-    """Dense layers down to the latent space, and the same sizes back up.
-
-    Parameters
-    ----------
-    layer_sizes : sequence of int
-        Columns of the table, the hidden layers, columns of the latent space.
-    activation : {"identity", "logistic", "tanh", "relu"}
-        What follows every layer but the latent and the last one.
-    seed : int
-        Seed of the starting weights.
-    """
-
-    def __init__(
-        self, layer_sizes: Sequence[int], activation: Activation, seed: int
-    ) -> None:
-        super().__init__()
-        random_state = check_random_state(seed)
-        self.encoder = _dense_layers(layer_sizes, activation, random_state)
-        self.decoder = _dense_layers(layer_sizes[::-1], activation, random_state)
-
-    def forward(self, X: torch.Tensor) -> torch.Tensor:
-        """Reconstruct rows from their place in the latent space."""
-        reconstruction: torch.Tensor = self.decoder(self.encoder(X))
-        return reconstruction
-
-
-def _dense_layers(
-    sizes: Sequence[int], activation: Activation, random_state: np.random.RandomState
-) -> nn.Sequential:
-    """Stack linear layers with an activation between every two of them."""
-    layers: list[nn.Module] = []
-    for n_in, n_out in itertools.pairwise(sizes):
-        if layers and activation in _ACTIVATIONS:
-            layers.append(_ACTIVATIONS[activation]())
-        layers.append(_glorot_linear(n_in, n_out, random_state))
-    return nn.Sequential(*layers)
-
-
-def _glorot_linear(
-    n_in: int, n_out: int, random_state: np.random.RandomState
-) -> nn.Linear:
-    """Make a linear layer with Glorot's uniform weights and small positive biases.
-
-    torch's own initialisation draws from the global random state, and its biases leave
-    ReLUs that never fire; so do biases of 0, for some of the seeds.
-    """
-    layer = nn.utils.skip_init(
-        nn.Linear, n_in, n_out, device="cpu", dtype=torch.float32
-    )
-    bound = np.sqrt(6.0 / (n_in + n_out))
-    weight = random_state.uniform(-bound, bound, size=(n_out, n_in))
-    with torch.no_grad():
-        layer.weight.copy_(torch.from_numpy(weight))
-        layer.bias.fill_(_STARTING_BIAS)
-    return layer
 
 
 class TensorSlices:
@@ -128,7 +78,7 @@ class EpochNet(NeuralNet):
 
     def run_single_epoch(
         self,
-        iterator: TensorSlices | None,
+        iterator: TensorSlices | NoisySlices | None,
         training: bool,  # noqa: ARG002, FBT001  the signature is skorch's
         prefix: str,
         step_fn: Any,
@@ -140,27 +90,46 @@ class EpochNet(NeuralNet):
         total, n_rows = 0.0, 0
         for batch in iterator:
             loss = step_fn(batch, **fit_params)["loss"]
-            total = total + loss.detach().double() * len(batch[0])
-            n_rows += len(batch[0])
+            total = total + loss.detach().double() * len(batch[1])
+            n_rows += len(batch[1])
         self.history.record(f"{prefix}_loss", float(total) / n_rows)
 
 
-class PatienceExhaustedError(Exception):
+# ---- when to stop ----------------------------------------------------------------
+class EpochWatcher(Protocol):
+    """Somebody who is told of every epoch, and may end the training."""
+
+    def epoch_begins(self, net: EpochNet) -> None:
+        """Take note that an epoch begins."""
+
+    def epoch_ended(self, net: EpochNet) -> bool:
+        """Say whether the training is to end with this epoch."""
+
+
+class TrainingEndedError(Exception):
     """Ends the training; skorch's own signal is the user's Ctrl-C, which must pass."""
 
 
 class BestEpoch(Callback):
     """Stops when the loss no longer falls, and restores the weights of its minimum."""
 
-    def __init__(self, monitor: str, patience: int) -> None:
+    def __init__(
+        self, monitor: str, patience: int, watcher: EpochWatcher | None = None
+    ) -> None:
         self.monitor = monitor
         self.patience = patience
+        self.watcher = watcher
 
     def on_train_begin(self, net: EpochNet, **_: Any) -> None:
         """Forget earlier trainings; without one finite loss the start stays."""
         self.best_loss_ = np.inf
         self.best_weights_ = copy.deepcopy(net.module_.state_dict())
         self.epochs_without_gain_ = 0
+
+    def on_epoch_begin(self, net: EpochNet, **_: Any) -> None:
+        """Tell the watcher."""
+        if self.watcher is not None:
+            self.watcher.epoch_begins(net)
 
     def on_epoch_end(self, net: EpochNet, **_: Any) -> None:
         """Keep the weights if they are the best so far; else count the epoch."""
@@ -171,70 +140,102 @@ class BestEpoch(Callback):
             self.best_loss_ = loss
             self.best_weights_ = copy.deepcopy(net.module_.state_dict())
             self.epochs_without_gain_ = 0
-            return
-        self.epochs_without_gain_ += 1
-        if self.epochs_without_gain_ >= self.patience:
-            raise PatienceExhaustedError
+        else:
+            self.epochs_without_gain_ += 1
+        told_to_end = self.watcher is not None and self.watcher.epoch_ended(net)
+        if told_to_end or self.epochs_without_gain_ >= self.patience:
+            raise TrainingEndedError
 
     def on_train_end(self, net: EpochNet, **_: Any) -> None:
         """Put the best weights back, and keep no second copy of them."""
         net.module_.load_state_dict(self.best_weights_)
         del self.best_weights_
+        self.watcher = None
+
+
+# ---- trainings -------------------------------------------------------------------
+@dataclass(frozen=True)
+class Schedule:
+    """How it is trained; the fields are the parameters of `AutoencoderEmbedder`."""
+
+    learning_rate: float
+    weight_decay: float
+    batch_size: int
+    max_epochs: int
+    patience: int
+    device: str
+    verbose: int
+
+
+def start_net(
+    architecture: Architecture, schedule: Schedule, *, seed: int, redraw: bool = False
+) -> EpochNet:
+    """Make a net that has seen no row."""
+    slices: type = TensorSlices
+    params: dict[str, Any] = {"seed": seed}
+    if architecture.kl_weight is not None:
+        n_components = architecture.layer_sizes[-1]
+        slices = NoisySlices
+        params |= {"slices": TensorSlices, "n_components": n_components}
+    net = EpochNet(
+        # What makes them, not the made: skorch pickles only its own tensors portably.
+        architecture.build,
+        module__seed=seed,
+        module__redraw=redraw,
+        criterion=architecture.criterion,
+        optimizer=torch.optim.AdamW,
+        optimizer__fused=True,
+        optimizer__weight_decay=schedule.weight_decay,
+        lr=schedule.learning_rate,
+        batch_size=schedule.batch_size,
+        max_epochs=schedule.max_epochs,
+        iterator_train=slices,
+        iterator_train__shuffle=True,
+        iterator_valid=slices,
+        iterator_valid__batch_size=_ROWS_AT_ONCE,
+        train_split=None,
+        device=schedule.device,
+        verbose=schedule.verbose,
+        **{f"iterator_train__{name}": value for name, value in params.items()},
+        **{f"iterator_valid__{name}": value for name, value in params.items()},
+    )
+    return net.initialize()
 
 
 def train(
+    architecture: Architecture,
+    schedule: Schedule,
     rows: NDArray[np.float32],
     validation_rows: NDArray[np.float32] | None,
     *,
-    layer_sizes: Sequence[int],
-    activation: Activation,
-    learning_rate: float,
-    weight_decay: float,
-    batch_size: int,
-    max_epochs: int,
-    patience: int,
-    device: str,
     seed: int,
-    verbose: int,
+    redraw: bool = False,
+    watcher: EpochWatcher | None = None,
 ) -> EpochNet:
     """Train one network on prepared rows; the best epoch's weights are kept."""
-    target = torch.device(device)
-    valid = None if validation_rows is None else _as_tensor(validation_rows, target)
-    monitor = "train_loss" if valid is None else "valid_loss"
+    net = start_net(architecture, schedule, seed=seed, redraw=redraw)
+    monitor = "train_loss"
+    if validation_rows is not None:
+        monitor = "valid_loss"
+        valid = _as_tensor(validation_rows, schedule.device)
+        net.train_split = predefined_split(Dataset(valid))
     callbacks: list[tuple[str, Callback]] = [
-        ("best_epoch", BestEpoch(monitor, patience))
+        ("best_epoch", BestEpoch(monitor, schedule.patience, watcher))
     ]
-    if verbose:
+    if schedule.verbose:
         callbacks.insert(0, ("print_log", PrintLog()))
-    net = EpochNet(
-        Autoencoder,
-        module__layer_sizes=tuple(layer_sizes),
-        module__activation=activation,
-        module__seed=seed,
-        criterion=nn.MSELoss,
-        optimizer=torch.optim.AdamW,
-        optimizer__fused=True,
-        optimizer__weight_decay=weight_decay,
-        lr=learning_rate,
-        batch_size=batch_size,
-        max_epochs=max_epochs,
-        iterator_train=TensorSlices,
-        iterator_train__shuffle=True,
-        iterator_train__seed=seed,
-        iterator_valid=TensorSlices,
-        iterator_valid__batch_size=_ROWS_AT_ONCE,
-        train_split=None if valid is None else predefined_split(Dataset(valid)),
-        callbacks=callbacks,
-        device=device,
-        verbose=verbose,
-    )
-    with one_thread():
-        _run(net, _as_tensor(rows, target))
+    net.callbacks = callbacks
+    net.initialize_callbacks()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(one_thread())
+        if architecture.has_modules_of_user:
+            stack.enter_context(borrowed_random_state(seed, schedule.device))
+        _run(net, _as_tensor(rows, schedule.device))
     return net
 
 
-def _as_tensor(rows: NDArray[np.float32], device: torch.device) -> torch.Tensor:
-    return torch.from_numpy(rows).to(device)
+def _as_tensor(rows: NDArray[np.float32], device: str) -> torch.Tensor:
+    return torch.from_numpy(rows).to(torch.device(device))
 
 
 def _run(net: EpochNet, rows: torch.Tensor) -> None:
@@ -243,74 +244,43 @@ def _run(net: EpochNet, rows: torch.Tensor) -> None:
     skorch's ``fit`` takes Ctrl-C for its own signal to stop and goes on as if all were
     well, so its steps are called here one by one.
     """
-    net.initialize()
     net.notify("on_train_begin", X=rows, y=None)
-    with contextlib.suppress(PatienceExhaustedError):
+    with contextlib.suppress(TrainingEndedError):
         net.fit_loop(rows)
     net.notify("on_train_end", X=rows, y=None)
     net.train_split = None
     net.optimizer_.state.clear()
-    net.module_.to("cpu")
-    net.device = "cpu"
+    _move(net, "cpu")
 
 
-def resolve_device(device: str) -> str:
-    """Check that torch can compute on `device`; "auto" takes a GPU if there is one."""
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        msg = (
-            f'`device` must be "cpu", "auto" or a device that torch can use here; got '
-            f"{device!r}: {reason}"
+def train_chunk(
+    net: EpochNet, rows: NDArray[np.float32], schedule: Schedule, *, seed: int
+) -> None:
+    """Go once through more rows, with weights and optimiser as they were left."""
+    net.batch_size, net.iterator_train__seed = schedule.batch_size, seed
+    with one_thread():
+        _move(net, schedule.device)
+        net.on_epoch_begin(net)  # a line of the history for every chunk
+        chunk = Dataset(_as_tensor(rows, schedule.device))
+        net.run_single_epoch(
+            net.get_iterator(chunk, training=True),
+            training=True,
+            prefix="train",
+            step_fn=net.train_step,
         )
-        raise ValueError(msg) from error
-    return device
+        _move(net, "cpu")
 
 
-def apply(part: nn.Module, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Send rows through the encoder, the decoder or both, in double precision.
-
-    In single precision a row's values would depend in their last digits on which rows
-    were sent along with it.
-    """
-    part = copy.deepcopy(part).double().eval()
-    with one_thread(), torch.no_grad():
-        blocks = [
-            part(torch.from_numpy(rows[start : start + _ROWS_AT_ONCE])).numpy()
-            for start in range(0, len(rows), _ROWS_AT_ONCE)
-        ]
-    return np.concatenate(blocks)
+def _move(net: EpochNet, device: str) -> None:
+    """Bring a net to a device, with its loss and the state of its optimiser."""
+    net.device = device
+    net.module_.to(device)
+    net.criterion_.to(device)
+    net.optimizer_.load_state_dict(net.optimizer_.state_dict())
 
 
-class _OneThread:
-    """Let torch compute on one thread; the last to leave finds the setting as it was.
-
-    With more threads a small net trains many times slower on a busy machine, and sums
-    are rounded differently. The setting is the process's: several fits at once in
-    Python threads share the memory of what it was before the first of them.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._n_inside = 0
-        self._n_threads_before = 1
-
-    @contextlib.contextmanager
-    def __call__(self) -> Iterator[None]:
-        with self._lock:
-            if self._n_inside == 0:
-                self._n_threads_before = torch.get_num_threads()
-            self._n_inside += 1
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._n_inside -= 1
-                torch.set_num_threads(self._n_threads_before)
-
-
-one_thread = _OneThread()
+def snapshot(net: EpochNet) -> EpochNet:
+    """Copy a net in training, so that it can be used as if it were done."""
+    taken = object.__new__(type(net))  # skorch's own copy would write and read a file
+    taken.__dict__.update(vars(net), module_=copy.deepcopy(net.module_).to("cpu"))
+    return taken

@@ -33,6 +33,11 @@ MAY_IMPORT = {
 }
 # What the command line is made of; nothing imports it.
 COMMAND_LINE = {"_baseline", "_demo", "_progress", "_table_audit"}
+# Files of the representation that are imported when a network is trained or used.
+TORCH_FILES = {
+    *("_architecture.py", "_compute.py", "_modules.py", "_network.py"),
+    "_variational.py",
+}
 # Packages outside the standard library, and the only places that may import them.
 CONFINED = {
     "torch": "representation",
@@ -92,13 +97,13 @@ def test_optional_packages_stay_where_they_belong(path):
         assert CONFINED.get(package, _stage_of(path)) == _stage_of(path), name
 
 
-def test_one_file_alone_imports_torch_and_skorch():
+def test_the_torch_files_alone_import_torch_and_skorch():
     importing = {
         path.name
         for path in SOURCES
         if {"torch", "skorch"} & {name.split(".")[0] for name in _imported_names(path)}
     }
-    assert importing == {"_network.py"}
+    assert importing == TORCH_FILES
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))

@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,14 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch import NeuralNet
 
 import sklearn_equity.representation as stage
-from sklearn_equity.representation import AutoencoderEmbedder, _network
+from sklearn_equity.representation import (
+    AutoencoderEmbedder,
+    _compute,
+    _modules,
+    _network,
+    _tasks,
+    _training,
+)
 
 no_better_than_pca = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning"
@@ -39,7 +47,13 @@ def people(n_rows=400, seed=8130447):
 
 def quick(**params):
     """Few epochs: enough for every law that does not ask how good the embedding is."""
-    return AutoencoderEmbedder(**{"max_epochs": 3, "random_state": 7, **params})
+    defaults = {"max_epochs": 3, "n_init": 1, "random_state": 7}
+    return AutoencoderEmbedder(**{**defaults, **params})
+
+
+def linear_error(prepared, n_components=2):
+    pca = PCA(n_components).fit(prepared)
+    return np.mean((prepared - pca.inverse_transform(pca.transform(prepared))) ** 2)
 
 
 def test_the_stage_has_one_public_name():
@@ -50,8 +64,11 @@ def test_the_stage_has_one_public_name():
 @no_better_than_pca
 @parametrize_with_checks(
     [
-        AutoencoderEmbedder(max_epochs=3),
-        AutoencoderEmbedder(max_epochs=3, validation_fraction=None, activation="tanh"),
+        AutoencoderEmbedder(max_epochs=3, n_init=1),
+        AutoencoderEmbedder(
+            max_epochs=2, validation_fraction=None, activation="tanh", loss="mse"
+        ),
+        AutoencoderEmbedder(max_epochs=2, n_init=1, variational=True),
     ]
 )
 def test_scikit_learn_contract(estimator, check):
@@ -136,6 +153,7 @@ def test_rows_come_back_in_their_shape_and_unit():
     rebuilt = embedder.inverse_transform(latent)
     assert latent.shape == (400, 3)
     assert rebuilt.shape == X.shape
+    assert ((rebuilt[:, 3] > 0) & (rebuilt[:, 3] < 1)).all()
     prepared = (X - rebuilt) / [*X[:, :3].std(axis=0), 1.0]
     assert_allclose(
         embedder.reconstruction_errors(X), (prepared**2).mean(axis=1), rtol=1e-8
@@ -151,7 +169,7 @@ def test_unit_of_a_column_does_not_matter_and_binary_columns_are_kept():
     assert_allclose(
         quick().fit(other_unit).transform(other_unit), expected, rtol=1e-3, atol=1e-4
     )
-    assert quick().fit(X)._scale[3] == 1.0
+    assert quick().fit(X)._columns.scale[3] == 1.0
 
 
 @no_better_than_pca
@@ -204,7 +222,9 @@ def test_net_is_a_skorch_net_with_a_history_of_epochs_alone():
 @no_better_than_pca
 def test_best_epoch_is_restored():
     X, X_val = people(), people(n_rows=100, seed=5529)
-    embedder = quick(max_epochs=40, learning_rate=0.1, patience=5).fit(X, X_val=X_val)
+    embedder = quick(max_epochs=40, learning_rate=0.1, patience=5, loss="mse").fit(
+        X, X_val=X_val
+    )
     valid_loss = embedder.history_["valid_loss"]
     assert embedder.n_epochs_ < 40
     assert valid_loss.argmin() < embedder.n_epochs_ - 1
@@ -223,29 +243,79 @@ def test_without_validation_rows_the_training_loss_decides():
 @no_better_than_pca
 def test_of_several_trainings_the_best_is_kept():
     X, X_val = people(), people(n_rows=100, seed=5529)
-    seeds = np.random.RandomState(7).randint(np.iinfo(np.int32).max, size=4)
     embedder = quick(n_init=4).fit(X, X_val=X_val)
-    losses = []
-    prepared = quick().fit(X)
-    rows = prepared._prepare(X).astype(np.float32)
-    validation_rows = prepared._prepare(X_val).astype(np.float32)
-    for seed in seeds:
-        net = _network.train(
-            *(rows, validation_rows),
-            layer_sizes=(4, 8, 4, 2),
-            activation="relu",
-            device="cpu",
-            learning_rate=0.003,
-            weight_decay=0.0,
-            batch_size=20,
-            max_epochs=3,
-            patience=10,
-            seed=int(seed),
-            verbose=0,
+    architecture = embedder._design(_network, (8, 4))
+    schedule = embedder._schedule(_network, "cpu", len(X))
+    losses = [
+        _training.least_loss(
+            _network.train(
+                architecture,
+                schedule,
+                embedder._columns.prepare(X, np.float32),
+                embedder._columns.prepare(X_val, np.float32),
+                seed=int(seed),
+            )
         )
-        losses.append(min(net.history[:, "valid_loss"]))
+        for seed in np.random.RandomState(7).randint(np.iinfo(np.int32).max, size=4)
+    ]
     assert_allclose(embedder.history_["valid_loss"].min(), min(losses), rtol=1e-6)
     assert max(losses) > 1.01 * min(losses), "else the choice makes no difference"
+
+
+def sequence_of_trainings(failures, n_init):
+    """Candidates of losses 5, 4, 3, 2, and what is said to be wrong with them."""
+    nets = iter(
+        SimpleNamespace(history=[{"train_loss": loss}]) for loss in (5.0, 4.0, 3.0, 2.0)
+    )
+    seen = []
+
+    def find_failure(net, loss):
+        seen.append(loss)
+        return failures[len(seen) - 1]
+
+    best = _training.train_candidates(
+        lambda **_: next(nets),
+        find_failure,
+        n_init=n_init,
+        random_state=np.random.RandomState(0),
+        tasks=_tasks.NoTasks(),
+    )
+    return best, seen
+
+
+def test_a_failed_training_is_followed_by_another_until_one_is_sound():
+    best, seen = sequence_of_trainings(["collapsed", "collapsed", None], "auto")
+    assert (best.loss, best.failure, seen) == (3.0, None, [5.0, 4.0, 3.0])
+
+
+def test_if_all_trainings_fail_the_one_of_least_loss_stays_and_says_why():
+    best, seen = sequence_of_trainings(["a", "b", "c", "d"], "auto")
+    assert (best.loss, best.failure, len(seen)) == (2.0, "d", 4)
+
+
+def test_a_sound_training_is_kept_before_one_of_less_loss():
+    best, seen = sequence_of_trainings([None, "b", None], 3)
+    assert (best.loss, best.failure, len(seen)) == (3.0, None, 3)
+    best, seen = sequence_of_trainings([None, "b"], 2)
+    assert (best.loss, best.failure, len(seen)) == (5.0, None, 2)
+
+
+def test_restarts_rescue_a_fit_whose_first_weights_are_dead(monkeypatch):
+    glorot_linear = _modules._glorot_linear
+    n_made = []
+
+    def first_net_never_fires(*sizes_and_random_state):
+        layer = glorot_linear(*sizes_and_random_state)
+        n_made.append(1)
+        if len(n_made) <= 6:  # three layers down and three up
+            with torch.no_grad():
+                layer.bias.fill_(-100.0)
+        return layer
+
+    monkeypatch.setattr(_modules, "_glorot_linear", first_net_never_fires)
+    embedder = AutoencoderEmbedder(max_epochs=60, random_state=0).fit(people())
+    assert len(n_made) > 6
+    assert np.ptp(embedder.transform(people()), axis=0).min() > 0.1
 
 
 @no_better_than_pca
@@ -288,7 +358,7 @@ def test_thread_setting_comes_back_when_fits_overlap():
     seen = {}
 
     def first():
-        with _network.one_thread():
+        with _compute.one_thread():
             first_inside.set()
             second_left.wait(timeout=30)
             seen["inside"] = torch.get_num_threads()
@@ -297,7 +367,7 @@ def test_thread_setting_comes_back_when_fits_overlap():
     thread = threading.Thread(target=first)
     thread.start()
     first_inside.wait(timeout=30)
-    with _network.one_thread():
+    with _compute.one_thread():
         assert torch.get_num_threads() == 1
     second_left.set()
     thread.join(timeout=30)
@@ -331,10 +401,7 @@ def test_linear_autoencoder_reaches_the_error_of_pca():
 def test_curved_data_are_kept_better_than_by_pca():
     X = people(n_rows=600)
     embedder = AutoencoderEmbedder(max_epochs=80, random_state=0).fit(X)
-    Z = (X - embedder._centre) / embedder._scale
-    pca = PCA(2).fit(Z)
-    linear = np.mean((Z - pca.inverse_transform(pca.transform(Z))) ** 2)
-    assert -embedder.score(X) < 0.6 * linear
+    assert -embedder.score(X) < 0.6 * linear_error(embedder._columns.prepare(X))
 
 
 @pytest.mark.slow
@@ -342,17 +409,19 @@ def test_curved_data_are_kept_better_than_by_pca():
 def test_most_starting_weights_find_the_curved_surface():
     X = people(n_rows=1500)
     errors = np.array(
-        [-AutoencoderEmbedder(random_state=seed).fit(X).score(X) for seed in range(8)]
+        [
+            -AutoencoderEmbedder(random_state=seed, n_init=1).fit(X).score(X)
+            for seed in range(8)
+        ]
     )
-    Z = quick().fit(X)._prepare(X)
-    pca = PCA(2).fit(Z)
-    linear = np.mean((Z - pca.inverse_transform(pca.transform(Z))) ** 2)
+    linear = linear_error(quick().fit(X)._columns.prepare(X))
     print(f"PCA {linear:.4f}; autoencoders {np.sort(errors).round(4)}")
     assert np.median(errors) < 0.25 * linear
     assert (errors < linear).sum() >= 6
 
 
 # ---- degenerate input ------------------------------------------------------------
+@pytest.mark.filterwarnings("ignore::sklearn_equity.exceptions.DegenerateColumnWarning")
 def test_identical_rows_are_named():
     with pytest.warns(ConvergenceWarning, match="All rows of `X` are the same"):
         latent = quick().fit_transform(np.full((50, 3), 4.0))
@@ -360,7 +429,7 @@ def test_identical_rows_are_named():
 
 
 def test_collapsed_latent_space_is_named(monkeypatch):
-    glorot_linear = _network._glorot_linear
+    glorot_linear = _modules._glorot_linear
 
     def linear_whose_relu_never_fires(*sizes_and_random_state):
         layer = glorot_linear(*sizes_and_random_state)
@@ -368,16 +437,26 @@ def test_collapsed_latent_space_is_named(monkeypatch):
             layer.bias.fill_(-100.0)
         return layer
 
-    monkeypatch.setattr(_network, "_glorot_linear", linear_whose_relu_never_fires)
+    monkeypatch.setattr(_modules, "_glorot_linear", linear_whose_relu_never_fires)
     with pytest.warns(ConvergenceWarning, match="collapsed: 0 of its 2 components"):
         quick().fit(people())
 
 
+@pytest.mark.filterwarnings("ignore::sklearn_equity.exceptions.DegenerateColumnWarning")
 def test_outlier_that_hides_all_other_rows_is_named():
     X = people()[:, :2]
     X[11] = 1e9
     with pytest.warns(ConvergenceWarning, match="Look for outliers in `X`"):
         quick(max_epochs=50).fit(X)
+
+
+def test_diverged_training_is_named(monkeypatch):
+    def loss_is_no_number(self, *_, **__):
+        return torch.tensor(torch.nan, requires_grad=True)
+
+    monkeypatch.setattr(_network.EpochNet, "get_loss", loss_is_no_number)
+    with pytest.warns(ConvergenceWarning, match="The training diverged"):
+        quick().fit(people())
 
 
 def test_no_better_than_pca_is_named():
@@ -386,6 +465,10 @@ def test_no_better_than_pca_is_named():
 
 
 @no_better_than_pca
+@pytest.mark.filterwarnings("ignore::sklearn_equity.exceptions.DegenerateColumnWarning")
+@pytest.mark.parametrize(
+    "params", [{}, {"variational": True}, {"loss": "mse"}], ids=str
+)
 @pytest.mark.parametrize(
     "X",
     [
@@ -395,11 +478,16 @@ def test_no_better_than_pca_is_named():
         people() * 1e9,
         people(n_rows=2),
         np.repeat(people(n_rows=3), 30, axis=0),
+        (people() > 0).astype(float),
+        np.vstack([people(), np.full(4, 1e9)]),
     ],
-    ids=["constant column", "one column", "small", "large", "two rows", "repeated"],
+    ids=[
+        *("constant column", "one column", "small", "large", "two rows", "repeated"),
+        *("binary alone", "an outlier"),
+    ],
 )
-def test_degenerate_table_gives_finite_results(X):
-    embedder = quick().fit(X)
+def test_degenerate_table_gives_finite_results(X, params):
+    embedder = quick(**params).fit(X)
     assert np.isfinite(embedder.transform(X)).all()
     assert np.isfinite(embedder.reconstruction_error_)
 
@@ -413,6 +501,10 @@ def test_degenerate_table_gives_finite_results(X):
         ({"n_components": 0}, "'n_components' parameter .* Got 0"),
         ({"activation": "swish"}, "'activation' parameter .* Got 'swish'"),
         ({"validation_fraction": 1.0}, "'validation_fraction' parameter .* Got 1.0"),
+        ({"loss": "hinge"}, "'loss' parameter .* Got 'hinge'"),
+        ({"n_init": 0}, "'n_init' parameter .* Got 0"),
+        ({"kl_weight": -1.0}, "'kl_weight' parameter .* Got -1.0"),
+        ({"match_columns": "both"}, "'match_columns' parameter .* Got 'both'"),
         ({"device": "abacus"}, "`device` must be .*; got 'abacus'"),
         ({"device": "cuda:99"}, "`device` must be .*; got 'cuda:99'"),
     ],

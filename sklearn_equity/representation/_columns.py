@@ -1,0 +1,153 @@
+"""In what form do the columns of a mixed table enter the network?
+
+Columns of 0 and 1 enter as they are, and all others standardised: the published
+preparation. What a column tells nothing with, the same value in every row or a scale
+that a few outlying values set, is named.
+"""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, Self
+
+import narwhals.stable.v2 as nw
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_equity._checks import refuse_overflow
+from sklearn_equity.exceptions import DegenerateColumnWarning
+
+_ROWS_AT_ONCE = 8192  # what is prepared in one go: bounds the memory, not the result
+# The values of a column look all alike if the inner 98% of them span less than this
+# share of its standard deviation; so small a share needs values beyond this many.
+_LEAST_INNER_SHARE = 1e-3
+_FAR = 10.0
+_OF_FIT = 4  # the warning points at the line that called `fit`
+
+
+class ColumnPreparation:
+    """What is known of every column, learnt from one table or from chunk after chunk.
+
+    Parameters
+    ----------
+    names : sequence of str or None
+        The columns' names for messages; None numbers them.
+
+    Attributes
+    ----------
+    binary : ndarray of bool of shape (n_features,)
+        True for the columns that held nothing but 0 and 1 when first seen.
+    centre, scale : ndarray of shape (n_features,)
+        What is taken off a column, and what it is divided by.
+    """
+
+    binary: NDArray[np.bool_]
+    centre: NDArray[np.float64]
+    scale: NDArray[np.float64]
+
+    def __init__(self, names: Sequence[str] | None) -> None:
+        self._names = None if names is None else [str(name) for name in names]
+        self._scaler = StandardScaler()
+
+    def learn(self, table: NDArray[Any]) -> Self:
+        """Take rows into the running means and variances; the first decide the kinds.
+
+        Raises
+        ------
+        ValueError
+            If a column that held only 0 and 1 holds a value outside of them now, or
+            a value is too large to be squared.
+        """
+        refuse_overflow(table, name="X")
+        if not hasattr(self, "binary"):
+            self.binary = ((table == 0) | (table == 1)).all(axis=0)
+        self.refuse_beyond_binary(table, name="X")
+        self._scaler.partial_fit(table.astype(np.float64, copy=False))
+        self.centre = np.where(self.binary, 0.0, self._scaler.mean_)
+        self.scale = np.where(self.binary, 1.0, self._scaler.scale_)
+        return self
+
+    def refuse_beyond_binary(self, table: NDArray[Any], *, name: str) -> None:
+        """Refuse values that are no probability in a column of 0 and 1."""
+        chosen = table[:, self.binary]
+        beyond = ((chosen < 0) | (chosen > 1)).any(axis=0)
+        if beyond.any():
+            column = int(np.flatnonzero(self.binary)[beyond.argmax()])
+            values = table[:, column]
+            value = values[(values < 0) | (values > 1)][0]
+            msg = (
+                f"Column {self._name(column)} of `{name}` must stay within 0 and 1, as "
+                f"it held nothing else when first seen; got {value:g}. Fit on rows, or "
+                "begin with a chunk, that show all kinds of values."
+            )
+            raise ValueError(msg)
+
+    def prepare(
+        self, table: NDArray[Any], dtype: type[np.floating[Any]] = np.float64
+    ) -> NDArray[Any]:
+        """Bring rows into the form that the network takes, in a new array."""
+        prepared = np.empty(table.shape, dtype)
+        for start in range(0, len(table), _ROWS_AT_ONCE):
+            block = slice(start, start + _ROWS_AT_ONCE)
+            prepared[block] = (table[block] - self.centre) / self.scale
+        return prepared
+
+    def restore(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Bring rows back into the units of the table."""
+        return rows * self.scale + self.centre
+
+    # ---- columns that tell nothing -----------------------------------------------
+    def warn_of_degenerate(self, table: NDArray[Any]) -> None:
+        """Name columns that tell no row from another, and why."""
+        constant = [self._name(j) for j in np.flatnonzero(self._is_constant(table))]
+        if constant:
+            msg = (
+                f"{_count(constant)} of `X` with the same value in every row, up to "
+                f"rounding: {', '.join(constant)}. They tell nothing; leave them out."
+            )
+            warnings.warn(msg, DegenerateColumnWarning, stacklevel=_OF_FIT)
+        for column in self._far_columns(table):
+            low, high = np.quantile(table[:, column], [0.01, 0.99])
+            if 0.0 < high - low < _LEAST_INNER_SHARE * self.scale[column]:
+                largest = table[np.abs(table[:, column]).argmax(), column]
+                msg = (
+                    f"The scale of column {self._name(column)} of `X` is set by a few "
+                    f"outlying values (such as {largest:g}): the inner 98%, from "
+                    f"{low:g} to {high:g}, look all alike to the network. Correct or "
+                    "clip the outlying values, or transform the column."
+                )
+                warnings.warn(msg, DegenerateColumnWarning, stacklevel=_OF_FIT)
+
+    def _is_constant(self, table: NDArray[Any]) -> NDArray[np.bool_]:
+        same: NDArray[np.bool_] = table.min(axis=0) == table.max(axis=0)
+        # scikit-learn's scaler divides by 1 where nothing but rounding is left.
+        return same | (self._scaler.scale_ != np.sqrt(self._scaler.var_))
+
+    def _far_columns(self, table: NDArray[Any]) -> NDArray[np.intp]:
+        """Find columns with values so many standard deviations from their mean."""
+        reach = np.maximum(
+            table.max(axis=0) - self.centre, self.centre - table.min(axis=0)
+        )
+        return np.flatnonzero(~self.binary & (reach > _FAR * self.scale))
+
+    def _name(self, column: int | np.integer[Any]) -> str:
+        return str(column) if self._names is None else repr(self._names[column])
+
+
+def _count(columns: Sequence[str]) -> str:
+    return "A column" if len(columns) == 1 else f"{len(columns)} columns"
+
+
+def take_by_name(table: Any, names: Sequence[str]) -> Any:
+    """Take the columns of `fit` out of a data frame; other input stays as it is."""
+    frame = nw.from_native(table, eager_only=True, pass_through=True)
+    if not isinstance(frame, nw.DataFrame):
+        return table
+    absent = [name for name in names if name not in frame.columns]
+    if absent:
+        msg = (
+            f"`X` must have the {len(names)} columns of `fit`; it lacks "
+            f"{len(absent)}: {', '.join(map(repr, absent))}. It has {frame.columns}."
+        )
+        raise ValueError(msg)
+    return frame.select(list(names)).to_native()

@@ -1,0 +1,97 @@
+"""Where does torch compute, on how many threads, and how exactly?"""
+
+import contextlib
+import copy
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sklearn_equity.representation._modules import Autoencoder
+
+_ROWS_AT_ONCE = 8192  # what is evaluated in one go: bounds the memory, not the result
+
+
+def resolve_device(device: str) -> str:
+    """Check that torch can compute on `device`; "auto" takes a GPU if there is one."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        msg = (
+            f'`device` must be "cpu", "auto" or a device that torch can use here; got '
+            f"{device!r}: {reason}"
+        )
+        raise ValueError(msg) from error
+    return device
+
+
+class Evaluator:
+    """A trained network on NumPy rows, in double precision and block by block.
+
+    In single precision a row's values would depend in their last digits on which rows
+    were sent along with it.
+    """
+
+    def __init__(self, module: Autoencoder) -> None:
+        self._module = copy.deepcopy(module).double().eval()
+
+    def encode(self, rows: NDArray[Any]) -> NDArray[np.float64]:
+        """Place prepared rows in the latent space."""
+        return self._apply(self._module.encode, rows)
+
+    def decode(self, latent: NDArray[Any]) -> NDArray[np.float64]:
+        """Give the decoder's output for points of the latent space."""
+        return self._apply(self._module.decoder, latent)
+
+    def _apply(
+        self, part: Callable[[torch.Tensor], torch.Tensor], rows: NDArray[Any]
+    ) -> NDArray[np.float64]:
+        with one_thread(), torch.no_grad():
+            blocks = [
+                # A copy, since torch warns of arrays that must not be written to.
+                part(torch.from_numpy(np.array(block, dtype=np.float64))).numpy()
+                for block in _cut_blocks(rows)
+            ]
+        return np.concatenate(blocks)
+
+
+def _cut_blocks(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        yield rows[start : start + _ROWS_AT_ONCE]
+
+
+class _OneThread:
+    """Let torch compute on one thread; the last to leave finds the setting as it was.
+
+    With more threads a small net trains many times slower on a busy machine, and sums
+    are rounded differently. The setting is the process's: several fits at once in
+    Python threads share the memory of what it was before the first of them.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._n_inside = 0
+        self._n_threads_before = 1
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._lock:
+            if self._n_inside == 0:
+                self._n_threads_before = torch.get_num_threads()
+            self._n_inside += 1
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._n_inside -= 1
+                torch.set_num_threads(self._n_threads_before)
+
+
+one_thread = _OneThread()

@@ -1,0 +1,119 @@
+"""Which of several trainings is kept? The soundest, and of those the one of least loss.
+
+A training can fail by bad luck with its starting weights alone. It is recognised by
+what a sound embedding must do, and another one is started.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_equity.representation._tasks import NoTasks
+
+# Of trainings that fail by bad luck, one in ten or so, three in a row are rare.
+MOST_TRAININGS = 4
+# A table of few rows would see few steps in an epoch, and early stopping would end the
+# training before it began: it is cut into at least so many steps of at least so many.
+_STEPS_AN_EPOCH = 20
+_SMALLEST_BATCH = 8
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A trained net, and what was found out about it."""
+
+    net: Any
+    seed: int
+    loss: float
+    failure: str | None
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """Sound ones first, then those of little loss."""
+        return self.failure is not None, self.loss
+
+
+def train_candidates(
+    train: Callable[..., Any],
+    find_failure: Callable[[Any, float], str | None],
+    *,
+    n_init: int | str,
+    random_state: np.random.RandomState,
+    tasks: NoTasks,
+) -> Candidate:
+    """Train as often as asked, or until a training is sound, and keep the best.
+
+    Parameters
+    ----------
+    train : callable
+        From a seed, whether to draw all weights anew, and a watcher to a trained net.
+    find_failure : callable
+        From a net and its least loss to what is wrong with it, or None.
+    n_init : int or "auto"
+        How many trainings; "auto" ends with the first sound one.
+    random_state : RandomState instance
+        Draws the seeds.
+    tasks : NoTasks or FitTasks
+        Who is told of trainings and epochs.
+    """
+    best = Candidate(net=None, seed=-1, loss=np.inf, failure="no training")
+    seeds = random_state.randint(np.iinfo(np.int32).max, size=count_trainings(n_init))
+    for number, seed in enumerate(seeds.tolist()):
+        tasks.training_begins()
+        net = train(seed=seed, redraw=number > 0, watcher=tasks.watcher)
+        tasks.training_ended(net)
+        loss = least_loss(net)
+        candidate = Candidate(net, seed, loss, find_failure(net, loss))
+        if best.net is None or candidate.rank < best.rank:
+            best = candidate
+        if n_init == "auto" and candidate.failure is None:
+            break
+    tasks.fit_ended(best.net)
+    return best
+
+
+def count_trainings(n_init: int | str) -> int:
+    """Say how many trainings there may be."""
+    return MOST_TRAININGS if n_init == "auto" else int(n_init)
+
+
+def least_loss(net: Any) -> float:
+    """Find the loss of the best epoch; infinite if none was a number."""
+    losses = [epoch.get("valid_loss", epoch["train_loss"]) for epoch in net.history]
+    finite = [loss for loss in losses if np.isfinite(loss)]
+    return min(finite, default=np.inf)
+
+
+def collect_history(net: Any) -> dict[str, NDArray[np.float64]]:
+    """Bring the losses of all epochs into arrays; NaN where none was measured."""
+    keys = dict.fromkeys(key for epoch in net.history for key in epoch)
+    return {
+        key: np.array([epoch.get(key, np.nan) for epoch in net.history])
+        for key in keys
+        if key.endswith("_loss")
+    }
+
+
+def split_rows(
+    rows: NDArray[np.float32],
+    validation_fraction: float | None,
+    random_state: np.random.RandomState,
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Set rows aside for validation, at least one and never all."""
+    if validation_fraction is None:
+        return rows, None
+    n_aside = round(len(rows) * validation_fraction)
+    n_aside = min(max(n_aside, 1), len(rows) - 1)
+    order = random_state.permutation(len(rows))
+    return rows[order[n_aside:]], rows[order[:n_aside]]
+
+
+def fit_batch_size(batch_size: int, n_rows: int) -> int:
+    """Shrink the batches of a small table, and leave no row alone in the last one."""
+    fitted = min(batch_size, max(_SMALLEST_BATCH, n_rows // _STEPS_AN_EPOCH))
+    while fitted > 1 and n_rows % fitted == 1:
+        fitted -= 1  # a module that normalises by batch fails on a single row
+    return fitted
