@@ -2,20 +2,25 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from numbers import Integral
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import silhouette_score
 from sklearn.mixture import GaussianMixture
-from sklearn.utils import check_random_state
 
-from sklearn_equity.exceptions import FewerSegmentsWarning
+from sklearn_equity.exceptions import (
+    DiagonalCovarianceWarning,
+    FewerSegmentsWarning,
+)
+from sklearn_equity.segmentation._mixture import log_density_of
+from sklearn_equity.segmentation._silhouette import Silhouettes
+
+_FEW_COLUMNS = 3
 
 Criterion = Literal["silhouette", "bic"]
-
-SILHOUETTE_ROWS = 4000  # its cost is quadratic; with these the score errs by about .01
+CovarianceType = Literal["full", "tied", "diag", "spherical"]
 
 
 def check_candidates(candidates: Sequence[int], criterion: Criterion) -> list[int]:
@@ -50,6 +55,25 @@ def _count_distinct(points: NDArray[np.float64], *, enough: int) -> int:
     """Count distinct rows; the first ones suffice if they hold `enough`."""
     n_first = len(np.unique(points[: 20 * enough], axis=0))
     return n_first if n_first >= enough else len(np.unique(points, axis=0))
+
+
+def limit_to_estimable(
+    covariance_type: CovarianceType, n_components: int, points: NDArray[np.float64]
+) -> CovarianceType:
+    """Replace full covariances that the rows of a component cannot determine."""
+    n_rows, n_features = points.shape
+    enough = n_rows >= n_components * (n_features + 1)
+    # In few columns `reg_covar` makes up for a row or two.
+    if covariance_type != "full" or n_features <= _FEW_COLUMNS or enough:
+        return covariance_type
+    msg = (
+        f"{n_components} full covariances of {n_features} columns need at least "
+        f"{n_features + 1} rows each; `X` has {n_rows / n_components:.3g} a component: "
+        "diagonal ones are fitted. Reduce the columns, lower `n_components`, or say "
+        'covariance_type="diag".'
+    )
+    warnings.warn(msg, DiagonalCovarianceWarning, stacklevel=5)
+    return "diag"
 
 
 def warn_of_lost_segments(
@@ -88,31 +112,33 @@ def choose_mixture(
     Returns the mixture and the criterion's value by number: NaN where it is not
     defined, which loses to every other value.
     """
-    judged = _draw_rows(points, seed) if criterion == "silhouette" else points
+    score: Callable[[GaussianMixture], float]
+    if criterion == "bic":
+        score, sign = partial(information_criterion, points=points), -1.0
+    else:
+        score, sign = Silhouettes(points, np.random.RandomState(seed)).score, 1.0
     scores: dict[int, float] = {}
     best, best_gain = None, -np.inf
     for number in numbers:
         mixture = fit_mixture(number)
-        if criterion == "bic":
-            scores[number] = float(mixture.bic(judged))
-            gain = -scores[number]
-        else:
-            scores[number] = gain = _silhouette(mixture, judged)
+        scores[number] = score(mixture)
+        gain = sign * scores[number]
         if best is None or gain > best_gain or np.isnan(best_gain):
             best, best_gain = mixture, gain
     return best, scores
 
 
-def _draw_rows(points: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    if len(points) <= SILHOUETTE_ROWS:
-        return points
-    random_state = check_random_state(seed)
-    return points[random_state.permutation(len(points))[:SILHOUETTE_ROWS]]
-
-
-def _silhouette(mixture: GaussianMixture, points: NDArray[np.float64]) -> float:
-    """Mean silhouette of the components; NaN if one holds all rows, or each one."""
-    labels = mixture.predict(points)
-    if not 2 <= len(np.unique(labels)) < len(points):
-        return float("nan")
-    return float(silhouette_score(points, labels))
+def information_criterion(
+    mixture: GaussianMixture, points: NDArray[np.float64]
+) -> float:
+    """Bayesian information criterion, as scikit-learn has it: lower is better."""
+    n_components, n_features = mixture.means_.shape
+    n_covariances = {
+        "full": n_components * n_features * (n_features + 1) // 2,
+        "tied": n_features * (n_features + 1) // 2,
+        "diag": n_components * n_features,
+        "spherical": n_components,
+    }[mixture.covariance_type]
+    n_parameters = n_components - 1 + mixture.means_.size + n_covariances
+    log_likelihood = log_density_of(mixture, points).sum()
+    return float(n_parameters * np.log(len(points)) - 2.0 * log_likelihood)

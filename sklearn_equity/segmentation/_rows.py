@@ -102,16 +102,19 @@ def bin_rows(
     return Rows(centres, counts, covariance_type, points.T @ points, averages)
 
 
-def bin_on_grid(points: Matrix, n_cells: int) -> NDArray[np.intp]:
+def bin_on_grid(
+    points: Matrix, n_cells: int, share_outside: float = _SHARE_OUTSIDE
+) -> NDArray[np.intp]:
     """Number the cells of a grid that hold points, and return the one of every point.
 
-    A point outside of the grid has a number of its own.
+    The grid has `n_cells` along each side. A point outside of it has a number of its
+    own.
     """
     n_points, n_features = points.shape
     # A part of the points places the grid as well as all of them.
     low, high = np.quantile(
         points[:: 1 + n_points // _ROWS_FOR_QUANTILES],
-        [_SHARE_OUTSIDE, 1.0 - _SHARE_OUTSIDE],
+        [share_outside, 1.0 - share_outside],
         axis=0,
     )
     width = np.where(high > low, high - low, 1.0)

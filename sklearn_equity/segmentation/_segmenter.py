@@ -6,7 +6,7 @@ judge are joined to their neighbours, and a hierarchy gives coarser views of the
 segments.
 """
 
-import copy
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from numbers import Integral, Real
@@ -14,28 +14,23 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    DensityMixin,
-    TransformerMixin,
-)
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from sklearn_equity._checks import refuse_overflow
 from sklearn_equity._sklearn_shims import Interval, StrOptions, fit_context
+from sklearn_equity.exceptions import OutlierWarning
 from sklearn_equity.segmentation._choice import (
     check_candidates,
     choose_mixture,
     limit_to_distinct_rows,
+    limit_to_estimable,
     warn_of_lost_segments,
 )
 from sklearn_equity.segmentation._hierarchy import (
     build_hierarchy,
     component_distances,
-    cut_hierarchy,
     merge_small_segments,
     segment_distances,
 )
@@ -44,15 +39,16 @@ from sklearn_equity.segmentation._mixture import (
     fit_exactly,
     fit_fast,
     log_density_of,
-    restrict,
-    shares_of,
 )
 from sklearn_equity.segmentation._rows import Resolutions
+from sklearn_equity.segmentation._segmented_space import SegmentedSpace
+
+# Rows further than so many interquartile ranges from the quartiles of a column are
+# mistakes: on a scale that holds them, all others would lie in one place.
+_FAR = 1000.0
 
 
-class LatentGMMSegmenter(
-    ClassNamePrefixFeaturesOutMixin, DensityMixin, TransformerMixin, BaseEstimator
-):
+class LatentGMMSegmenter(SegmentedSpace):
     r"""Cut a space into segments with a mixture of Gaussians.
 
     Made for the latent space of an embedder, at home on any table of few columns. The
@@ -73,13 +69,17 @@ class LatentGMMSegmenter(
     candidates : sequence of int, default=(2, 3, 5, 8, 12, 20, 30, 50)
         Numbers of components to choose among; not used if `component_choice` is None.
     covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
-        The shape of the components, as in scikit-learn's mixture.
+        The shape of the components, as in scikit-learn's mixture. In four or more
+        columns a component needs one row more than there are columns for a full
+        covariance: with fewer, on average, "diag" takes its place, with a
+        `DiagonalCovarianceWarning`.
     min_segment_size : int, default=1
         Segments with fewer training rows than this are joined to the one that they
         overlap most. The default joins only components that no row belongs to.
     max_fit_rows : int or None, default=100000
-        Fit the mixture on at most so many rows, drawn at random; None takes all.
-        Segments are formed, and their sizes counted, on all rows in any case.
+        Where rows are used one by one, use at most so many, drawn at random; None takes
+        all. Bins of rows, in up to three columns, hold all of them. Segments are
+        formed, and their sizes counted, on all rows in any case.
     init_params : str, default="k-means++"
         How the mixture starts: "kmeans", "k-means++", "random" or "random_from_data",
         as in scikit-learn's mixture.
@@ -87,16 +87,20 @@ class LatentGMMSegmenter(
         Starts of the mixture; the one with the highest likelihood is kept.
     tol : float, default=0.001
         The mixture has converged once a step raises the mean log-likelihood of a row by
-        less than this.
+        less than this. Unless `exact`, it goes on to a tenth of it, as far as
+        `max_iter` lets it.
     max_iter : int, default=100
         The most steps of a start.
     reg_covar : float, default=1e-06
         Added to the variances of the components; the columns have variance 1. More than
         0, unless `init_params` is "kmeans" or "random".
     exact : bool, default=False
-        Let scikit-learn's mixture fit itself, which takes a hundred times as long on
-        large tables of two columns. Otherwise it is given parameters found in another
-        way; see the notes.
+        Let scikit-learn's mixture fit itself, on the rows one by one and with the
+        covariances asked for. It takes a hundred times as long on large tables of two
+        columns, and finds rows no likelier.
+    novelty_rate : float, default=0.001
+        The part of the training rows that lies below `novelty_threshold_`: about that
+        part of new rows from the same population is flagged by `predict_novelty`.
     random_state : int, RandomState instance or None, default=None
         Decides the start of the mixture, the rows drawn, and what `sample` draws. Pass
         an int for the same result every time.
@@ -106,7 +110,8 @@ class LatentGMMSegmenter(
     n_segments_ : int
         Number of segments; `predict` gives integers from 0 to one less.
     mixture_ : sklearn.mixture.GaussianMixture
-        The mixture, fitted to ``scaler_.transform(X)``.
+        The mixture, fitted to ``scaler_.transform(X)``: scikit-learn's own, with all
+        attributes that its `fit` would set.
     scaler_ : sklearn.preprocessing.StandardScaler
         How the columns were standardised.
     segment_sizes_ : ndarray of shape (n_segments_,)
@@ -114,6 +119,8 @@ class LatentGMMSegmenter(
     hierarchy_ : ndarray of shape (n_segments_ - 1, 4)
         How the segments merge, the most overlapping first: a linkage matrix as in
         `scipy.cluster.hierarchy`, whose heights are Bhattacharyya distances.
+    novelty_threshold_ : float
+        The log-density below which `predict_novelty` flags a row.
     choice_scores_ : dict of int to float
         Silhouette or information criterion by number of components; empty if
         `component_choice` is None.
@@ -137,10 +144,30 @@ class LatentGMMSegmenter(
     agree. The published method uses fifty full components in a space of two dimensions
     [1]_.
 
+    In up to three columns the rows are put on a grid, and a bin counts for all its rows
+    with their mean and their spread; they share the probabilities of the components, so
+    that the likelihood found is a lower bound of the true one [3]_. If ten thousand
+    rows show it to be more than 0.01 a row below, a finer grid and then the rows
+    themselves follow. In more columns rows are used one by one, densities and moments
+    of all components being one matrix product each. Every start but "random" gives each
+    row to the nearest centre, which is scikit-learn's first step from tiny components.
+
     Small segments go one at a time, the smallest first, to the segment whose components
     have the least Bhattacharyya distance [2]_ from its own, on average over pairs; the
-    hierarchy joins segments by the same average. The mean silhouette is that of at most
-    4,000 rows.
+    hierarchy joins segments by the same average.
+
+    The mean silhouette of more than 4,000 rows is found on grids too, in up to three
+    columns, and errs by up to 0.006 in two and 0.011 in three; in more columns it is
+    that of 4,000 rows. On latent spaces without gaps it falls with the number of
+    components, as if two were best: a curve without an inner maximum says that there is
+    no natural number.
+
+    Rows beyond 1,000 interquartile ranges from the quartiles of a column are left out
+    of the fit, with an `OutlierWarning`. If other rows repeat so much or lie so far
+    out that components stay empty, a `FewerSegmentsWarning` says how many are in use.
+
+    Densities of training rows are optimistic: with few rows a component, or many
+    columns, more new rows than `novelty_rate` are flagged.
 
     References
     ----------
@@ -148,6 +175,8 @@ class LatentGMMSegmenter(
        Digital Medicine 5, 170.
     .. [2] Hennig (2010), "Methods for merging Gaussian mixture components", Advances in
        Data Analysis and Classification 4, 3-34.
+    .. [3] Verbeek, Nunnink and Vlassis (2006), "Accelerated EM-based clustering of
+       large data sets", Data Mining and Knowledge Discovery 13, 291-307.
 
     Examples
     --------
@@ -185,6 +214,7 @@ class LatentGMMSegmenter(
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "reg_covar": [Interval(Real, 0, None, closed="left")],
         "exact": ["boolean"],
+        "novelty_rate": [Interval(Real, 0, 1, closed="left")],
         "random_state": ["random_state"],
     }
 
@@ -205,6 +235,7 @@ class LatentGMMSegmenter(
         max_iter: int = 100,
         reg_covar: float = 1e-6,
         exact: bool = False,
+        novelty_rate: float = 0.001,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.n_components = n_components
@@ -219,6 +250,7 @@ class LatentGMMSegmenter(
         self.max_iter = max_iter
         self.reg_covar = reg_covar
         self.exact = exact
+        self.novelty_rate = novelty_rate
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -247,11 +279,11 @@ class LatentGMMSegmenter(
             numbers = check_candidates(self.candidates, self.component_choice)
         table = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         refuse_overflow(table, name="X")
-        self.scaler_ = StandardScaler().fit(table)
-        points = self.scaler_.transform(table)
-        self._fit_mixture(points, numbers)
-        self.n_iter_ = self.mixture_.n_iter_
-        self._form_segments(points)
+        far = _find_far_rows(table)
+        near = table[~far] if far.any() else table
+        self.scaler_ = StandardScaler().fit(near)
+        self._fit_mixture(self.scaler_.transform(near), numbers)
+        self._form_segments(self.scaler_.transform(table))
         return self
 
     def fit_predict(self, X: ArrayLike, y: Any = None) -> NDArray[np.intp]:
@@ -271,157 +303,16 @@ class LatentGMMSegmenter(
         """
         return self.fit(X, y).predict(X)
 
-    def predict(self, X: ArrayLike) -> NDArray[np.intp]:
-        """Return the segment of every row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_features)
-            The same columns as in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,)
-            Integers from 0 to ``n_segments_ - 1``.
-        """
-        components = self._components_of(self._standardise(X))
-        return self._segment_of[components]
-
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the probability of every segment for every row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_features)
-            The same columns as in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, n_segments)
-            Posterior probabilities; rows sum to 1.
-        """
-        points = self._standardise(X)
-        memberships = np.eye(self.n_segments_)[self._segment_of]
-        proba: NDArray[np.float64] = shares_of(self.mixture_, points) @ memberships
-        return proba
-
-    def transform(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the memberships of every row: the same numbers as `predict_proba`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_features)
-            The same columns as in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, n_segments)
-            Posterior probabilities; rows sum to 1.
-        """
-        return self.predict_proba(X)
-
-    def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the log-density of every row: low for rows unlike those of `fit`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_features)
-            The same columns as in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,)
-            Natural logarithms of the density in the units of `X`.
-        """
-        points = self._standardise(X)
-        log_density = log_density_of(self.mixture_, points)
-        scaled: NDArray[np.float64] = log_density - np.log(self.scaler_.scale_).sum()
-        return scaled
-
-    def score(self, X: ArrayLike, y: Any = None) -> float:  # noqa: ARG002
-        """Return the mean of `score_samples`: higher is better.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_features)
-            The same columns as in `fit`.
-        y : Ignored
-            Not used, present for API consistency by convention.
-
-        Returns
-        -------
-        float
-            Mean log-density of a row.
-        """
-        return float(self.score_samples(X).mean())
-
-    def sample(
-        self, n: int = 1, segment: int | None = None
-    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-        """Draw new rows from the mixture, or from one segment of it.
-
-        Parameters
-        ----------
-        n : int, default=1
-            Number of rows.
-        segment : int or None, default=None
-            Draw from the components of this segment only; None draws from all.
-
-        Returns
-        -------
-        X : ndarray of shape (n, n_features)
-            Rows in the units of the table; an embedder's `inverse_transform` makes
-            people of them.
-        segments : ndarray of shape (n,)
-            The segment whose component made each row. Where segments overlap, `predict`
-            may give its neighbour. Rows are sorted by component.
-        """
-        check_is_fitted(self)
-        _check_integer(n, "n", 1)
-        components = np.arange(len(self._segment_of))
-        if segment is not None:
-            _check_integer(segment, "segment", 0, self.n_segments_ - 1)
-            components = np.flatnonzero(self._segment_of == segment)
-        part = restrict(self.mixture_, components)
-        part.random_state = self.random_state
-        points, drawn = part.sample(n)
-        return (
-            self.scaler_.inverse_transform(points),
-            self._segment_of[components[drawn]],
-        )
-
-    def coarsen(self, n_segments: int) -> Self:
-        """Merge segments that overlap, without fitting anything again.
-
-        Parameters
-        ----------
-        n_segments : int
-            How many to leave, from 1 to ``n_segments_``.
-
-        Returns
-        -------
-        LatentGMMSegmenter
-            A fitted copy with the same mixture, each of whose segments is a union of
-            segments of this one; it can be coarsened further.
-        """
-        check_is_fitted(self)
-        _check_integer(n_segments, "n_segments", 1, self.n_segments_)
-        coarse_of, hierarchy = cut_hierarchy(self.hierarchy_, n_segments)
-        coarse = copy.copy(self)
-        coarse._set_segments(coarse_of[self._segment_of], hierarchy)  # noqa: SLF001
-        coarse.segment_sizes_ = np.bincount(
-            coarse_of, weights=self.segment_sizes_
-        ).astype(np.intp)
-        return coarse
-
     # ---- fitting -----------------------------------------------------------------
     def _fit_mixture(self, points: NDArray[np.float64], numbers: list[int]) -> None:
         random_state = check_random_state(self.random_state)
         seed = int(random_state.randint(np.iinfo(np.int32).max))
         numbers = limit_to_distinct_rows(numbers, points)
-
+        kind = self.covariance_type
+        if not self.exact:
+            kind = limit_to_estimable(kind, numbers[-1], points)
         params = {
-            "covariance_type": self.covariance_type,
+            "covariance_type": kind,
             "tol": self.tol,
             "reg_covar": self.reg_covar,
             "max_iter": self.max_iter,
@@ -429,25 +320,32 @@ class LatentGMMSegmenter(
             "init_params": self.init_params,
             "random_state": seed,
         }
-        resolutions = Resolutions(
-            points, self.covariance_type, self.max_fit_rows, random_state
-        )
+        resolutions = Resolutions(points, kind, self.max_fit_rows, random_state)
+        some_points = resolutions.some_points
         fit = partial(fit_fast, resolutions=resolutions, params=params)
         if self.exact:
-            points = resolutions.some_points
-            fit = partial(fit_exactly, points=points, params=params)
+            fit = partial(fit_exactly, points=some_points, params=params)
         self.choice_scores_: dict[int, float] = {}
         if self.component_choice is None:
             self.mixture_ = fit(numbers[0])
-            return
-        self.mixture_, self.choice_scores_ = choose_mixture(
-            fit, numbers, points, self.component_choice, seed
-        )
+        else:
+            self.mixture_, self.choice_scores_ = choose_mixture(
+                fit, numbers, some_points, self.component_choice, seed
+            )
+        self.n_iter_ = self.mixture_.n_iter_
+        self.novelty_threshold_ = self._calibrate_novelty(some_points)
+
+    def _calibrate_novelty(self, points: NDArray[np.float64]) -> float:
+        log_density = log_density_of(self.mixture_, points)
+        threshold = np.quantile(log_density, self.novelty_rate, method="lower")
+        return float(threshold - np.log(self.scaler_.scale_).sum())
 
     def _form_segments(self, points: NDArray[np.float64]) -> None:
         """Join components that are empty or too small, and order the rest in a tree."""
         n_components = len(self.mixture_.weights_)
-        rows_of = np.bincount(self._components_of(points), minlength=n_components)
+        rows_of = np.bincount(
+            components_of(self.mixture_, points), minlength=n_components
+        )
         distances = component_distances(self.mixture_)
         segment_of = merge_small_segments(rows_of, distances, self.min_segment_size)
         between = segment_distances(distances, segment_of)
@@ -455,26 +353,20 @@ class LatentGMMSegmenter(
         self.segment_sizes_ = np.bincount(segment_of, weights=rows_of).astype(np.intp)
         warn_of_lost_segments(rows_of, self.n_segments_, self.min_segment_size)
 
-    def _set_segments(
-        self, segment_of: NDArray[np.intp], hierarchy: NDArray[np.float64]
-    ) -> None:
-        self._segment_of = segment_of
-        self.hierarchy_ = hierarchy
-        self.n_segments_ = self._n_features_out = int(segment_of.max()) + 1
 
-    # ---- use of the mixture ------------------------------------------------------
-    def _standardise(self, X: ArrayLike) -> NDArray[np.float64]:
-        check_is_fitted(self)
-        table = validate_data(self, X, dtype=np.float64, reset=False)
-        points: NDArray[np.float64] = self.scaler_.transform(table)
-        return points
-
-    def _components_of(self, points: NDArray[np.float64]) -> NDArray[np.intp]:
-        return components_of(self.mixture_, points)
-
-
-def _check_integer(value: int, name: str, low: int, high: int | None = None) -> None:
-    if isinstance(value, Integral) and low <= value and (high is None or value <= high):
-        return
-    limit = f"of {low} or more" if high is None else f"from {low} to {high}"
-    raise ValueError(f"`{name}` must be an integer {limit}; got {value!r}.")
+def _find_far_rows(table: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell, and warn, which rows no scale could hold together with the others."""
+    low, high = np.quantile(table, [0.25, 0.75], axis=0)
+    reach = np.where(high > low, _FAR * (high - low), np.inf)
+    beyond = (table < low - reach) | (table > high + reach)
+    far: NDArray[np.bool_] = beyond.any(axis=1)
+    if far.any():
+        column = int(beyond.any(axis=0).argmax())
+        furthest = table[beyond[:, column], column][0]
+        msg = (
+            f"{far.sum()} of {len(far)} rows lie more than {_FAR:,.0f} interquartile "
+            f"ranges from the others, such as {furthest:g} in column {column}. They "
+            "are given segments, but do not shape any. Correct or remove them."
+        )
+        warnings.warn(msg, OutlierWarning, stacklevel=4)
+    return far

@@ -3,6 +3,7 @@
 import pickle
 from itertools import pairwise
 
+import joblib
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -20,12 +21,17 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_limits
 
 import sklearn_equity.segmentation as stage
-from sklearn_equity.exceptions import FewerSegmentsWarning
+from sklearn_equity.exceptions import (
+    DiagonalCovarianceWarning,
+    FewerSegmentsWarning,
+    OutlierWarning,
+)
 from sklearn_equity.representation import AutoencoderEmbedder
 from sklearn_equity.segmentation import LatentGMMSegmenter
 
 fewer_segments = pytest.mark.filterwarnings(
-    "ignore::sklearn_equity.exceptions.FewerSegmentsWarning"
+    "ignore::sklearn_equity.exceptions.FewerSegmentsWarning",
+    "ignore::sklearn_equity.exceptions.DiagonalCovarianceWarning",
 )
 every_covariance = pytest.mark.parametrize(
     "covariance_type", ["full", "tied", "diag", "spherical"]
@@ -169,16 +175,36 @@ def test_input_may_be_read_only_and_float32():
     assert adjusted_rand_score(labels, cloud) == 1.0
 
 
-def test_survives_pickle_clone_and_grid_search():
+def test_survives_pickle_joblib_and_clone(tmp_path):
     X, _ = clouds()
     segmenter = LatentGMMSegmenter(4, random_state=0).fit(X)
-    assert_array_equal(
-        pickle.loads(pickle.dumps(segmenter)).predict(X), segmenter.predict(X)
-    )
+    joblib.dump(segmenter, tmp_path / "segmenter")
+    for copy in (
+        pickle.loads(pickle.dumps(segmenter)),
+        joblib.load(tmp_path / "segmenter"),
+    ):
+        assert_array_equal(copy.predict(X), segmenter.predict(X))
+        assert_array_equal(copy.coarsen(2).predict(X), segmenter.coarsen(2).predict(X))
     assert clone(segmenter).get_params() == segmenter.get_params()
+
+
+def test_survives_skops():
+    skops = pytest.importorskip("skops.io", reason="skops is not installed")
+    X, _ = clouds()
+    segmenter = LatentGMMSegmenter(4, random_state=0).fit(X)
+    written = skops.dumps(segmenter)
+    trusted = skops.get_untrusted_types(data=written)
+    assert all(name.startswith(("sklearn", "numpy")) for name in trusted)
+    assert_array_equal(
+        skops.loads(written, trusted=trusted).predict(X), segmenter.predict(X)
+    )
+
+
+def test_is_searched_by_two_workers():
+    X = np.random.default_rng(0).permutation(clouds()[0])
     search = GridSearchCV(
-        LatentGMMSegmenter(random_state=0), {"n_components": [1, 4]}, cv=3
-    ).fit(np.random.default_rng(0).permutation(X))
+        LatentGMMSegmenter(random_state=0), {"n_components": [1, 4]}, cv=3, n_jobs=2
+    ).fit(X)
     assert search.best_params_ == {"n_components": 4}
 
 
@@ -314,6 +340,35 @@ def test_exact_is_scikit_learns_mixture_alone(covariance_type):
     assert segmenter.n_iter_ == mixture.n_iter_
 
 
+# ---- novelty ---------------------------------------------------------------------
+def test_novelty_threshold_is_the_quantile_of_the_training_rows():
+    X = plain(n_rows=2000)
+    segmenter = LatentGMMSegmenter(5, novelty_rate=0.01, random_state=0).fit(X)
+    log_density = np.sort(segmenter.score_samples(X))
+    assert_allclose(segmenter.novelty_threshold_, log_density[int(0.01 * 1999)])
+    assert_array_equal(
+        segmenter.predict_novelty(X),
+        segmenter.score_samples(X) < segmenter.novelty_threshold_,
+    )
+
+
+def test_new_rows_are_flagged_at_the_rate_asked_for_and_strangers_always():
+    segmenter = LatentGMMSegmenter(5, novelty_rate=0.01, random_state=0)
+    segmenter.fit(plain(n_rows=20_000))
+    # Four standard errors: the threshold's, of 20,000 rows, and that of 20,000 new ones
+    tolerance = 4 * (2 * 0.01 * 0.99 / 20_000) ** 0.5
+    new = plain(n_rows=20_000, seed=118)
+    assert_allclose(segmenter.predict_novelty(new).mean(), 0.01, atol=tolerance)
+    assert segmenter.predict_novelty([[9.0, 0.0], [0.0, -9.0], [1e9, 1e9]]).all()
+    assert segmenter.coarsen(2).predict_novelty([[9.0, 0.0]]).all()
+
+
+def test_nobody_of_the_training_rows_is_new_at_rate_zero():
+    X = plain()
+    segmenter = LatentGMMSegmenter(5, novelty_rate=0.0, random_state=0).fit(X)
+    assert not segmenter.predict_novelty(X).any()
+
+
 # ---- samples ---------------------------------------------------------------------
 @every_covariance
 def test_samples_come_from_the_segment_asked_for(covariance_type):
@@ -396,13 +451,47 @@ def test_candidates_beyond_the_distinct_rows_are_replaced():
     assert segmenter.n_segments_ == 4
 
 
-def test_outlier_that_empties_components_is_reported():
+def test_outlier_neither_shapes_segments_nor_goes_unseen():
     X = plain()
+    expected = LatentGMMSegmenter(10, random_state=0).fit(np.delete(X, 3, axis=0))
+    X[3] = [1.0, -1e9]
+    message = r"1 of 600 rows lie more than 1,000 .* such as -1e\+09 in column 1"
+    with pytest.warns(OutlierWarning, match=message):
+        segmenter = LatentGMMSegmenter(10, random_state=0).fit(X)
+    assert segmenter.n_segments_ == 10
+    assert_array_equal(segmenter.predict(plain()), expected.predict(plain()))
+    assert segmenter.segment_sizes_.sum() == 600
+    assert np.isfinite(segmenter.score_samples(X)).all()
+    assert segmenter.predict_novelty(X).nonzero()[0].tolist() == [3]
+
+
+def test_components_that_stay_empty_are_counted():
+    """Most rows repeat, which hides the outlier, and the others are crowded by it."""
+    X = 1e-9 * plain()
+    X[:400] = 0.0
     X[3] = 1e9
     with pytest.warns(FewerSegmentsWarning, match=r"hold no row: \d+ are in use"):
         segmenter = LatentGMMSegmenter(10, random_state=0).fit(X)
     assert segmenter.segment_sizes_.min() >= 1
-    assert np.isfinite(segmenter.score_samples(X)).all()
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "diag"])
+def test_full_covariances_of_few_rows_are_replaced(covariance_type):
+    X = np.random.default_rng(53).normal(size=(300, 768))
+    segmenter = LatentGMMSegmenter(
+        10, covariance_type=covariance_type, max_iter=20, random_state=0
+    )
+    if covariance_type == "diag":
+        segmenter.fit(X)
+    else:
+        message = (
+            "10 full covariances of 768 columns need at least 769 rows each; `X` has 30"
+        )
+        with pytest.warns(DiagonalCovarianceWarning, match=message):
+            segmenter.fit(X)
+    assert segmenter.mixture_.covariance_type == "diag"
+    assert segmenter.covariance_type == covariance_type
+    assert segmenter.transform(X).shape == (300, segmenter.n_segments_)
 
 
 def test_merging_everything_into_one_segment_is_reported():
