@@ -79,6 +79,7 @@ from sklearn_equity.significance import (
     describe_subgroups,
     holm,
     permutation_test,
+    required_sample_size,
 )
 
 __version__ = version("sklearn-equity")
@@ -134,6 +135,7 @@ __all__ = [
     "nrmse",
     "pareto_front",
     "permutation_test",
+    "required_sample_size",
     "segmentation_stability",
     "severity_score",
     "subgroup_fidelity",

@@ -18,6 +18,7 @@ from sklearn_equity.significance._permutation import (
     PermutationResult,
     permutation_test,
 )
+from sklearn_equity.significance._sample_size import required_sample_size
 
 __all__ = [
     "PermutationResult",
@@ -28,6 +29,7 @@ __all__ = [
     "gather_units",
     "holm",
     "permutation_test",
+    "required_sample_size",
     "resampled_rows",
     "resampled_sums",
 ]
