@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from sklearn.base import _fit_context as fit_context
 from sklearn.metrics._scorer import _BaseScorer as BaseScorer
 from sklearn.metrics._scorer import _cached_call as cached_call
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -50,10 +51,11 @@ __all__ = [
     "enclosing_call",
     "fit_context",
     "is_handed_to_a_worker",
+    "is_scored_by_a_search",
+    "may_turn_into_a_score",
     "num_samples",
     "safe_indexing",
     "scorer_parts",
-    "turns_errors_into_scores",
     "validate_params",
 ]
 
@@ -100,18 +102,25 @@ def early_stopping_moves_columns() -> bool:
     return any(later and not first for first, later in pairwise(is_categorical))
 
 
-def turns_errors_into_scores() -> bool:
-    """Tell whether scikit-learn would make a NaN of what the calling scorer raises.
+def is_scored_by_a_search() -> bool:
+    """Tell whether the `score` of a finished search calls the scorer."""
+    call = enclosing_call("score")
+    return call is not None and isinstance(call.get("self"), BaseSearchCV)
 
-    True inside a search or cross-validation whose ``error_score`` is a number, whoever
-    else's functions stand between.
+
+def may_turn_into_a_score() -> bool:
+    """Tell whether a caller may make a NaN of an exception that a scorer raises.
+
+    So does every search or cross-validation, near or around others, whose
+    ``error_score`` is a number; what waits for a worker's result can't be seen.
     """
     frame = inspect.currentframe()
     while frame is not None:
-        if frame.f_code.co_name == "_score" and "error_score" in frame.f_locals:
-            return bool(frame.f_locals["error_score"] != "raise")
+        error_score = frame.f_locals.get("error_score", "raise")
+        if error_score != "raise" and _package_of(frame) == "sklearn":
+            return True
         frame = frame.f_back
-    return False
+    return is_handed_to_a_worker()
 
 
 def _package_of(frame: FrameType) -> str:

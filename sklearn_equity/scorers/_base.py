@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NoReturn, Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from sklearn import get_config
@@ -15,43 +15,15 @@ from sklearn_equity._sklearn_shims import (
     cached_call,
     check_response_method,
     enclosing_call,
+    may_turn_into_a_score,
     num_samples,
     safe_indexing,
-    turns_errors_into_scores,
 )
 from sklearn_equity.exceptions import ScorerError
 from sklearn_equity.scorers._sources import MetadataSource, Source
+from sklearn_equity.scorers._subgroup_metric import UndefinedMetricError
 
 __all__ = ["SourcedScorer"]
-
-
-class _Refusal:
-    """An error on its way through a caller that would make a NaN of it.
-
-    scikit-learn takes a score apart outside of the ``try`` that swallows what a scorer
-    raises: it calls `item` on what is no plain number. There the error comes out. On
-    the way other people's functions may calculate with it, and get it back.
-    """
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-    def __repr__(self) -> str:
-        return str(self.error)
-
-    def item(self) -> NoReturn:
-        """Raise the error."""
-        raise ScorerError(str(self.error)) from self.error
-
-    def __float__(self) -> NoReturn:
-        self.item()
-
-    def _itself(self, *_: object) -> Self:
-        return self
-
-    __neg__ = __pos__ = __abs__ = __round__ = _itself
-    __add__ = __radd__ = __sub__ = __rsub__ = _itself
-    __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _itself
 
 
 class Measure(Protocol):
@@ -146,9 +118,9 @@ class SourcedScorer(BaseScorer):
             found = self._find(X, y_true, metadata)
             return self._sign * self._measure(estimator, y_true, response, found)
         except Exception as error:
-            if turns_errors_into_scores():
-                return _Refusal(error)  # type: ignore[return-value]
-            raise
+            if isinstance(error, UndefinedMetricError) or not may_turn_into_a_score():
+                raise
+            raise ScorerError(str(error)) from error
 
     def _measure(
         self, estimator: Any, y_true: Any, response: Any, found: dict[str, Any]

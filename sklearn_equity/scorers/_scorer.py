@@ -187,13 +187,14 @@ def equity_scorer(
     Bands of ``("age", 4)`` are learnt from all rows that the nearest surrounding search
     or cross-validation was given, so that they are the same in every fold and for any
     number of workers. In a nested search every inner one therefore learns from its own
-    training rows; a direct call, and ``search.score(X_new, y_new)`` after the search,
-    learn from the rows scored. A fitted `QuantileBands` in place of the number fixes
+    training rows. A direct call learns from the rows scored; ``search.score`` after the
+    search is refused, since of new rows the bands would be others. A fitted
+    `QuantileBands` in place of the number fixes
     them everywhere. Of a metric that is best inside its range, a
     bias, the distance from the best value is aggregated.
 
-    A model whose response is not finite, or whose prediction raises, is left to
-    ``error_score``.
+    A model whose response is not finite, whose prediction raises, or for whose labels
+    the metric is undefined for everyone, is left to ``error_score``.
 
     References
     ----------

@@ -6,9 +6,9 @@ only the table, a Series whose index finds the rows, or metadata that is cut wit
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -19,9 +19,19 @@ from sklearn_equity._checks import format_label, take_columns
 from sklearn_equity._sklearn_shims import (
     early_stopping_moves_columns,
     enclosing_call,
-    is_handed_to_a_worker,
+    is_scored_by_a_search,
 )
 from sklearn_equity.fidelity import QuantileBands
+from sklearn_equity.scorers._callers import (
+    first_index,
+    index_of,
+    is_early_stopping,
+    may_lack_columns,
+    no_columns,
+    no_index_to_compare,
+    no_source,
+    what_works,
+)
 
 __all__ = ["MetadataSource", "Source", "make_source"]
 
@@ -61,7 +71,7 @@ class ColumnSource:
         frame = self._select(X, y)
         if all(cut is None for cut in self.bands):
             return frame[self.columns[0]] if len(self.columns) == 1 else frame
-        whole = self._select(_rows_to_learn_from(X), y)
+        whole = self._select(self._rows_to_learn_from(X), y)
         cut_columns = [
             frame[column].to_numpy()
             if cut is None
@@ -72,11 +82,38 @@ class ColumnSource:
             return cut_columns[0]
         return np.column_stack([column.astype(object) for column in cut_columns])
 
+    def _rows_to_learn_from(self, X: Any) -> Any:
+        """Return all rows that a surrounding cross-validation cuts, else those scored.
+
+        Bands learnt from each fold would mean other people in every fold; bands
+        remembered from the first fold seen would depend on the number of workers. What
+        a search learnt it does not keep, so that its score would mean others again.
+        """
+        call = enclosing_call("_fit_and_score", "_permutation_test_score")
+        if call is not None:
+            return call["X"]
+        if is_scored_by_a_search() and not all(
+            cut is None or isinstance(cut, QuantileBands) for cut in self.bands
+        ):
+            column, n_bands = next(
+                (column, _n_bands(cut))
+                for column, cut in zip(self.columns, self.bands, strict=True)
+                if isinstance(cut, int)
+            )
+            msg = (
+                f"`{self.argument}`={self!r}: the bands were learnt during the search "
+                "and are not kept; of the rows scored they would be others, and the "
+                "score could not be compared. Fix them before the search: "
+                f'("{column}", QuantileBands({n_bands}).fit(X["{column}"])).'
+            )
+            raise ValueError(msg)
+        return X
+
     def _select(self, X: Any, y: Any) -> nw.DataFrame[Any]:
         try:
             return take_columns(X, self.columns, name=self.argument)
         except TypeError as error:
-            raise TypeError(_no_columns(self, X, y)) from error
+            raise TypeError(no_columns(self, X, y)) from error
 
 
 @dataclass(frozen=True)
@@ -92,17 +129,17 @@ class SegmenterSource:
     def take(self, X: Any, y: Any, metadata: Any) -> Any:
         """Return the segments of the rows."""
         _refuse_metadata(metadata, self.argument)
-        if X is None or _is_early_stopping():
-            raise TypeError(_no_columns(self, X, y))
+        if X is None or is_early_stopping():
+            raise TypeError(no_columns(self, X, y))
         columns = getattr(self.segmenter, "feature_names_in_", None)
         if columns is None:
-            if _may_lack_columns(X):
-                raise TypeError(_no_columns(self, X, y))
+            if may_lack_columns(X):
+                raise TypeError(no_columns(self, X, y))
             return self.segmenter.predict(X)
         try:
             frame = take_columns(X, list(columns), name=self.argument)
         except TypeError as error:
-            raise TypeError(_no_columns(self, X, y)) from error
+            raise TypeError(no_columns(self, X, y)) from error
         return self.segmenter.predict(frame.to_native())
 
 
@@ -112,22 +149,33 @@ class IndexedSource:
 
     argument: str
     values: Any
+    y_is_permuted: bool = False
 
     def __repr__(self) -> str:
         return f"<{type(self.values).__name__} by index>"
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Remember whether the copy is for a search whose y will be permuted.
+
+        Workers of that search are handed y with its index permuted too, and can't see
+        that permutation_test_score stands before them; but it clones the search first.
+        """
+        permuted = enclosing_call("permutation_test_score") is not None
+        return replace(self, y_is_permuted=self.y_is_permuted or permuted)
+
     def take(self, X: Any, y: Any, metadata: Any) -> Any:
         """Return the rows that the index names, in its order."""
         _refuse_metadata(metadata, self.argument)
-        rows = _first_index(X, y)
+        rows = index_of(X) if self.y_is_permuted else first_index(X, y)
         if rows is None:
+            cure = what_works(self.argument, y, y_is_permuted=self.y_is_permuted)
             msg = (
                 f"`{self.argument}` is looked up by index, but neither X "
                 f"({type(X).__name__}) nor y ({type(y).__name__}) has one here that "
-                "tells whose row is whose. " + _what_works(self.argument, y)
+                f"tells whose row is whose. {cure}"
             )
             raise TypeError(msg)
-        positions = _index_of(self.values).get_indexer(rows)
+        positions = index_of(self.values).get_indexer(rows)
         lost = positions < 0
         if lost.any():
             msg = (
@@ -152,8 +200,8 @@ class FunctionSource:
     def take(self, X: Any, y: Any, metadata: Any) -> Any:
         """Return what the function makes of the rows."""
         _refuse_metadata(metadata, self.argument)
-        if X is None or early_stopping_moves_columns() or _may_lack_columns(X):
-            raise TypeError(_no_columns(self, X, y))
+        if X is None or early_stopping_moves_columns() or may_lack_columns(X):
+            raise TypeError(no_columns(self, X, y, by_position=True))
         return self.function(X)
 
 
@@ -170,14 +218,14 @@ class MetadataSource:
     def take(self, X: Any, y: Any, metadata: Any) -> Any:
         """Return the metadata, if its rows are those of the table."""
         if metadata is None:
-            raise ValueError(_no_source(self.argument, self.metadata_name, X, y))
-        own, rows = _index_of(metadata), _first_index(X, y)
+            raise ValueError(no_source(self.argument, self.metadata_name, X, y))
+        own, rows = index_of(metadata), first_index(X, y)
         if own is None:
             return metadata
         if rows is None:
             if np.array_equal(own, np.arange(len(own))):  # no more than positions
                 return metadata
-            raise ValueError(_no_index_to_compare(self.argument, X, y))
+            raise ValueError(no_index_to_compare(self.argument, X, y))
         if not own.equals(rows):
             msg = (
                 f"`{self.argument}` and the rows scored have different indexes, so "
@@ -187,9 +235,6 @@ class MetadataSource:
             )
             raise ValueError(msg)
         return metadata
-
-
-TableSource = ColumnSource | SegmenterSource | FunctionSource
 
 
 # ---------------------------------------------------------------------------------
@@ -208,7 +253,7 @@ def make_source(values: Any, *, argument: str, metadata_name: str) -> Source:
         return MetadataSource(argument, metadata_name)
     if _names_columns(values):
         return _column_source(values, argument)
-    if _index_of(values) is not None:
+    if index_of(values) is not None:
         return _indexed_source(values, argument)
     if hasattr(values, "predict") and not isinstance(values, type):
         return _segmenter_source(values, argument)
@@ -263,7 +308,7 @@ def _column_part(part: Any, argument: str) -> tuple[str, int | QuantileBands | N
 
 
 def _indexed_source(values: Any, argument: str) -> IndexedSource:
-    index = _index_of(values)
+    index = index_of(values)
     if not index.is_unique:
         twice = index[index.duplicated()][0]
         msg = (
@@ -288,151 +333,6 @@ def _segmenter_source(segmenter: Any, argument: str) -> SegmenterSource:
     return SegmenterSource(argument, segmenter)
 
 
-# ---------------------------------------------------------------------------------
-# What the sources share
-# ---------------------------------------------------------------------------------
-def _no_source(argument: str, metadata_name: str, X: Any, y: Any) -> str:
-    """Say that no source was given, and list those that there are."""
-    message = f"The scorer got no `{argument}`: it does not know which row is whose. "
-    if _is_early_stopping() or _is_permuting_a_column() or _is_scoring_predictions():
-        return message + _what_works(argument, y)
-    return (
-        message
-        + _possible_sources(argument, X, y)
-        + (
-            "pass them as metadata: sklearn.set_config(enable_metadata_routing=True), "
-            f"then fit(..., {metadata_name}=values) or "
-            f"params={{{metadata_name!r}: values}}."
-        )
-    )
-
-
-def _possible_sources(argument: str, X: Any, y: Any) -> str:
-    sources = []
-    if _has_column_names(X):
-        sources += ["a column's name", "fitted segmenter"]
-    if _first_index(X, y) is not None:
-        sources.append("Series with the index of the rows")
-    if X is not None and not _may_lack_columns(X):
-        sources.append("function of X")
-    if not sources:
-        return "What works here: "
-    return f"Say where to find them, {argument}=<{' or '.join(sources)}>; or "
-
-
-def _no_index_to_compare(argument: str, X: Any, y: Any) -> str:
-    """Say that the order of metadata can't be told to be that of the rows."""
-    table = "no X" if X is None else f"X ({type(X).__name__})"
-    return (
-        f"`{argument}` has an index, but neither {table} nor y ({type(y).__name__}) "
-        "has one here that tells whose row is whose, so they can't be told to be in "
-        "the same order. Put it in the order of the table that you gave, and pass it "
-        f"without an index: {argument}.to_numpy()."
-    )
-
-
-def _what_works(argument: str, y: Any) -> str:
-    """Name the source that works where the one asked for can't."""
-    if _is_early_stopping():
-        if early_stopping_moves_columns() or is_handed_to_a_worker():
-            return (
-                "Nothing works here: set early_stopping=False, and let a search with "
-                "this scorer choose max_iter."
-            )
-        return (
-            "What works here: a function of X that returns one column by its position, "
-            f"{argument}=lambda X: X[:, 0]."
-        )
-    if _is_permuting_a_column():
-        return (
-            f"What works here: `{argument}` as a pandas Series with the index of X, "
-            "or of y where X is an array."
-        )
-    if _is_permuting_the_target():
-        return (
-            "What works here, where y is permuted and its index with it: a pandas data "
-            "frame as X, whose index stays; or metadata without an index. Make the "
-            f"scorer without `{argument}`, switch on "
-            "sklearn.set_config(enable_metadata_routing=True) and pass "
-            "params={...} with a NumPy array."
-        )
-    if _index_of(y) is not None:
-        return (
-            f"What works here: `{argument}` as a pandas Series with the index of y, "
-            "which finds its rows by the index that y kept."
-        )
-    return (
-        f"What works here: metadata. Make the scorer without `{argument}`, switch on "
-        "sklearn.set_config(enable_metadata_routing=True) and pass the values, as a "
-        "NumPy array, to fit or as params={...}."
-    )
-
-
-def _no_columns(source: "TableSource", X: Any, y: Any) -> str:
-    """Say why the table is of no use here, and which source does work."""
-    if early_stopping_moves_columns():
-        why = "early stopping hands a scorer bin numbers, categorical columns first. "
-    elif _is_early_stopping():
-        why = "early stopping hands a scorer bin numbers without column names. "
-    elif _is_scoring_predictions():
-        why = "ridge regression hands a scorer its predictions in place of X. "
-    elif X is None:
-        why = "TunedThresholdClassifierCV hands a scorer no table. "
-    elif isinstance(source, FunctionSource) and is_handed_to_a_worker():
-        why = (
-            f"it was handed a {type(X).__name__} without column names by one of "
-            "several workers, which can't tell whether columns were left out before. "
-            "n_jobs=None works, or a data frame with its names. "
-        )
-    else:
-        why = (
-            f"the scorer was handed a {type(X).__name__} without column names: a step "
-            "before it (a transformer in front of a search, RFECV, "
-            "SequentialFeatureSelector) made a bare array of it. "
-        )
-    asked = f"`{source.argument}`={source!r} reads columns of the table, but "
-    return asked + why + _what_works(source.argument, y)
-
-
-def _is_early_stopping() -> bool:
-    """Tell whether histogram gradient boosting calls the scorer during its fit."""
-    return enclosing_call("_check_early_stopping_scorer") is not None
-
-
-def _is_permuting_a_column() -> bool:
-    """Tell whether a column of X is shuffled to see what the model makes of it."""
-    functions = "permutation_importance", "_calculate_permutation_scores"
-    return enclosing_call(*functions) is not None
-
-
-def _is_permuting_the_target() -> bool:
-    """Tell whether y, and its index with it, no longer belongs to the rows of X."""
-    return enclosing_call("_permutation_test_score") is not None
-
-
-def _is_selection_of_features() -> bool:
-    """Tell whether columns are left out one by one, so that positions mean nothing."""
-    return enclosing_call("_rfe_single_fit", "_get_best_new_feature_score") is not None
-
-
-def _is_scoring_predictions() -> bool:
-    """Tell whether ridge regression hands its own predictions over in place of X."""
-    call = enclosing_call("_score")
-    return call is not None and "predictions" in call
-
-
-def _may_lack_columns(X: Any) -> bool:
-    """Tell whether positions in X may mean other columns than in the caller's table."""
-    if _is_selection_of_features() or _is_scoring_predictions():
-        return True
-    return not _has_column_names(X) and is_handed_to_a_worker()
-
-
-def _has_column_names(X: Any) -> bool:
-    native = nw.from_native(X, eager_only=True, pass_through=True)
-    return isinstance(native, nw.DataFrame)
-
-
 def _refuse_metadata(metadata: Any, argument: str) -> None:
     if metadata is not None:
         msg = (
@@ -450,31 +350,3 @@ def _fitted_bands(cut: int | QuantileBands, values: nw.Series[Any]) -> QuantileB
     if isinstance(cut, QuantileBands):
         return cut
     return QuantileBands(cut).fit(values.to_numpy())
-
-
-def _rows_to_learn_from(X: Any) -> Any:
-    """Return all rows that a surrounding cross-validation cuts, else the rows scored.
-
-    Bands learnt from each fold would mean other people in every fold; bands remembered
-    from the first fold seen would depend on the number of workers.
-    """
-    call = enclosing_call("_fit_and_score", "_permutation_test_score")
-    return X if call is None else call["X"]
-
-
-def _index_of(table: Any) -> Any:
-    """Return the row index of a pandas-like Series or frame; None for all others."""
-    native = nw.from_native(
-        table, eager_only=True, allow_series=True, pass_through=True
-    )
-    if isinstance(native, nw.DataFrame | nw.Series):
-        return nw.maybe_get_index(native)
-    return None
-
-
-def _first_index(X: Any, y: Any) -> Any:
-    """Return the index of X, else of y, unless permutation_test_score shuffles y."""
-    index = _index_of(X)
-    if index is not None or _is_permuting_the_target():
-        return index
-    return _index_of(y)

@@ -33,7 +33,7 @@ from sklearn_equity.scorers._shrinkage import shrink_estimates
 from sklearn_equity.scorers._sources import Source
 from sklearn_equity.scorers._values import ScoredRows, SmallPolicy, large_subgroups
 
-__all__ = ["Aggregate", "SubgroupMetric"]
+__all__ = ["Aggregate", "SubgroupMetric", "UndefinedMetricError"]
 
 Vector = NDArray[np.float64]
 Aggregate = str | Callable[[Vector], float]
@@ -59,6 +59,13 @@ _COMPARISONS: dict[str, Callable[[Vector], float]] = {
     "atkinson": atkinson,
 }
 _AGGREGATES = ("worst", "best", "mean", *_COMPARISONS)
+
+
+class UndefinedMetricError(ValueError):
+    """A metric has no value for what a model answers, whoever is asked.
+
+    That is the candidate's fault and not the set-up's: it is left to ``error_score``.
+    """
 
 
 @dataclass(frozen=True)
@@ -164,7 +171,9 @@ class SubgroupMetric:
         found = large_subgroups(
             rows, codes, min_size=self.min_subgroup_size, small=self.small
         )
-        self._refuse_too_few(found.codes)
+        if found.codes.n_subgroups < self._n_needed:
+            self._refuse_useless_answers(rows)
+            self._refuse_too_few(found.codes)
         values = found.values
         if self.shrink and self.aggregate != "mean":
             values = shrink_estimates(found, rows)
@@ -178,19 +187,40 @@ class SubgroupMetric:
             raise ValueError(msg)
         return result
 
-    def _refuse_too_few(self, codes: SubgroupCodes) -> None:
-        needed = 2 if self.aggregate in _COMPARISONS else 1
-        if codes.n_subgroups < needed:
+    @property
+    def _n_needed(self) -> int:
+        return 2 if self.aggregate in _COMPARISONS else 1
+
+    def _refuse_useless_answers(self, rows: ScoredRows) -> None:
+        """Tell a model that leaves the metric undefined from data that do."""
+        metric, response = rows.metric, self.resolve().response
+        if response != "predict" or len(rows.y_true) < self.min_subgroup_size:
+            return
+        everybody = SubgroupCodes(np.zeros(len(rows.y_true), np.intp), ("all",), "all")
+        perfect = ScoredRows(rows.y_true, rows.y_true, rows.sample_weight, metric)
+        ours, best = (
+            scored.evaluate(everybody).values[0] for scored in (rows, perfect)
+        )
+        if np.isnan(ours) and not np.isnan(best):
             msg = (
-                f"aggregate={self.aggregate!r} needs at least {needed} subgroups with "
-                f"`min_subgroup_size`={self.min_subgroup_size} rows among the rows "
-                f"scored, on which {self.resolve().name} is defined; `{codes.name}` "
-                f"has {codes.n_subgroups}. Use fewer folds, or "
-                "SubgroupStratifiedKFold, or a smaller min_subgroup_size. Precision, "
-                "recall and their like are defined everywhere with zero_division: "
-                "make_scorer(precision_score, zero_division=0)."
+                f"{metric.name} is undefined for the model's answers, whoever is "
+                "asked, as precision is for a model that finds nobody ill. Where that "
+                "counts as 0, say so with make_scorer(precision_score, "
+                "zero_division=0)."
             )
-            raise ValueError(msg)
+            raise UndefinedMetricError(msg)
+
+    def _refuse_too_few(self, codes: SubgroupCodes) -> None:
+        msg = (
+            f"aggregate={self.aggregate!r} needs at least {self._n_needed} subgroups "
+            f"with `min_subgroup_size`={self.min_subgroup_size} rows among the rows "
+            f"scored, on which {self.resolve().name} is defined; `{codes.name}` "
+            f"has {codes.n_subgroups}. Use fewer folds, or "
+            "SubgroupStratifiedKFold, or a smaller min_subgroup_size. Precision, "
+            "recall and their like are defined everywhere with zero_division: "
+            "make_scorer(precision_score, zero_division=0)."
+        )
+        raise ValueError(msg)
 
     def _aggregate(self, values: Vector, metric: Metric) -> float:
         if metric.best_is_inside:  # of a bias, the distance from 0 counts
