@@ -15,6 +15,7 @@ from sklearn_equity.fidelity._metric import (
     Vector,
     mean_of,
     share_metric,
+    share_of_everybody,
 )
 
 __all__ = ["CLASSIFICATION_METRICS", "FEW", "check_binary_truth", "check_probabilities"]
@@ -23,8 +24,8 @@ __all__ = ["CLASSIFICATION_METRICS", "FEW", "check_binary_truth", "check_probabi
 FEW = 10
 
 
-def _right(y_true: Vector, y_pred: Vector) -> Share:
-    return np.ones_like(y_true), (y_true == y_pred).astype(np.float64)
+def _right(y_true: Vector, y_pred: Vector) -> Vector:
+    return (y_true == y_pred).astype(np.float64)
 
 
 def _found(y_true: Vector, y_pred: Vector) -> Share:
@@ -104,7 +105,7 @@ CLASSIFICATION_METRICS = (
         "accuracy",
         task="classification",
         check=_check_labels,
-        **share_metric(_right),
+        **share_of_everybody(_right),
     ),
     Metric(
         "balanced_accuracy",

@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 
 from sklearn_equity.fidelity._response import Response
 
-__all__ = ["Finish", "Metric", "Share", "Vector", "mean_of", "ratio", "share_metric"]
+__all__ = [
+    "Finish",
+    "Metric",
+    "Share",
+    "Vector",
+    "mean_of",
+    "ratio",
+    "share_metric",
+    "share_of_everybody",
+]
 
 Vector = NDArray[np.float64]
 Columns = Callable[[Vector, Vector], list[Vector]]
@@ -151,3 +160,9 @@ def share_metric(*shares: Callable[[Vector, Vector], Share]) -> dict[str, Any]:
         "finish": finish,
         "shares": shares_of,
     }
+
+
+def share_of_everybody(hit: Callable[[Vector, Vector], Vector]) -> dict[str, Any]:
+    """Give the fields of a metric that is the share of people of whom `hit` holds."""
+    share = share_metric(lambda t, p: (np.ones(len(t)), hit(t, p)))
+    return {**share, **mean_of(hit)}  # whose sums are fewer

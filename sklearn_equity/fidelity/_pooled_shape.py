@@ -30,6 +30,7 @@ __all__ = ["PivotQuantiles", "pooled_pivots"]
 Vector = NDArray[np.float64]
 
 _N_SIZES = 5
+_FEWEST_SAMPLES = 1000  # all subgroups share them: their noise would not average out
 _LEAST_SIZE, _LARGEST_SIZE = 8, 1024
 _LARGEST_POOL = 1 << 16
 _BATCH_ROWS = 1 << 17
@@ -77,7 +78,7 @@ def pooled_pivots(
     codes : SubgroupCodes
         Their subgroups.
     n_resamples : int
-        How many samples of each size.
+        How many samples of each size, but 1,000 at least.
     tail : float
         The chance on either side.
     rng : numpy.random.Generator
@@ -97,6 +98,7 @@ def pooled_pivots(
         units = units[rng.choice(len(units), _LARGEST_POOL, replace=False)]
     table = with_products(units)
     truth, _ = delta_method(metric, *moments_of(units))
+    n_resamples = max(n_resamples, _FEWEST_SAMPLES)
     roots, quantiles = [0.0], [[ndtri(tail), ndtri(1.0 - tail)]]
     for size in sizes:
         pivots = _pivots(metric, table, truth, int(size), n_resamples, rng)

@@ -7,11 +7,10 @@ import numpy as np
 
 from sklearn_equity.fidelity._metric import (
     Metric,
-    Share,
     Vector,
     mean_of,
     ratio,
-    share_metric,
+    share_of_everybody,
 )
 
 __all__ = [
@@ -79,9 +78,9 @@ def pinball(level: float) -> Metric:
     return Metric("pinball", label, **SIZE_OF_ERRORS, **mean_of(loss))
 
 
-def _inside(y_true: Vector, y_pred: Vector) -> Share:
+def _inside(y_true: Vector, y_pred: Vector) -> Vector:
     inside = (y_pred[:, 0] <= y_true) & (y_true <= y_pred[:, 1])
-    return np.ones_like(y_true), inside.astype(np.float64)
+    return inside.astype(np.float64)
 
 
 def _check_ends(y_true: Vector, y_pred: Vector) -> None:
@@ -112,7 +111,7 @@ REGRESSION_METRICS = (
         check=_check_ends,
         response="predict_interval",
         n_predictions=2,
-        **share_metric(_inside),
+        **share_of_everybody(_inside),
     ),
     Metric("mae", "MAE", **SIZE_OF_ERRORS, **mean_of(lambda t, p: np.abs(p - t))),
     pinball(0.5),

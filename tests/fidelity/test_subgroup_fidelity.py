@@ -312,6 +312,91 @@ def test_worst_ranks_by_the_shrunken_estimate():
     assert len(table.worst(2)) == 2
 
 
+def test_the_worst_is_honest_unless_asked_not_to_be():
+    table = audit(*cohort())
+    plain = table.worst(2, honest=False)
+    honest = table.worst(2)
+    rows = [table.subgroup.index(label) for label in honest.subgroup]
+    assert plain.subgroup == honest.subgroup
+    assert_array_equal(plain.estimate, table.estimate[rows])
+    assert_array_equal(plain.ci_low, table.ci_low[rows])
+    assert_array_equal(honest.estimate, table.shrunken[rows])
+    assert (honest.ci_low < plain.ci_low).all()
+    assert (honest.ci_high > plain.ci_high).all()
+    assert "Picked as worst of 4" in honest.rule
+    assert honest.verdict == plain.verdict
+
+
+def test_simultaneous_intervals_are_those_of_the_corrected_level():
+    # For a mean, the reach is that of Student's t at the level of .95 ** (1 / 4).
+    y_true, y_pred, ward = cohort()
+    single = audit(y_true, y_pred, ward, metric="bias")
+    joint = audit(y_true, y_pred, ward, metric="bias", interval="simultaneous")
+    together = (1 + 0.95 ** (1 / 4)) / 2
+    freedom = single.n - 1
+    stretch = student(freedom).ppf(together) / student(freedom).ppf(0.975)
+    for end in ("ci_low", "ci_high"):
+        reach = getattr(single, end) - single.estimate
+        found = getattr(joint, end) - single.estimate
+        assert_allclose(found, stretch * reach, rtol=1e-9)
+    assert joint.verdict == single.verdict
+
+
+def test_simultaneous_intervals_stay_within_the_range():
+    rng = np.random.default_rng(4)
+    ward = np.repeat(np.arange(8), 40)
+    y_true = 1.0 * (rng.random(320) < 0.5)
+    y_pred = np.where((rng.random(320) < 0.9) | (ward == 3), y_true, 1.0 - y_true)
+    table = audit(y_true, y_pred, ward, metric="accuracy", interval="simultaneous")
+    assert table.estimate[3] == 1.0
+    assert (table.ci_low > 0.0).all()
+    assert (table.ci_high <= 1.0).all()
+    assert (table.ci_low <= table.estimate).all()
+
+
+def test_too_few_of_a_class_are_not_judged():
+    rng = np.random.default_rng(5)
+    ward = np.repeat([*"abc"], 200)
+    y_true = 1.0 * (rng.random(600) < 0.3)
+    y_true[400:] = 1.0 * (np.arange(200) < 9)  # nine cases in the last
+    risk = np.clip(0.3 + 0.2 * y_true + 0.2 * rng.normal(size=600), 0.01, 0.99)
+    for metric, judged in (
+        ("roc_auc", [True, True, False]),
+        ("brier", [True, True, True]),
+    ):
+        table = audit(y_true, risk, ward, metric=metric)
+        assert table.judged.tolist() == judged
+    classes = np.round(risk)
+    specificity = audit(y_true, classes, ward, metric="specificity")
+    sensitivity = audit(y_true, classes, ward, metric="sensitivity")
+    assert specificity.judged.tolist() == [True, True, True]
+    assert sensitivity.judged.tolist() == [True, True, False]
+
+
+def test_attributes_and_their_pairs_are_groupings():
+    y_true, y_pred, ward = cohort()
+    rng = np.random.default_rng(3)
+    people = pd.DataFrame({"ward": ward, "sex": rng.choice(["f", "m"], len(ward))})
+    table = audit(y_true, y_pred, people, max_depth=2)
+    assert list(dict.fromkeys(table.grouping)) == ["ward", "sex", "ward & sex"]
+    assert len(table) == 4 + 2 + 8
+    alone = audit(y_true, y_pred, people)
+    assert_allclose(table.select("ward & sex").estimate, alone.estimate)
+
+
+def test_coverage_of_intervals_takes_two_columns():
+    y_true, y_pred, ward = cohort(sizes=(200, 200), scales=(3.0, 9.0))
+    ends = np.column_stack([y_pred - 6.0, y_pred + 6.0])
+    table = audit(y_true, ends, ward, metric="interval_coverage")
+    inside = np.abs(y_true - y_pred) <= 6.0
+    expected = [inside[ward == label].mean() for label in table.subgroup]
+    assert_allclose(table.estimate, expected)
+    assert table.verdict[0] == "under-served"
+    for wrong in (y_pred, np.column_stack([ends, y_pred])):
+        with pytest.raises(ValueError, match=r"`y_pred` must have 2 columns"):
+            audit(y_true, wrong, ward, metric="interval_coverage")
+
+
 def test_refused_selections():
     table = audit(*cohort())
     with pytest.raises(
@@ -507,6 +592,7 @@ GOOD = {
             "`n_resamples` must be a whole number of at least 50; got 10",
         ),
         ({"tolerance": -0.1}, "`tolerance` must be a number of at least 0; got -0.1"),
+        ({"interval": "joint"}, '`interval` must be "single" or "simultaneous"; got'),
         (
             {"confidence_level": 95},
             "`confidence_level` must lie strictly between 0 and 1",
