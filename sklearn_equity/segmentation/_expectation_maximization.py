@@ -16,6 +16,7 @@ from sklearn_equity.segmentation._moments import (
     maximise,
     precision_roots,
 )
+from sklearn_equity.segmentation._quantile_start import quantile_cells
 from sklearn_equity.segmentation._rows import Resolutions, Rows, take_rows
 
 # By so much a row may a mixture be likelier than its bins say, before finer ones
@@ -48,8 +49,8 @@ def fit_parameters(
     starts: list[Parameters] = []
     for rows, bins_of_probe in resolutions:
         starts = starts or [
-            _start(rows, n_components, init_params, reg_covar, random_state)
-            for _ in range(n_init)
+            start_parameters(rows, n_components, init_params, reg_covar, random_state)
+            for _ in range(1 if init_params == "quantiles" else n_init)
         ]
         climbs = [climb(rows, start) for start in starts]
         best = max(climbs, key=lambda climb: climb.lower_bounds[-1])
@@ -127,20 +128,22 @@ def split(log_densities: Matrix) -> tuple[Matrix, Matrix]:
 
 
 # ---- where to start ----------------------------------------------------------------
-def _start(
+def start_parameters(
     rows: Rows,
     n_components: int,
     init_params: str,
     reg_covar: float,
     random_state: np.random.RandomState,
 ) -> Parameters:
-    """Share the rows out in the ways that scikit-learn knows.
+    """Share the rows out in the ways that scikit-learn knows, or by quantiles.
 
     Where it starts from one row a component, the components are tiny, and its first
     step hands every row to the nearest of them: here that is the start.
     """
     labels = None
-    if init_params != "random":
+    if init_params == "quantiles":
+        labels = quantile_cells(rows.centres, rows.counts, n_components)
+    elif init_params != "random":
         labels = _nearest_start(rows, n_components, init_params, random_state)
     sums: Any = 0.0
     for block, averages in rows.blocks(n_components):

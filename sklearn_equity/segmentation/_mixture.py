@@ -20,6 +20,7 @@ from sklearn_equity.segmentation._expectation_maximization import (
     Climb,
     fit_parameters,
     split,
+    start_parameters,
 )
 from sklearn_equity.segmentation._moments import (
     Matrix,
@@ -30,8 +31,11 @@ from sklearn_equity.segmentation._moments import (
     precision_roots,
     whitened_squares,
 )
-from sklearn_equity.segmentation._rows import Resolutions, blocks
+from sklearn_equity.segmentation._rows import Resolutions, blocks, take_rows
 
+# From so many components on, cells of equal numbers of rows are as likely a start as
+# random ones; with few, they would cut through clouds that lie apart.
+MANY_COMPONENTS = 20
 # Ways to start a mixture from one row a component.
 _STARTS_FROM_ROWS = {"k-means++", "random_from_data"}
 # A step costs the fast way little: it goes on until one gains this part of `tol`.
@@ -46,12 +50,12 @@ def fit_fast(
     n_components: int, resolutions: Resolutions, params: dict[str, Any]
 ) -> GaussianMixture:
     """Fit a mixture to rows at few or many bins, as far as they ask for it."""
-    mixture = GaussianMixture(n_components, **params)
+    mixture, init_params = _new_mixture(n_components, params)
     try:
         climb = fit_parameters(
             resolutions,
             n_components,
-            init_params=mixture.init_params,
+            init_params=init_params,
             n_init=mixture.n_init,
             tol=_PART_OF_TOL * mixture.tol,
             reg_covar=mixture.reg_covar,
@@ -68,15 +72,24 @@ def fit_fast(
         raise ValueError(msg) from error
 
 
+def _new_mixture(
+    n_components: int, params: dict[str, Any]
+) -> tuple[GaussianMixture, str]:
+    """Make scikit-learn's mixture, which knows no quantiles, and name the start."""
+    mixture = GaussianMixture(n_components, **params)
+    init_params: str = mixture.init_params
+    if init_params == "auto":
+        init_params = "quantiles" if n_components >= MANY_COMPONENTS else "k-means++"
+    known = "k-means++" if init_params == "quantiles" else init_params
+    return mixture.set_params(init_params=known), init_params
+
+
 def _fill(mixture: GaussianMixture, climb: Climb) -> GaussianMixture:
     """Give a mixture the attributes that its own `fit` would give it."""
     mixture.weights_, mixture.means_, mixture.covariances_ = climb.parameters
     roots = precision_roots(mixture.covariances_, mixture.covariance_type)
     mixture.precisions_cholesky_ = roots
-    if mixture.covariance_type in {"full", "tied"}:
-        mixture.precisions_ = roots @ np.swapaxes(roots, -1, -2)
-    else:
-        mixture.precisions_ = roots**2
+    mixture.precisions_ = _precisions(roots, mixture.covariance_type)
     bounds = climb.lower_bounds
     mixture.n_iter_ = len(bounds)
     mixture.lower_bounds_ = bounds
@@ -93,16 +106,42 @@ def _fill(mixture: GaussianMixture, climb: Climb) -> GaussianMixture:
     return mixture
 
 
+def _precisions(roots: Matrix, covariance_type: str) -> Matrix:
+    if covariance_type in {"full", "tied"}:
+        return roots @ np.swapaxes(roots, -1, -2)
+    return roots**2
+
+
 def fit_exactly(
     n_components: int, points: Matrix, params: dict[str, Any]
 ) -> GaussianMixture:
     """Let scikit-learn's mixture fit itself."""
-    mixture = GaussianMixture(n_components, **params)
-    if mixture.covariance_type == "tied" and mixture.init_params in _STARTS_FROM_ROWS:
+    mixture, init_params = _new_mixture(n_components, params)
+    if init_params == "quantiles":
+        mixture.set_params(**_quantile_parameters(mixture, points))
+    elif mixture.covariance_type == "tied" and init_params in _STARTS_FROM_ROWS:
         mixture.set_params(precisions_init=_tied_precisions(mixture, points))
     # With dispatch on, scikit-learn 1.9 knows fewer starts, even for NumPy's arrays.
     with config_context(array_api_dispatch=False):
         return mixture.fit(points)
+
+
+def _quantile_parameters(mixture: GaussianMixture, points: Matrix) -> dict[str, Matrix]:
+    """Describe cells of equal numbers of rows in the way of scikit-learn's mixture."""
+    kind = mixture.covariance_type
+    start = start_parameters(
+        take_rows(points, kind),
+        mixture.n_components,
+        "quantiles",
+        mixture.reg_covar,
+        np.random.RandomState(mixture.random_state),
+    )
+    roots = precision_roots(start.covariances, kind)
+    return {
+        "weights_init": start.weights,
+        "means_init": start.means,
+        "precisions_init": _precisions(roots, kind),
+    }
 
 
 def _tied_precisions(mixture: GaussianMixture, points: Matrix) -> Matrix:

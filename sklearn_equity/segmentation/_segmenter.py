@@ -80,11 +80,15 @@ class LatentGMMSegmenter(SegmentedSpace):
         Where rows are used one by one, use at most so many, drawn at random; None takes
         all. Bins of rows, in up to three columns, hold all of them. Segments are
         formed, and their sizes counted, on all rows in any case.
-    init_params : str, default="k-means++"
+    init_params : str, default="auto"
         How the mixture starts: "kmeans", "k-means++", "random" or "random_from_data",
-        as in scikit-learn's mixture.
+        as in scikit-learn's mixture, or "quantiles", from cells that hold equal numbers
+        of rows, cut by each column in turn. "auto" takes "quantiles" for 20 components
+        or more, whose segments other samples give again, and "k-means++" for fewer,
+        which finds clouds that lie apart.
     n_init : int, default=1
-        Starts of the mixture; the one with the highest likelihood is kept.
+        Starts of the mixture; the one with the highest likelihood is kept. There is
+        only one at quantiles.
     tol : float, default=0.001
         The mixture has converged once a step raises the mean log-likelihood of a row by
         less than this. Unless `exact`, it goes on to a tenth of it, as far as
@@ -207,7 +211,12 @@ class LatentGMMSegmenter(SegmentedSpace):
         "min_segment_size": [Interval(Integral, 1, None, closed="left")],
         "max_fit_rows": [Interval(Integral, 2, None, closed="left"), None],
         "init_params": [
-            StrOptions({"kmeans", "k-means++", "random", "random_from_data"})
+            StrOptions(
+                {
+                    *("auto", "quantiles", "kmeans", "k-means++"),
+                    *("random", "random_from_data"),
+                }
+            )
         ],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -228,8 +237,13 @@ class LatentGMMSegmenter(SegmentedSpace):
         min_segment_size: int = 1,
         max_fit_rows: int | None = 100000,
         init_params: Literal[
-            "kmeans", "k-means++", "random", "random_from_data"
-        ] = "k-means++",
+            "auto",
+            "quantiles",
+            "kmeans",
+            "k-means++",
+            "random",
+            "random_from_data",
+        ] = "auto",
         n_init: int = 1,
         tol: float = 1e-3,
         max_iter: int = 100,

@@ -14,7 +14,6 @@ from sklearn_equity.segmentation import LatentGMMSegmenter
 from sklearn_equity.segmentation._expectation_maximization import (
     _climb,
     _expect,
-    _start,
 )
 from sklearn_equity.segmentation._mixture import (
     components_of,
@@ -240,7 +239,7 @@ def test_bins_keep_the_spread_of_their_rows(covariance_type):
 def test_every_step_over_bins_gains(covariance_type):
     points = plain(20_000)
     rows = bin_rows(points, covariance_type, bin_on_grid(points, 32))
-    start = _start(rows, 9, "k-means++", 1e-6, np.random.RandomState(3))
+    _, start = some_parameters(points[:500], covariance_type, 9)
     climb = _climb(rows, start, tol=0.0, reg_covar=0.0, max_iter=30)
     assert (np.diff(climb.lower_bounds) > -1e-9).all()
 
