@@ -7,6 +7,7 @@ in, and torch computes on one thread only while this file is at work.
 
 import contextlib
 import copy
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,18 +15,24 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.utils import check_random_state
 from skorch import NeuralNet
 from skorch.callbacks import Callback, PrintLog
 from skorch.dataset import Dataset
 from skorch.helper import predefined_split
 
-from sklearn_equity.representation._architecture import Architecture
+from sklearn_equity.representation._architecture import Architecture, ColumnLoss
 from sklearn_equity.representation._compute import (
     Evaluator,
     one_thread,
     resolve_device,
 )
-from sklearn_equity.representation._modules import borrowed_random_state
+from sklearn_equity.representation._dense_engine import DenseEngine
+from sklearn_equity.representation._modules import (
+    DenseAutoencoder,
+    borrowed_random_state,
+)
+from sklearn_equity.representation._principal_start import draw_layers
 from sklearn_equity.representation._variational import NoisySlices
 
 __all__ = [
@@ -58,19 +65,28 @@ class TensorSlices:
         self.shuffle = shuffle
         self.generator = torch.Generator().manual_seed(seed)
 
+    def draw_order(self) -> torch.Tensor:
+        """Shuffle the rows' numbers for an epoch."""
+        return torch.randperm(len(self.rows), generator=self.generator, device="cpu")
+
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         if not self.shuffle:
             for batch in self.rows.split(self.batch_size):
                 yield batch, batch
             return
-        order = torch.randperm(len(self.rows), generator=self.generator, device="cpu")
+        order = self.draw_order()
         for chosen in order.to(self.rows.device).split(self.batch_size):
             batch = self.rows[chosen]
             yield batch, batch
 
 
 class EpochNet(NeuralNet):
-    """A skorch net whose history has one entry an epoch and none a batch."""
+    """A skorch net whose history has one entry an epoch and none a batch.
+
+    While it has an engine, that computes in place of torch, on the same parameters.
+    """
+
+    engine: DenseEngine | None = None
 
     @property
     def _default_callbacks(self) -> list[tuple[str, Callback]]:
@@ -79,7 +95,7 @@ class EpochNet(NeuralNet):
     def run_single_epoch(
         self,
         iterator: TensorSlices | NoisySlices | None,
-        training: bool,  # noqa: ARG002, FBT001  the signature is skorch's
+        training: bool,  # noqa: FBT001  the signature is skorch's
         prefix: str,
         step_fn: Any,
         **fit_params: Any,
@@ -87,12 +103,51 @@ class EpochNet(NeuralNet):
         """Train or validate once through the rows and record their mean loss."""
         if iterator is None:
             return
+        if self.engine is not None and isinstance(iterator, TensorSlices):
+            loss = self._run_by_engine(self.engine, iterator, training=training)
+            self.history.record(f"{prefix}_loss", loss)
+            return
         total, n_rows = 0.0, 0
         for batch in iterator:
             loss = step_fn(batch, **fit_params)["loss"]
             total = total + loss.detach().double() * len(batch[1])
             n_rows += len(batch[1])
         self.history.record(f"{prefix}_loss", float(total) / n_rows)
+
+    def _run_by_engine(
+        self, engine: DenseEngine, iterator: TensorSlices, *, training: bool
+    ) -> float:
+        rows = iterator.rows.numpy()
+        if not training:
+            return engine.mean_loss(rows)
+        learning_rate = self.optimizer_.param_groups[0]["lr"]
+        return engine.train_epoch(rows, iterator.draw_order().numpy(), learning_rate)
+
+    def take_engine(self) -> None:
+        """Let NumPy train a plain dense net on a CPU; torch shares its parameters."""
+        module, loss = self.module_, self.criterion_
+        plain = type(module) is DenseAutoencoder and type(loss) is ColumnLoss
+        if not plain or torch.device(self.device).type != "cpu":
+            return
+        self.engine = DenseEngine(
+            module.layer_sizes,
+            module.activation,
+            batch_size=self.batch_size,
+            weight_decay=self.optimizer_.param_groups[0]["weight_decay"],
+            binary_columns=loss.binary_columns,
+        )
+        views = itertools.chain.from_iterable(self.engine.layers)
+        for parameter, view in zip(module.parameters(), views, strict=True):
+            view[...] = parameter.detach().numpy()
+            parameter.data = torch.from_numpy(view)
+
+    def leave_engine(self) -> None:
+        """Give the parameters memory of their own again."""
+        if self.engine is None:
+            return
+        self.engine = None
+        for parameter in self.module_.parameters():
+            parameter.data = parameter.data.clone(memory_format=torch.contiguous_format)
 
 
 # ---- when to stop ----------------------------------------------------------------
@@ -214,6 +269,7 @@ def train(
 ) -> EpochNet:
     """Train one network on prepared rows; the best epoch's weights are kept."""
     net = start_net(architecture, schedule, seed=seed, redraw=redraw)
+    _start_near_pca(net, rows, seed)
     monitor = "train_loss"
     if validation_rows is not None:
         monitor = "valid_loss"
@@ -234,6 +290,23 @@ def train(
     return net
 
 
+def _start_near_pca(net: EpochNet, rows: NDArray[np.float32], seed: int) -> None:
+    module, loss = net.module_, net.criterion_
+    if type(module) is not DenseAutoencoder or type(loss) is not ColumnLoss:
+        return
+    layers = draw_layers(
+        rows,
+        module.layer_sizes,
+        module.activation,
+        check_random_state(seed),
+        binary_columns=loss.binary_columns,
+    )
+    starts = itertools.chain.from_iterable(layers)
+    with torch.no_grad():
+        for parameter, start in zip(module.parameters(), starts, strict=True):
+            parameter.copy_(torch.from_numpy(start))
+
+
 def _as_tensor(rows: NDArray[np.float32], device: str) -> torch.Tensor:
     return torch.from_numpy(rows).to(torch.device(device))
 
@@ -244,10 +317,12 @@ def _run(net: EpochNet, rows: torch.Tensor) -> None:
     skorch's ``fit`` takes Ctrl-C for its own signal to stop and goes on as if all were
     well, so its steps are called here one by one.
     """
+    net.take_engine()
     net.notify("on_train_begin", X=rows, y=None)
     with contextlib.suppress(TrainingEndedError):
         net.fit_loop(rows)
     net.notify("on_train_end", X=rows, y=None)
+    net.leave_engine()
     net.train_split = None
     net.optimizer_.state.clear()
     _move(net, "cpu")
@@ -282,5 +357,6 @@ def _move(net: EpochNet, device: str) -> None:
 def snapshot(net: EpochNet) -> EpochNet:
     """Copy a net in training, so that it can be used as if it were done."""
     taken = object.__new__(type(net))  # skorch's own copy would write and read a file
-    taken.__dict__.update(vars(net), module_=copy.deepcopy(net.module_).to("cpu"))
+    module = copy.deepcopy(net.module_).to("cpu")
+    taken.__dict__.update(vars(net), module_=module, engine=None)
     return taken

@@ -9,6 +9,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
+from sklearn_equity.representation import AutoencoderEmbedder, _network
 from sklearn_equity.representation._dense_engine import DenseEngine
 
 SIZES = (6, 5, 4, 2)
@@ -239,6 +240,21 @@ def test_torch_parameters_can_be_views():
     assert_array_equal(engine.layers[0][0], np.zeros((5, 6)))
     assert trained < start
     assert engine.mean_loss(rows) != trained
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("loss", ["mixed", "mse"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_fit_by_the_engine_against_fit_by_torch(monkeypatch, activation, loss):
+    params = {"activation": activation, "loss": loss, "weight_decay": 0.1, "n_init": 1}
+    embedder = AutoencoderEmbedder(max_epochs=20, random_state=3, **params)
+    X = draw_rows(400)
+    latent, history = embedder.fit_transform(X), embedder.history_
+    assert embedder.net_.engine is None, "a trained net is torch's alone"
+    monkeypatch.setattr(_network.EpochNet, "take_engine", lambda net: None)
+    assert_allclose(embedder.fit_transform(X), latent, atol=1e-4)
+    for name, losses in embedder.history_.items():
+        assert_allclose(losses, history[name], rtol=1e-5)
 
 
 # ---- degenerate input ------------------------------------------------------------

@@ -25,11 +25,12 @@ import sklearn_equity.representation as stage
 from sklearn_equity.representation import (
     AutoencoderEmbedder,
     _compute,
-    _modules,
     _network,
     _tasks,
     _training,
 )
+from sklearn_equity.representation._dense_engine import DenseEngine
+from sklearn_equity.representation._principal_start import draw_layers
 
 no_better_than_pca = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning"
@@ -300,21 +301,18 @@ def test_a_sound_training_is_kept_before_one_of_less_loss():
     assert (best.loss, best.failure, len(seen)) == (5.0, None, 2)
 
 
+def dead_layers(*args, **params):
+    """Weights to start from, with biases so low that no ReLU ever fires."""
+    return [(weight, bias - 100.0) for weight, bias in draw_layers(*args, **params)]
+
+
 def test_restarts_rescue_a_fit_whose_first_weights_are_dead(monkeypatch):
-    glorot_linear = _modules._glorot_linear
-    n_made = []
-
-    def first_net_never_fires(*sizes_and_random_state):
-        layer = glorot_linear(*sizes_and_random_state)
-        n_made.append(1)
-        if len(n_made) <= 6:  # three layers down and three up
-            with torch.no_grad():
-                layer.bias.fill_(-100.0)
-        return layer
-
-    monkeypatch.setattr(_modules, "_glorot_linear", first_net_never_fires)
+    starts = iter([dead_layers, draw_layers])
+    monkeypatch.setattr(
+        _network, "draw_layers", lambda *args, **params: next(starts)(*args, **params)
+    )
     embedder = AutoencoderEmbedder(max_epochs=60, random_state=0).fit(people())
-    assert len(n_made) > 6
+    assert not list(starts)
     assert np.ptp(embedder.transform(people()), axis=0).min() > 0.1
 
 
@@ -340,7 +338,7 @@ def test_interrupt_by_the_user_is_not_swallowed(monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_network.EpochNet, "train_step", interrupt)
+    monkeypatch.setattr(DenseEngine, "train_epoch", interrupt)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
@@ -429,15 +427,7 @@ def test_identical_rows_are_named():
 
 
 def test_collapsed_latent_space_is_named(monkeypatch):
-    glorot_linear = _modules._glorot_linear
-
-    def linear_whose_relu_never_fires(*sizes_and_random_state):
-        layer = glorot_linear(*sizes_and_random_state)
-        with torch.no_grad():
-            layer.bias.fill_(-100.0)
-        return layer
-
-    monkeypatch.setattr(_modules, "_glorot_linear", linear_whose_relu_never_fires)
+    monkeypatch.setattr(_network, "draw_layers", dead_layers)
     with pytest.warns(ConvergenceWarning, match="collapsed: 0 of its 2 components"):
         quick().fit(people())
 
@@ -451,10 +441,8 @@ def test_outlier_that_hides_all_other_rows_is_named():
 
 
 def test_diverged_training_is_named(monkeypatch):
-    def loss_is_no_number(self, *_, **__):
-        return torch.tensor(torch.nan, requires_grad=True)
-
-    monkeypatch.setattr(_network.EpochNet, "get_loss", loss_is_no_number)
+    for what in ("train_epoch", "mean_loss"):
+        monkeypatch.setattr(DenseEngine, what, lambda *_: np.nan)
     with pytest.warns(ConvergenceWarning, match="The training diverged"):
         quick().fit(people())
 
