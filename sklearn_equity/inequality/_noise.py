@@ -16,7 +16,7 @@ __all__ = ["Draws", "NoiseModel"]
 Vector = NDArray[np.float64]
 
 _ROUNDING = 1e-9  # of the largest figure: draws of few different values tie
-_N_BISECTIONS = 25  # to one part in 3e7
+_N_BISECTIONS = 40
 _N_SHARPENINGS = 100
 
 
@@ -71,10 +71,21 @@ class NoiseModel:
     def deviation(self) -> float:
         """The standard deviation of these subgroups' true figures; signed as `excess`.
 
-        The excess is a variance over n - 1, as of a sample of subgroups.
+        The excess is a variance over n - 1, as of a sample of subgroups. Its signed
+        root is taken from the point about which those of equal subgroups average 0.
         """
         room = 1.0 - float(self.voice @ self.voice)
-        return float(np.copysign(np.sqrt(room * abs(self.excess)), self.excess))
+        return float(_signed_root(room * (self.excess - self._typical_excess)))
+
+    @cached_property
+    def _typical_excess(self) -> float:
+        drawn = self._excess(self.draws)
+        low, high = float(drawn.min()), float(drawn.max())
+        for _ in range(_N_BISECTIONS):
+            middle = (low + high) / 2.0
+            is_low = _signed_root(drawn - middle).mean() > 0.0
+            low, high = (middle, high) if is_low else (low, middle)
+        return (low + high) / 2.0
 
     def p_value(self) -> float:
         """Return the chance that equal subgroups show as much excess or more."""
@@ -172,6 +183,10 @@ class NoiseModel:
         total, noise = _moments(figures, self.voice / by_size)
         between = np.maximum(total - noise, 0.0)[:, np.newaxis]
         return _moments(figures, self.voice / (between + by_size))
+
+
+def _signed_root(values: Vector | float) -> Vector:
+    return np.asarray(np.copysign(np.sqrt(np.abs(values)), values))
 
 
 def _sharpened(estimate: Vector, variance: Vector, voice: Vector) -> Vector:

@@ -80,8 +80,9 @@ def required_sample_size(
     for the half-width h and the gap :math:`\Delta`, with the quantiles t of Student's
     distribution [1]_. In simulated samples of a mean the average half-width was .295
     for h = .3 (46 people of spread 1) and .885 for h = 1 (7 people), and a gap of .3 or
-    1 was shown, with a power of .8, in 81 or 82% of samples (71 or 8 people). The reference is taken for known: a subgroup that is itself a large part of
-    it needs more.
+    1 was shown, with a power of .8, in 81 or 82% of samples (71 or 8 people). The
+    reference is taken for known: a subgroup that is itself a large part of it needs
+    more.
 
     References
     ----------

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy import optimize, stats
 
 from sklearn_equity import (
     atkinson,
@@ -87,13 +88,29 @@ def test_without_noise_nothing_is_taken_off():
     assert found.mean == 3.0
 
 
-def test_two_subgroups_worked_by_hand():
-    """Of 1 and 3 the variance is 1; noise makes (.5 + .7) / 4 of it: .7 remains."""
+def test_two_subgroups_against_theory():
+    """Of 1 and 3 the variance is 1, of which noise makes (.5 + .7) / 4 on average.
+
+    That of equal subgroups is so much times a chi-square of 1 degree of freedom; taken
+    off is the part about which signed roots of this average 0.
+    """
+
+    def mean_root(taken_off):
+        law = stats.chi2(1)
+        return law.expect(
+            lambda x: np.sign(x - taken_off) * np.sqrt(abs(x - taken_off)),
+            lb=1e-9,
+            points=[taken_off],
+            ub=60,
+        )
+
+    taken_off = optimize.brentq(mean_root, 0.1, 2.0)
     table = _table([1.0, 3.0], np.sqrt([0.5, 0.7]))
     found = inequality_index(table, index="max_gap", random_state=0)
     # Two values with deviation d each from their mean are 2 d apart.
     assert found.raw == 2.0
-    assert_allclose(found.corrected, 2 * np.sqrt(0.7), rtol=0.04)  # 1,000 normal draws
+    expected = 2 * np.sqrt(1 - taken_off * (0.5 + 0.7) / 4)
+    assert_allclose(found.corrected, expected, rtol=0.02)  # 1,000 normal draws
 
 
 def test_estimates_closer_than_chance_read_below_equality():
