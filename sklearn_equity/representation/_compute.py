@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from sklearn_equity.representation._modules import Autoencoder
 
@@ -67,23 +68,28 @@ def _cut_blocks(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
 
 
 class _OneThread:
-    """Let torch compute on one thread; the last to leave finds the setting as it was.
+    """Compute on one thread; the last to leave finds the settings as they were.
 
     With more threads a small net trains many times slower on a busy machine, and sums
-    are rounded differently. The setting is the process's: several fits at once in
-    Python threads share the memory of what it was before the first of them.
+    are rounded differently. The settings, torch's and that of NumPy's linear algebra,
+    are the process's: several fits at once in Python threads share the memory of what
+    they were before the first of them.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._n_inside = 0
         self._n_threads_before = 1
+        self._libraries: ThreadpoolController | None = None
+        self._limits: Any = None
 
     @contextlib.contextmanager
     def __call__(self) -> Iterator[None]:
         with self._lock:
             if self._n_inside == 0:
                 self._n_threads_before = torch.get_num_threads()
+                self._libraries = self._libraries or ThreadpoolController()
+                self._limits = self._libraries.limit(limits=1, user_api="blas")
             self._n_inside += 1
         torch.set_num_threads(1)
         try:
@@ -92,6 +98,8 @@ class _OneThread:
             with self._lock:
                 self._n_inside -= 1
                 torch.set_num_threads(self._n_threads_before)
+                if self._n_inside == 0:
+                    self._limits.restore_original_limits()
 
 
 one_thread = _OneThread()

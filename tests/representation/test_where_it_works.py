@@ -19,6 +19,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from sklearn_equity.representation import AutoencoderEmbedder
 
@@ -193,3 +194,15 @@ def test_cross_validation_of_what_follows_a_frozen_embedder():
     X = table()
     search = make_pipeline(FrozenEstimator(population()), embedder(n_components=1))
     assert np.isfinite(cross_val_score(search, X, cv=2)).all()
+
+
+# ---- threads ---------------------------------------------------------------------
+@pytest.mark.skipif(os.cpu_count() == 1, reason="there is one thread to choose from")
+def test_threads_of_linear_algebra_change_nothing_and_are_left_as_they_were():
+    X, results = table(), []
+    for n_threads in (1, 2):
+        with threadpool_limits(n_threads, user_api="blas"):
+            before = threadpool_info()
+            results.append(embedder().fit(X).transform(X))
+            assert threadpool_info() == before
+    assert_array_equal(*results)
