@@ -1,6 +1,6 @@
 """What sets a subgroup apart from everybody else?"""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -260,7 +260,14 @@ def describe_subgroups(
         n_permutations=int(n_permutations),
         random_state=random_state,
     )
-    rules = _find_rules(codes, variables, chosen, rule_depth, honest, random_state)
+    rules = _find_rules(
+        codes,
+        variables,
+        chosen,
+        depth=int(rule_depth),
+        honest=honest,
+        random_state=random_state,
+    )
     return _describe(compared, variables, list(chosen), float(fdr), rules)
 
 
@@ -296,9 +303,10 @@ def _worst(table: Any, codes: SubgroupCodes) -> list[int]:
 def _find_rules(
     codes: SubgroupCodes,
     variables: Variables,
-    chosen: Any,
+    chosen: Iterable[int],
+    *,
     depth: int,
-    honest: bool,  # noqa: FBT001
+    honest: bool,
     random_state: int | np.random.RandomState | None,
 ) -> tuple[SubgroupRule, ...]:
     seed = None
@@ -316,7 +324,7 @@ def _find_rules(
             codes.labels[code],
             codes.codes == code,
             variables,
-            depth=int(depth),
+            depth=depth,
             made_on=made_on,
             measured_on=measured_on,
             seed=int(rng.integers(2**31 - 1)),
