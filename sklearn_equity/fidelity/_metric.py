@@ -71,7 +71,7 @@ class Metric:
         ``shares(y_true, y_pred)`` for a metric that is the mean of shares of people, as
         the balanced accuracy is of two.
     shape_of_errors : bool
-        Whether it is a size of errors, so that few rows may carry most of it.
+        Whether it sums up errors, of which few rows may carry most.
     shift_invariant : bool
         Whether adding one number to `y_true` and `y_pred` alike changes nothing. The
         sums of such a metric are taken about a value of the subgroup's own, because

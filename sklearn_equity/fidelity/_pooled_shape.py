@@ -152,6 +152,8 @@ def _harmonised(
     if metric.columns is None:
         raise TypeError(f"The metric {metric.name!r} does not follow from sums.")
     error, truth = data.y_pred - data.y_true, data.y_true
+    if metric.best_is_inside:  # a bias of one subgroup is no error of another
+        error = error - _means(error, codes)[codes.codes]
     factor = _scale_factors(np.abs(error), codes)
     if metric.shift_invariant:
         truth = truth - _means(truth, codes)[codes.codes]

@@ -102,6 +102,7 @@ REGRESSION_METRICS = (
         greater_is_better=False,
         best=0.0,
         task="regression",
+        shape_of_errors=True,
         **mean_of(lambda t, p: p - t),
     ),
     Metric(

@@ -152,9 +152,10 @@ def test_a_subgroup_does_not_depend_on_which_others_there_are():
 def test_nor_do_its_intervals_unless_they_learn_the_shape_of_errors_from_others():
     y_true, y_pred, ward = cohort()
     kept = ward != "n"
-    for metric, same in (("bias", True), ("mae", False)):
-        whole = audit(y_true, y_pred, ward, metric=metric)
-        part = audit(y_true[kept], y_pred[kept], ward[kept], metric=metric)
+    y_true, risk = 1.0 * (y_true > 45.0), np.clip(y_pred / 90.0, 0.01, 0.99)
+    for metric, same in (("brier", True), ("mae", False)):
+        whole = audit(y_true, risk, ward, metric=metric)
+        part = audit(y_true[kept], risk[kept], ward[kept], metric=metric)
         assert_array_equal(part.ci_low == whole.ci_low[[0, 2, 3]], [same] * 3)
         assert_allclose(part.ci_low, whole.ci_low[[0, 2, 3]], rtol=0.2)
 
@@ -328,7 +329,7 @@ def test_the_worst_is_honest_unless_asked_not_to_be():
 
 
 def test_simultaneous_intervals_are_those_of_the_corrected_level():
-    # For a mean, the reach is that of Student's t at the level of .95 ** (1 / 4).
+    # The reach to either side grows as Student's t does to the level .95 ** (1 / 4).
     y_true, y_pred, ward = cohort()
     single = audit(y_true, y_pred, ward, metric="bias")
     joint = audit(y_true, y_pred, ward, metric="bias", interval="simultaneous")
