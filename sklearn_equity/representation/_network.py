@@ -269,7 +269,6 @@ def train(
 ) -> EpochNet:
     """Train one network on prepared rows; the best epoch's weights are kept."""
     net = start_net(architecture, schedule, seed=seed, redraw=redraw)
-    _start_near_pca(net, rows, seed)
     monitor = "train_loss"
     if validation_rows is not None:
         monitor = "valid_loss"
@@ -286,6 +285,7 @@ def train(
         stack.enter_context(one_thread())
         if architecture.has_modules_of_user:
             stack.enter_context(borrowed_random_state(seed, schedule.device))
+        _start_near_pca(net, rows, seed)
         _run(net, _as_tensor(rows, schedule.device))
     return net
 
