@@ -29,7 +29,11 @@ from sklearn_equity.density import (
     BoundedKDE,
 )
 from sklearn_equity.fidelity import (
+    CrossTable,
+    FidelityCurve,
     SubgroupTable,
+    cross_tabulate,
+    fidelity_curve,
     nrmse,
     subgroup_fidelity,
 )
@@ -89,8 +93,10 @@ __all__ = [
     "AuditResult",
     "AutoencoderEmbedder",
     "BoundedKDE",
+    "CrossTable",
     "ExacerbationResult",
     "FidelityChange",
+    "FidelityCurve",
     "HealthCohort",
     "InequalityIndex",
     "InequalityResult",
@@ -113,6 +119,7 @@ __all__ = [
     "benjamini_yekutieli",
     "coefficient_of_variation",
     "compare_deterioration",
+    "cross_tabulate",
     "da_index_ratio",
     "da_index_scorer",
     "dataset_inequality",
@@ -122,6 +129,7 @@ __all__ = [
     "equity_scoring",
     "exacerbation",
     "fidelity_change",
+    "fidelity_curve",
     "generalized_entropy",
     "gini",
     "holm",

@@ -1,6 +1,7 @@
 """How well does a model serve each subgroup, and how sure is that?"""
 
 from sklearn_equity.fidelity._bands import Band, QuantileBands
+from sklearn_equity.fidelity._cross_table import CrossTable, cross_tabulate
 from sklearn_equity.fidelity._curve import FidelityCurve, fidelity_curve
 from sklearn_equity.fidelity._delta_method import delta_method
 from sklearn_equity.fidelity._estimates import nrmse, subgroup_estimates
@@ -15,11 +16,13 @@ from sklearn_equity.fidelity._table import OverallFidelity, SubgroupTable
 __all__ = [
     "METRIC_NAMES",
     "Band",
+    "CrossTable",
     "FidelityCurve",
     "Metric",
     "OverallFidelity",
     "QuantileBands",
     "SubgroupTable",
+    "cross_tabulate",
     "delta_method",
     "dice_score",
     "fidelity_curve",

@@ -36,7 +36,7 @@ from sklearn_equity.fidelity._verdicts import (
 )
 from sklearn_equity.significance import holm
 
-__all__ = ["subgroup_fidelity"]
+__all__ = ["draw_seed", "subgroup_fidelity"]
 
 Vector = NDArray[np.float64]
 
@@ -231,7 +231,7 @@ def subgroup_fidelity(
         int(n_resamples),
     )
     data, groupings = without_ghosts(data, groupings)
-    seed = _draw_seed(random_state)
+    seed = draw_seed(random_state)
     overall = measure_everybody(data, settings, seed)
     parts = [measure(data, codes, settings, seed) for codes in groupings.values()]
     comparisons = [
@@ -274,7 +274,7 @@ def _check_whole_number(value: Any, name: str, *, least: int) -> None:
         raise ValueError(msg)
 
 
-def _draw_seed(random_state: int | np.random.RandomState | None) -> int:
+def draw_seed(random_state: int | np.random.RandomState | None) -> int:
     """Draw one seed; without a `random_state`, leave NumPy's global one alone."""
     if random_state is None:
         return int(np.random.default_rng().integers(2**31))
