@@ -195,13 +195,14 @@ def inequality_index(
     are taken off T, a good one. A metric without shuffles (a function of rows, such as
     the area under a curve) is compared with normal draws as wide as its standard
     errors, which does for subgroups of a hundred people and more. Above a true
-    inequality the corrected value is a little low in small samples with heavy tails.
+    inequality the corrected value is low in small samples with heavy tails.
 
     Measured for the Gini index of the RMSE, 50 subgroups of equal or unequal sizes and
-    errors that are normal, Laplace, t with 3 degrees of freedom or exponential, from
-    1,000 rows up: the mean corrected index of equal subgroups was within .01 of 0
-    (raw: .09 to .21 with 1,000 rows), and 95% intervals of a true index of .14 covered
-    it in 93 to 100% of samples.
+    errors that are normal, Laplace, t with 3 degrees of freedom or exponential: with
+    1,000 rows the mean corrected index of equal subgroups was within .01 of 0 (raw: .09
+    to .21). Of a true index of .14, 100 rows a subgroup gave .136 with normal errors,
+    .132 with Laplace and about .025 too little with t errors, of which so few rows
+    hardly show the variance; 95% intervals covered it in 91 to 96% of samples.
 
     References
     ----------

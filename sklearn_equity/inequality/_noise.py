@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 __all__ = ["Draws", "NoiseModel"]
 
@@ -18,6 +19,8 @@ Vector = NDArray[np.float64]
 _ROUNDING = 1e-9  # of the largest figure: draws of few different values tie
 _N_BISECTIONS = 40
 _N_SHARPENINGS = 100
+_DENSITY_BINS = np.linspace(-10.0, 10.0, 161)
+_NORMAL_PART = 0.01
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,10 @@ class NoiseModel:
     def _shape(self) -> Vector:
         """Deviations with mean 0 and variance 1, in the estimates' order; or zeros."""
         noise = _variance_by_size(self._at_hand.std_error, self.n)[0] * self.inflation
-        drawn = _sharpened(self.estimate, noise, self.voice)
+        spread = np.sqrt(np.where(noise > 0.0, noise, 1.0))
+        center = self.draws.estimate.mean(axis=0)
+        errors = ((self.draws.estimate - center) / spread).ravel()
+        drawn = _sharpened(self.estimate, spread * (noise > 0.0), errors, self.voice)
         drawn = drawn - self.voice @ drawn
         deviation = np.sqrt(self.voice @ drawn**2)
         return drawn / deviation if deviation > 0.0 else np.zeros_like(drawn)
@@ -189,7 +195,9 @@ def _signed_root(values: Vector | float) -> Vector:
     return np.asarray(np.copysign(np.sqrt(np.abs(values)), values))
 
 
-def _sharpened(estimate: Vector, variance: Vector, voice: Vector) -> Vector:
+def _sharpened(
+    estimate: Vector, spread: Vector, errors: Vector, voice: Vector
+) -> Vector:
     """Return quantiles of the distribution that, blurred by noise, gave the estimates.
 
     By a fixed number of steps of the EM algorithm from the estimates themselves: more
@@ -204,9 +212,9 @@ def _sharpened(estimate: Vector, variance: Vector, voice: Vector) -> Vector:
     """
     order = np.argsort(estimate, kind="stable")
     points, voices = estimate[order], voice[order]
-    least = (_ROUNDING * np.ptp(points)) ** 2 or 1.0  # estimates may have no noise
-    noise = np.maximum(variance[order], least)[:, np.newaxis]
-    likelihood = np.exp(-((points[:, np.newaxis] - points) ** 2) / (2.0 * noise))
+    least = _ROUNDING * float(np.ptp(points)) or 1.0  # estimates may have no noise
+    scale = np.maximum(spread[order], least)[:, np.newaxis]
+    likelihood = _density(errors, (points[:, np.newaxis] - points) / scale)
     mass = voices
     for _ in range(_N_SHARPENINGS):
         share = likelihood * mass
@@ -215,6 +223,17 @@ def _sharpened(estimate: Vector, variance: Vector, voice: Vector) -> Vector:
     sharpened = np.empty_like(estimate)
     sharpened[order] = np.interp(ranks, np.cumsum(mass) - mass / 2.0, points)
     return sharpened
+
+
+def _density(errors: Vector, at: Vector) -> Vector:
+    """Return the density of standardised errors, which may be skew and heavy-tailed.
+
+    A little of a normal density is added: nothing near is quite impossible.
+    """
+    counts, edges = np.histogram(errors, bins=_DENSITY_BINS)
+    share = gaussian_filter1d(counts / len(errors), 2.0) / (edges[1] - edges[0])
+    drawn = np.interp(at, (edges[:-1] + edges[1:]) / 2.0, share, left=0.0, right=0.0)
+    return np.asarray(drawn + _NORMAL_PART * np.exp(-(at**2) / 2.0))
 
 
 def _variance_by_size(std_error: Vector, n: Vector) -> Vector:
