@@ -246,6 +246,3 @@ def _interval_without_variation(metric: Metric, estimate: float) -> Interval:
     if np.isfinite(metric.bounds).all():
         return float("nan"), float("nan")
     return estimate, estimate
-
-
-_from_line, _slope, _to_line = from_line, slope, to_line

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_equity._checks import SubgroupCodes
-from sklearn_equity.fidelity._inference import delta_method
-from sklearn_equity.fidelity._metrics import Metric
+from sklearn_equity.fidelity._delta_method import delta_method
+from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._population import Population
 
 __all__ = ["Shuffles", "merge_shuffles", "shuffled_figures"]
