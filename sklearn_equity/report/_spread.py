@@ -1,4 +1,4 @@
-"""How unequal is each grouping, and how unequal would noise alone make it look?"""
+"""How unequal is each grouping, and how much of that is noise?"""
 
 from dataclasses import dataclass
 
@@ -6,30 +6,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_equity.fidelity import SubgroupTable
-from sklearn_equity.inequality import gini
-
-_N_DRAWS = 2000
+from sklearn_equity.inequality import inequality_index
 
 
 @dataclass(frozen=True)
 class GroupingSpread:
-    """The inequality of one grouping beside what sampling error alone would show.
+    """The Gini index of one grouping, with what noise has to do with it.
 
     Attributes
     ----------
     grouping : str
         The grouping's name.
-    n_subgroups : int
-        The subgroups compared: those with enough rows to be judged.
-    n_left_out : int
-        The subgroups with too few rows.
+    n_subgroups, n_left_out : int
+        The subgroups compared, and those without an estimate or a standard error.
     gini : float
         Gini index of the estimates, one voice for each subgroup.
     gini_if_equal : float
-        The mean index that subgroups of exactly equal fidelity would show, given the
-        standard errors of these estimates.
-    gini_if_equal_high : float
-        The value that such equal subgroups would exceed in one of twenty samples.
+        What equal subgroups of these sizes would show on average.
+    gini_corrected, ci_low, ci_high, p_value : float
+        The index without what sampling error adds, its interval, and the chance that
+        equal subgroups would differ as much; see `inequality_index`.
     """
 
     grouping: str
@@ -37,15 +33,19 @@ class GroupingSpread:
     n_left_out: int
     gini: float
     gini_if_equal: float
-    gini_if_equal_high: float
+    gini_corrected: float
+    ci_low: float
+    ci_high: float
+    p_value: float
 
     def sentence(self) -> str:
-        """Say how unequal the grouping is, beside what noise alone would show."""
+        """Say how unequal the grouping is, and whether noise alone explains that."""
+        p_value = "p < .001" if self.p_value < 0.001 else f"p = {self.p_value:.3f}"
         sentence = (
-            f"Gini index of the {self.n_subgroups} subgroups with enough rows: "
-            f"{self.gini:.3f}. Equal subgroups of these sizes would show "
-            f"{self.gini_if_equal:.3f} from sampling noise alone, and more than "
-            f"{self.gini_if_equal_high:.3f} in one sample of twenty."
+            f"Gini index of {self.n_subgroups} subgroups: {self.gini:.3f} as measured; "
+            f"equal subgroups of these sizes would show {self.gini_if_equal:.3f} from "
+            f"sampling noise alone. Without noise: {max(self.gini_corrected, 0.0):.3f} "
+            f"({self.ci_low:.3f} to {self.ci_high:.3f}; {p_value})."
         )
         if self.n_left_out:
             sentence += f" Left out as too small: {self.n_left_out}."
@@ -58,43 +58,33 @@ def grouping_spreads(
     """Summarise each grouping of a table whose estimates can't be negative.
 
     Estimates that may be negative, such as a bias, have no Gini index: the result is
-    then empty. So it is for a grouping with fewer than two subgroups large enough.
+    then empty. So it is for a grouping with fewer than two subgroups to compare.
     """
-    rng = np.random.default_rng(random_state)  # None leaves NumPy's own state alone
     spreads = []
     for grouping in dict.fromkeys(table.grouping):
         part = table.select(grouping)
-        estimate, std_error = part.estimate[part.judged], part.std_error[part.judged]
-        if len(estimate) < 2 or (estimate < 0.0).any() or not estimate.any():
+        compared = part.estimate[_can_be_compared(part)]
+        if len(compared) < 2 or (compared < 0.0).any() or not compared.any():
             continue
-        equal = _gini_if_equal(estimate, std_error, rng)
+        found = inequality_index(part, random_state=random_state)
         spreads.append(
             GroupingSpread(
                 grouping=grouping,
-                n_subgroups=len(estimate),
-                n_left_out=len(part.n) - len(estimate),
-                gini=gini(estimate),
-                gini_if_equal=float(equal.mean()),
-                gini_if_equal_high=float(np.quantile(equal, 0.95)),
+                n_subgroups=found.n_subgroups,
+                n_left_out=found.n_left_out,
+                gini=found.raw,
+                gini_if_equal=found.if_equal,
+                gini_corrected=found.corrected,
+                ci_low=found.ci_low,
+                ci_high=found.ci_high,
+                p_value=found.p_value,
             )
         )
     return tuple(spreads)
 
 
-def _gini_if_equal(
-    estimate: NDArray[np.float64],
-    std_error: NDArray[np.float64],
-    rng: np.random.Generator,
-) -> NDArray[np.float64]:
-    """Draw the index of estimates that differ by their sampling error alone.
-
-    Their common value is the mean of the estimates, as in the index itself.
-    """
-    noise = rng.standard_normal((_N_DRAWS, len(estimate))) * std_error
-    draws = np.sort(np.clip(estimate.mean() + noise, 0.0, None), axis=1)
-    n = len(estimate)
-    rank = np.arange(1, n + 1)
-    # `gini` for equal weights, a row a draw; a row of zeros is equal.
-    total = draws.sum(axis=1)
-    index = 2.0 * (draws @ rank) / (n * np.where(total > 0.0, total, 1.0))
-    return np.where(total > 0.0, index - (n + 1) / n, 0.0)
+def _can_be_compared(part: SubgroupTable) -> NDArray[np.bool_]:
+    known: NDArray[np.bool_] = np.isfinite(part.estimate + part.std_error)
+    if part.shuffles is not None:
+        known &= np.isfinite(part.shuffles.estimate[0] + part.shuffles.std_error[0])
+    return known

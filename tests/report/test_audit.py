@@ -23,9 +23,8 @@ from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_equity import AuditResult, audit, audit_frame
+from sklearn_equity import AuditResult, audit, audit_frame, inequality_index
 from sklearn_equity.__main__ import main
-from sklearn_equity.report._spread import _gini_if_equal
 
 
 @pytest.fixture
@@ -116,20 +115,27 @@ def test_spread_is_shown_beside_what_noise_would_give(town):
     model, X, y = town
     (spread,) = audit(model, X, y, subgroups="ward", random_state=0).spreads
     assert spread.n_subgroups == 3
-    assert spread.gini > spread.gini_if_equal_high > spread.gini_if_equal > 0
+    assert spread.gini > spread.gini_corrected > spread.ci_low > 0
+    assert 0 < spread.gini_if_equal < spread.gini
+    assert "p < .001" in spread.sentence() or "p = 0.00" in spread.sentence()
 
 
-def test_noise_reference_of_the_spread_against_theory():
-    """For two equal estimates with error s, E|a - b| / (4 m) = s / (2 m sqrt(pi))."""
-    rng = np.random.default_rng(12)
-    draws = _gini_if_equal(np.array([1.0, 1.0]), np.array([0.05, 0.05]), rng)
-    assert_allclose(draws.mean(), 0.05 / (2 * np.sqrt(np.pi)), rtol=0.06)
+def test_the_spread_of_an_audit_is_the_inequality_index(town):
+    model, X, y = town
+    result = audit(model, X, y, subgroups="ward", random_state=0)
+    index = inequality_index(result.fidelity)
+    assert result.spreads[0].gini_corrected == index.corrected
+    assert result.spreads[0].p_value == index.p_value
 
 
-def test_noise_reference_without_noise_is_the_index_of_equal_values():
-    rng = np.random.default_rng(12)
-    draws = _gini_if_equal(np.array([1.0, 3.0, 5.0]), np.zeros(3), rng)
-    assert_allclose(draws, 0.0, atol=1e-12)
+def test_a_perfect_subgroup_among_two_has_no_spread_but_an_audit():
+    """Its delta method has no standard error, and one subgroup can't be compared."""
+    ward = np.repeat(["east", "west"], 50)
+    y = np.linspace(30, 60, 100)
+    frame = pd.DataFrame({"y": y, "p": y + (ward == "east") * np.resize([1, -2], 100)})
+    frame["ward"] = ward
+    result = audit_frame(frame, y_true="y", y_pred="p", subgroups="ward")
+    assert len(result.fidelity) == 2
 
 
 def test_a_signed_metric_has_no_gini(town):
