@@ -84,8 +84,8 @@ class LatentGMMSegmenter(SegmentedSpace):
         How the mixture starts: "kmeans", "k-means++", "random" or "random_from_data",
         as in scikit-learn's mixture, or "quantiles", from cells that hold equal numbers
         of rows, cut by each column in turn. "auto" takes "quantiles" for 20 components
-        or more, whose segments other samples give again, and "k-means++" for fewer,
-        which finds clouds that lie apart.
+        or more, whose segments other samples then give again more often, and
+        "k-means++" for fewer, which finds clouds that lie apart.
     n_init : int, default=1
         Starts of the mixture; the one with the highest likelihood is kept. There is
         only one at quantiles.
@@ -138,6 +138,7 @@ class LatentGMMSegmenter(SegmentedSpace):
     See Also
     --------
     sklearn_equity.AutoencoderEmbedder : Makes the latent space out of a table.
+    sklearn_equity.segmentation_stability : Would other people give the same segments?
     sklearn.mixture.GaussianMixture : The mixture alone.
 
     Notes
