@@ -192,10 +192,11 @@ class SubgroupTable:
 
         Notes
         -----
-        The worst of 50 subgroups of 40 rows that are all served alike reads 1.25 times
-        the truth with normal errors and 2 times with errors of kurtosis 30, the
-        shrunken one 1.01 and 1.00 times. Where subgroups do differ, shrinking moves the
-        truly worst towards the mean, by less the more rows they have.
+        The RMSE of the worst of 50 subgroups of 40 rows that are all served alike reads
+        1.25 times the truth with normal errors and 2 times with errors of kurtosis 30;
+        the shrunken one 1.00 and 1.06 times. On equal subgroups it stays within 6% of
+        the truth. Where subgroups do differ, shrinking moves the truly worst towards
+        the mean, by less the more rows they have.
         """
         if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
             raise ValueError(f"`k` must be a whole number of at least 1; got {k!r}.")
