@@ -44,8 +44,8 @@ class AutoencoderEmbedder(CallbackSupportMixin, TrainedAutoencoder):
     An encoder network maps a row to `n_components` numbers, a decoder network rebuilds
     the row from them, and both are trained to lose as little as possible. Mixed tables
     enter as they are: columns of 0 and 1 are kept, all others standardised inside;
-    missing values must be imputed and categories one-hot encoded beforehand. Needs the
-    packages torch and skorch: they come with ``pip install 'sklearn-equity[torch]'``.
+    impute gaps and one-hot encode categories beforehand. Needs torch and skorch, which
+    come with ``pip install 'sklearn-equity[torch]'``.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class AutoencoderEmbedder(CallbackSupportMixin, TrainedAutoencoder):
         Step size of the Adam optimiser.
     batch_size : int, default=256
         Rows a step at most. A table with fewer than 20 such batches is cut into 20
-        steps an epoch, of 8 rows or so or more.
+        steps an epoch, of about 8 rows or more.
     max_epochs : int, default=200
         The most passes through the training rows.
     patience : int, default=10
@@ -137,8 +137,10 @@ class AutoencoderEmbedder(CallbackSupportMixin, TrainedAutoencoder):
     minimises the mean over rows and columns of :math:`(z - g(f(z)))^2`, or of the
     cross-entropy for columns of 0 and 1. Architecture, preparation and ``loss="mse"``
     are those of [1]_. A two-valued column other than 0 and 1 is standardised. Weights
-    start from Glorot's uniform distribution [2]_, and biases from 0.1, so that few
-    units start silent.
+    start near those of PCA with small random ones added, so that trainings of different
+    seeds end alike and seldom fail; in a stream or a variational embedder they start
+    from Glorot's uniform distribution [2]_, and biases from 0.1, so that few units
+    start silent.
 
     A variational embedder [3]_ adds `kl_weight` times the Kullback-Leibler divergence
     of a row's cloud from the standard Gaussian, divided by the number of columns. For
@@ -154,15 +156,14 @@ class AutoencoderEmbedder(CallbackSupportMixin, TrainedAutoencoder):
     that are constant, or whose scale a few outlying values set, are named in a
     `DegenerateColumnWarning`.
 
-    Axes of the latent space have no meaning of their own, and other seeds give other
-    axes. Results are computed in double precision, so that a row's place does not
-    depend on the rows that come with it. Modules with a random part of their own, such
-    as dropout, draw from torch's global generator, which is seeded for the time of the
-    training and put back; such trainings in several threads wait for each other.
+    Axes of the latent space have no meaning of their own. Results are computed in
+    double precision: a row's place does not depend on the rows that come with it. Modules that draw from torch's global
+    generator, as dropout does, find it seeded while they are trained; it is put back,
+    and such trainings in several threads wait for each other.
 
-    With scikit-learn 1.9 or newer, callbacks such as `sklearn.callback.ProgressBar` can
-    be set: `fit` is a task of trainings, and these of epochs. ``y`` is `X` to them; one
-    that returns True at the end of an epoch ends the training.
+    Callbacks of scikit-learn 1.9 or newer, such as `sklearn.callback.ProgressBar`, see
+    `fit` as a task of trainings, and these of epochs. ``y`` is `X` to them; one that
+    returns True at the end of an epoch ends the training.
 
     References
     ----------
@@ -286,11 +287,9 @@ class AutoencoderEmbedder(CallbackSupportMixin, TrainedAutoencoder):
         TypeError
             If only one of `encoder` and `decoder` is given, or one is no module.
         ValueError
-            If the table has missing or infinite values, a parameter is out of range, a
-            module does not map rows to the latent space and back, or `X_val` has a
-            value outside of 0 and 1 in a column that has only those in `X`.
+            If a value is missing or infinite, a parameter is out of range, a module's
+            shape is wrong, or `X_val` leaves 0 and 1 where `X` does not.
         """
-        hidden = _check_hidden_layer_sizes(self.hidden_layer_sizes)
         network = load_network()
         device = network.resolve_device(self.device)
         table = self._check_table(X, reset=True, ensure_min_samples=2)
@@ -298,7 +297,7 @@ class AutoencoderEmbedder(CallbackSupportMixin, TrainedAutoencoder):
         random_state = check_random_state(self.random_state)
         self._learn_columns(table)
         self._columns.warn_of_degenerate(table)
-        architecture = self._design(network, hidden)
+        architecture = self._design(network)
         prepared = self._columns.prepare(table, np.float32)
         rows, validation_rows = self._choose_rows(
             prepared, validation_table, random_state
@@ -344,34 +343,30 @@ class AutoencoderEmbedder(CallbackSupportMixin, TrainedAutoencoder):
         MissingDependencyError
             If torch or skorch is not installed.
         ValueError
-            If the chunk has missing or infinite values, or a column that held only 0
-            and 1 in the first chunk holds a value outside of them now.
+            If a value is missing or infinite, or a column that held only 0 and 1 in
+            the first chunk leaves them.
 
         Notes
         -----
         The first chunk decides which columns hold 0 and 1. Means and standard
-        deviations are those of all rows so far: they still move while the network is
-        trained, so that early chunks were seen in slightly other units than late ones.
-        Begin with a chunk that is large and typical, and don't feed a sorted table.
-        Nothing is set aside, stopped early, restarted or compared with PCA. After
-        `fit`, training goes on from its network.
+        deviations are those of all rows so far: early chunks were seen in slightly
+        other units than late ones. Begin with a large, typical chunk, and feed no
+        sorted table. Nothing is set aside, stopped early, restarted or compared with
+        PCA. After `fit`, training goes on from its network.
         """
         first = not hasattr(self, "net_")
         network = load_network()
         device = network.resolve_device(self.device)
         table = self._check_table(X, reset=first)
+        schedule = self._schedule(network, device, len(table))
         if first:
-            hidden = _check_hidden_layer_sizes(self.hidden_layer_sizes)
             random_state = check_random_state(self.random_state)
             self._learn_columns(table)
             self._seed = int(random_state.randint(np.iinfo(np.int32).max))
-            schedule = self._schedule(network, device, len(table))
-            self.net_ = network.start_net(
-                self._design(network, hidden), schedule, seed=self._seed
-            )
+            architecture = self._design(network)
+            self.net_ = network.start_net(architecture, schedule, seed=self._seed)
         else:
             self._columns.learn(table)
-            schedule = self._schedule(network, device, len(table))
         rows = self._columns.prepare(table, np.float32)
         seed = (self._seed + len(self.net_.history)) % np.iinfo(np.int32).max
         network.train_chunk(self.net_, rows, schedule, seed=seed)
@@ -399,7 +394,8 @@ class AutoencoderEmbedder(CallbackSupportMixin, TrainedAutoencoder):
         return prepared, self._columns.prepare(validation_table, np.float32)
 
     # ---- training ----------------------------------------------------------------
-    def _design(self, network: ModuleType, hidden: tuple[int, ...]) -> Any:
+    def _design(self, network: ModuleType) -> Any:
+        hidden = _check_hidden_layer_sizes(self.hidden_layer_sizes)
         return network.Architecture(
             layer_sizes=(self.n_features_in_, *hidden, self.n_components),
             activation=self.activation,

@@ -245,7 +245,7 @@ def test_without_validation_rows_the_training_loss_decides():
 def test_of_several_trainings_the_best_is_kept():
     X, X_val = people(), people(n_rows=100, seed=5529)
     embedder = quick(n_init=4).fit(X, X_val=X_val)
-    architecture = embedder._design(_network, (8, 4))
+    architecture = embedder._design(_network)
     schedule = embedder._schedule(_network, "cpu", len(X))
     losses = [
         _training.least_loss(
