@@ -116,7 +116,9 @@ def precision_roots(covariances: Matrix, covariance_type: CovarianceType) -> Mat
     identity = np.eye(lower.shape[-1])
     if covariance_type == "tied":
         return solve_triangular(lower, identity, lower=True).T
-    return np.swapaxes(np.linalg.solve(lower, identity), -1, -2)
+    # NumPy 1 does not stretch the identity to a stack.
+    inverse = np.linalg.solve(lower, np.broadcast_to(identity, lower.shape))
+    return np.swapaxes(inverse, -1, -2)
 
 
 def whitened_squares(points: Matrix, root: Matrix) -> Matrix:
