@@ -1,0 +1,195 @@
+"""How stable are fifty segments of NHANES, and what does stability cost in quality?
+
+Needs the packages of the extras "torch" and "tables", and NHANES 1999-2014 as
+shared/data/nhanes_1999_2014.parquet beside the repository:
+
+    python benchmarks/comparisons/segmentation_stability.py [--rows 8000] [--quick]
+
+`--quick` leaves out scikit-learn's network and mixture, which take minutes a row.
+
+Every row of the table is a way from people to segments. Agreement is the median
+adjusted Rand index of refits: with other seeds, on bootstraps, and on disjoint halves.
+An embedding or a mixture that ignores its seed reads 1 under seeds; what of it is more
+than determinism shows under bootstraps and halves. Beside it stand the CPU time of one
+fit, and what the way is good for:
+
+- error: mean squared reconstruction error of the embedding, over standardised columns
+- log-lik: log-likelihood of a row in the standardised latent space, to be compared
+  between mixtures of one embedding only
+- smallest: rows of the smallest segment
+- separates: of the variance of the absolute errors that a model of HbA1c makes, in
+  thousandths, what lies between segments: the covariance of the segments' means over
+  random halves of the people, so that noise adds nothing
+"""
+
+import argparse
+import os
+import time
+import warnings
+from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.decomposition import PCA
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import cross_val_predict
+from sklearn.neural_network import MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_equity import (
+    AutoencoderEmbedder,
+    LatentGMMSegmenter,
+    segmentation_stability,
+)
+
+TABLE = Path(__file__).parents[3] / "shared/data/nhanes_1999_2014.parquet"
+MEASURED = [
+    *("age", "poverty_income_ratio", "haemoglobin_g_dl", "bmi"),
+    *("weight_kg", "height_cm"),
+]
+TOLD = [
+    *("pregnant", "diabetes", "high_blood_pressure", "asthma"),
+    *("heart_attack_angina_stroke", "lung_condition", "other_serious"),
+]
+N_SEGMENTS = 50
+
+
+def load_people(n_rows):
+    """Return the prepared table, and the errors of a model of HbA1c."""
+    people = pd.read_parquet(TABLE)
+    people = people[people["complete_core"]]
+    if n_rows is not None:
+        people = people.sample(n_rows, random_state=0)
+    chosen = pd.get_dummies(people[["sex", "ethnicity", "smoking"]], dtype=float)
+    measured = people[MEASURED].astype(float)
+    measured = (measured - measured.mean()) / measured.std(ddof=0)
+    table = pd.concat([measured, people[TOLD].astype(float), chosen], axis=1)
+    model = HistGradientBoostingRegressor(max_iter=80, random_state=0)
+    outcome = people["hba1c_mmol_mol"].to_numpy(float)
+    predicted = cross_val_predict(model, table.drop(columns="diabetes"), outcome, cv=5)
+    return table.to_numpy(), np.abs(outcome - predicted)
+
+
+class PlainAutoencoder(TransformerMixin, BaseEstimator):
+    """scikit-learn's network, taught to give back its input: 8, 4, 2, 4, 8 units."""
+
+    def __init__(self, random_state=None):
+        self.random_state = random_state
+
+    def fit(self, X, _=None):
+        self.net_ = MLPRegressor(
+            hidden_layer_sizes=(8, 4, 2, 4, 8),
+            activation="tanh",
+            learning_rate_init=0.003,
+            batch_size=256,
+            max_iter=100,
+            early_stopping=True,
+            random_state=self.random_state,
+        ).fit(X, X)
+        return self
+
+    def transform(self, X):
+        for weights, bias in zip(
+            self.net_.coefs_[:3], self.net_.intercepts_[:3], strict=True
+        ):
+            X = np.tanh(X @ weights + bias)
+        return X
+
+    def reconstruct(self, X):
+        return self.net_.predict(X)
+
+
+def reconstruct(embedder, X):
+    if isinstance(embedder, PlainAutoencoder):
+        return embedder.reconstruct(X)
+    return embedder.inverse_transform(embedder.transform(X))
+
+
+def separates(segment_of, errors):
+    """Share of the variance of errors that lies between segments."""
+    rng = np.random.default_rng(20221029)
+    shares = []
+    for _ in range(40):
+        half = rng.random(len(errors)) < 0.5
+        counts, means = [], []
+        for part in (half, ~half):
+            count = np.bincount(segment_of[part], minlength=N_SEGMENTS)
+            total = np.bincount(segment_of[part], errors[part], N_SEGMENTS)
+            counts.append(count)
+            means.append(total / np.maximum(count, 1))
+        weight = (counts[0] + counts[1]) * (counts[0] > 0) * (counts[1] > 0)
+        weight = weight / weight.sum()
+        apart = [mean - weight @ mean for mean in means]
+        shares.append(weight @ (apart[0] * apart[1]) / errors.var())
+    return float(np.mean(shares))
+
+
+def ways(quick):
+    """Name the embedding and the mixture of every pipeline."""
+    theirs = make_pipeline(StandardScaler(), GaussianMixture(N_SEGMENTS))
+    random_start = LatentGMMSegmenter(N_SEGMENTS, init_params="k-means++")
+    quantiles = LatentGMMSegmenter(N_SEGMENTS)  # the default for so many
+    if not quick:
+        yield "MLPRegressor", "GaussianMixture", PlainAutoencoder(), theirs
+        yield "AutoencoderEmbedder", "GaussianMixture", AutoencoderEmbedder(2), theirs
+        yield "PCA", "GaussianMixture", PCA(2), theirs
+    loose = LatentGMMSegmenter(N_SEGMENTS, tol=0.01)
+    for name, embedder in (
+        ("PCA", PCA(2)),
+        ("AutoencoderEmbedder", AutoencoderEmbedder(2)),
+    ):
+        yield name, "ours, tol=.01", embedder, loose
+        yield name, "ours, default", embedder, quantiles
+        yield name, "ours, k-means++", embedder, random_start
+
+
+def measure(name, mixture, pipeline, X, errors, n_repeats):
+    seeds = {key: 0 for key in pipeline.get_params() if key.endswith("__random_state")}
+    start = time.process_time()
+    pipeline.set_params(**seeds).fit(X)
+    seconds = time.process_time() - start
+    labels = pipeline.predict(X)
+    embedder = pipeline[0]
+    latent = embedder.transform(X)
+    error = np.mean((reconstruct(embedder, X) - X) ** 2)
+    likelihood = pipeline[-1].score(latent)
+    if mixture != "GaussianMixture":  # ours is in the units of the latent space
+        likelihood += np.log(pipeline[-1].scaler_.scale_).sum()
+    found = segmentation_stability(pipeline, X, n_repeats=n_repeats, random_state=0)
+    print(
+        f"{name:20} {mixture:16} {found.seeds.median:6.2f} "
+        f"{found.bootstraps.median:10.2f} {found.halves.median:7.2f} "
+        f"{seconds:9.2f} {error:6.3f} {likelihood:8.3f} "
+        f"{np.bincount(labels).min():9} {1e3 * separates(labels, errors):9.0f}",
+        flush=True,
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, help="how many of the 35,033 adults")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--quick", action="store_true")
+    arguments = parser.parse_args()
+    if not TABLE.exists():
+        parser.error(f"there is no {TABLE}; see the top of this file")
+    warnings.simplefilter("ignore")  # of training that ended early, and empty segments
+    X, errors = load_people(arguments.rows)
+    print(f"{len(X):,} adults, {X.shape[1]} columns, {N_SEGMENTS} components")
+    print(
+        f"{'embedding':20} {'mixture':16} {'seeds':>6} {'bootstraps':>10} "
+        f"{'halves':>7} {'seconds':>9} {'error':>6} {'log-lik':>8} {'smallest':>9} "
+        f"{'separates':>9}"
+    )
+    for name, mixture, embedder, segmenter in ways(arguments.quick):
+        pipeline = make_pipeline(embedder, segmenter)
+        measure(name, mixture, pipeline, X, errors, arguments.repeats)
+
+
+if __name__ == "__main__":
+    main()
