@@ -157,9 +157,9 @@ class AutoencoderEmbedder(CallbackSupportMixin, TrainedAutoencoder):
     `DegenerateColumnWarning`.
 
     Axes of the latent space have no meaning of their own. Results are computed in
-    double precision: a row's place does not depend on the rows that come with it. Modules that draw from torch's global
-    generator, as dropout does, find it seeded while they are trained; it is put back,
-    and such trainings in several threads wait for each other.
+    double precision: a row's place does not depend on the rows that come with it.
+    Modules that draw from torch's global generator, as dropout does, find it seeded
+    while they are trained; it is put back, and such trainings wait for each other.
 
     Callbacks of scikit-learn 1.9 or newer, such as `sklearn.callback.ProgressBar`, see
     `fit` as a task of trainings, and these of epochs. ``y`` is `X` to them; one that
