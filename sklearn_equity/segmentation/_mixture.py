@@ -34,8 +34,10 @@ from sklearn_equity.segmentation._moments import (
 from sklearn_equity.segmentation._rows import Resolutions, blocks, take_rows
 
 # From so many components on, cells of equal numbers of rows are as likely a start as
-# random ones; with few, they would cut through clouds that lie apart.
+# random ones; with few, or where many columns leave gaps, they would cut through clouds
+# that lie apart.
 MANY_COMPONENTS = 20
+FEW_COLUMNS = 3
 # Ways to start a mixture from one row a component.
 _STARTS_FROM_ROWS = {"k-means++", "random_from_data"}
 # A step costs the fast way little: it goes on until one gains this part of `tol`.
@@ -50,7 +52,8 @@ def fit_fast(
     n_components: int, resolutions: Resolutions, params: dict[str, Any]
 ) -> GaussianMixture:
     """Fit a mixture to rows at few or many bins, as far as they ask for it."""
-    mixture, init_params = _new_mixture(n_components, params)
+    n_features = resolutions.probe.shape[1]
+    mixture, init_params = _new_mixture(n_components, n_features, params)
     try:
         climb = fit_parameters(
             resolutions,
@@ -73,13 +76,14 @@ def fit_fast(
 
 
 def _new_mixture(
-    n_components: int, params: dict[str, Any]
+    n_components: int, n_features: int, params: dict[str, Any]
 ) -> tuple[GaussianMixture, str]:
     """Make scikit-learn's mixture, which knows no quantiles, and name the start."""
     mixture = GaussianMixture(n_components, **params)
     init_params: str = mixture.init_params
     if init_params == "auto":
-        init_params = "quantiles" if n_components >= MANY_COMPONENTS else "k-means++"
+        cells_fit = n_components >= MANY_COMPONENTS and n_features <= FEW_COLUMNS
+        init_params = "quantiles" if cells_fit else "k-means++"
     known = "k-means++" if init_params == "quantiles" else init_params
     return mixture.set_params(init_params=known), init_params
 
@@ -116,7 +120,7 @@ def fit_exactly(
     n_components: int, points: Matrix, params: dict[str, Any]
 ) -> GaussianMixture:
     """Let scikit-learn's mixture fit itself."""
-    mixture, init_params = _new_mixture(n_components, params)
+    mixture, init_params = _new_mixture(n_components, points.shape[1], params)
     if init_params == "quantiles":
         mixture.set_params(**_quantile_parameters(mixture, points))
     elif mixture.covariance_type == "tied" and init_params in _STARTS_FROM_ROWS:

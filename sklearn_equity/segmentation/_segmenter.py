@@ -84,8 +84,8 @@ class LatentGMMSegmenter(SegmentedSpace):
         How the mixture starts: "kmeans", "k-means++", "random" or "random_from_data",
         as in scikit-learn's mixture, or "quantiles", from cells that hold equal numbers
         of rows, cut by each column in turn. "auto" takes "quantiles" for 20 components
-        or more, whose segments other samples then give again more often, and
-        "k-means++" for fewer, which finds clouds that lie apart.
+        or more in up to three columns, which other samples then give again more often,
+        and else "k-means++", which finds clouds that lie apart.
     n_init : int, default=1
         Starts of the mixture; the one with the highest likelihood is kept. There is
         only one at quantiles.

@@ -11,6 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
 from sklearn_equity.segmentation._mixture import (
+    FEW_COLUMNS,
     MANY_COMPONENTS,
     components_of,
     fit_exactly,
@@ -138,12 +139,18 @@ def test_what_is_kept_is_a_mixture_that_scikit_learn_can_fit_again():
         assert clone(mixture).fit(points).converged_
 
 
-def test_many_components_start_at_quantiles_and_few_do_not():
-    points = plane(2000, 15)
-    for n_components, start in (
-        (MANY_COMPONENTS, "quantiles"),
-        (MANY_COMPONENTS - 1, "k-means++"),
-    ):
-        chosen = fast(points, n_components, init_params="auto")
-        named = fast(points, n_components, init_params=start)
-        assert_array_equal(chosen.means_, named.means_)
+@pytest.mark.parametrize(
+    ("n_components", "n_columns", "start"),
+    [
+        (MANY_COMPONENTS, FEW_COLUMNS, "quantiles"),
+        (MANY_COMPONENTS - 1, FEW_COLUMNS, "k-means++"),
+        (MANY_COMPONENTS, FEW_COLUMNS + 1, "k-means++"),
+    ],
+)
+def test_many_components_in_few_columns_start_at_quantiles(
+    n_components, n_columns, start
+):
+    points = np.random.default_rng(15).normal(size=(2000, n_columns))
+    chosen = fast(points, n_components, init_params="auto")
+    named = fast(points, n_components, init_params=start)
+    assert_array_equal(chosen.means_, named.means_)
