@@ -1,5 +1,9 @@
 """How well does a model serve each subgroup, and how sure is that?"""
 
+from sklearn_equity.fidelity._attainable import (
+    attainable_fidelity,
+    departure_from_attainable,
+)
 from sklearn_equity.fidelity._bands import Band, QuantileBands
 from sklearn_equity.fidelity._cross_table import CrossTable, cross_tabulate
 from sklearn_equity.fidelity._curve import FidelityCurve, fidelity_curve
@@ -22,8 +26,10 @@ __all__ = [
     "OverallFidelity",
     "QuantileBands",
     "SubgroupTable",
+    "attainable_fidelity",
     "cross_tabulate",
     "delta_method",
+    "departure_from_attainable",
     "dice_score",
     "fidelity_curve",
     "nrmse",
