@@ -133,18 +133,19 @@ def ways(quick):
     """Name the embedding and the mixture of every pipeline."""
     theirs = make_pipeline(StandardScaler(), GaussianMixture(N_SEGMENTS))
     random_start = LatentGMMSegmenter(N_SEGMENTS, init_params="k-means++")
-    quantiles = LatentGMMSegmenter(N_SEGMENTS)  # the default for so many
+    default = LatentGMMSegmenter(N_SEGMENTS)  # at quantiles, in the plane
     if not quick:
         yield "MLPRegressor", "GaussianMixture", PlainAutoencoder(), theirs
         yield "AutoencoderEmbedder", "GaussianMixture", AutoencoderEmbedder(2), theirs
         yield "PCA", "GaussianMixture", PCA(2), theirs
+    yield "PCA(8)", "ours, default", PCA(8), default
     loose = LatentGMMSegmenter(N_SEGMENTS, tol=0.01)
     for name, embedder in (
         ("PCA", PCA(2)),
         ("AutoencoderEmbedder", AutoencoderEmbedder(2)),
     ):
         yield name, "ours, tol=.01", embedder, loose
-        yield name, "ours, default", embedder, quantiles
+        yield name, "ours, default", embedder, default
         yield name, "ours, k-means++", embedder, random_start
 
 
