@@ -56,6 +56,7 @@ __all__ = [
     "num_samples",
     "safe_indexing",
     "scorer_parts",
+    "shared_response",
     "validate_params",
 ]
 
@@ -141,3 +142,22 @@ def scorer_parts(scorer: BaseScorer) -> ScorerParts:
     parts = vars(scorer)
     names = ("_score_func", "_sign", "_kwargs", "_response_method")
     return ScorerParts(*(parts[name] for name in names))
+
+
+def shared_response(
+    method_caller: Callable[..., Any],
+    estimator: Any,
+    method: str,
+    X: Any,
+    pos_label: Any,
+) -> Any:
+    """Ask a model once for all scorers of a search that ask the same.
+
+    scikit-learn tells responses apart by the name of the method alone: of two scorers
+    that ask for the probability of different classes, the second would be given that
+    of the first one's class.
+    """
+    (cache,) = method_caller.args  # type: ignore[attr-defined]
+    if cache is not None and method != "predict":
+        cache = cache.setdefault((method, pos_label), {})
+    return cached_call(cache, estimator, method, X, pos_label=pos_label)

@@ -1,12 +1,14 @@
 """How does a scorer learn whose row is whose, wherever scikit-learn calls it?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn import get_config
-from sklearn.base import is_regressor
+from sklearn.base import is_classifier
 
 from sklearn_equity._checks import check_subgroups
 from sklearn_equity._sklearn_shims import (
@@ -18,6 +20,7 @@ from sklearn_equity._sklearn_shims import (
     may_turn_into_a_score,
     num_samples,
     safe_indexing,
+    shared_response,
 )
 from sklearn_equity.exceptions import ScorerError
 from sklearn_equity.scorers._sources import MetadataSource, Source
@@ -113,14 +116,13 @@ class SourcedScorer(BaseScorer):
         y_true: Any,
         **metadata: Any,
     ) -> float:
-        response = self._ask(method_caller, estimator, X)
-        try:
+        method = check_response_method(estimator, self._response_method).__name__
+        with _never_as_a_nan():
+            pos_label = self._class_asked_for(estimator, method)
+        response = _ask(method_caller, estimator, method, X, pos_label)
+        with _never_as_a_nan():
             found = self._find(X, y_true, metadata)
             return self._sign * self._measure(estimator, y_true, response, found)
-        except Exception as error:
-            if isinstance(error, UndefinedMetricError) or not may_turn_into_a_score():
-                raise
-            raise ScorerError(str(error)) from error
 
     def _measure(
         self, estimator: Any, y_true: Any, response: Any, found: dict[str, Any]
@@ -128,19 +130,29 @@ class SourcedScorer(BaseScorer):
         del estimator  # for scorers that ask the model for more than its response
         return self._score_func.measure(y_true, response, **found)
 
-    def _ask(self, method_caller: Callable[..., Any], estimator: Any, X: Any) -> Any:
-        """Get the model's response. What it raises is the model's fault, not ours."""
-        method = check_response_method(estimator, self._response_method).__name__
-        pos_label = None if is_regressor(estimator) else self._pos_label()
-        response = method_caller(estimator, method, X, pos_label=pos_label)
-        array = np.asarray(response)
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+    def _class_asked_for(self, estimator: Any, method: str) -> Any:
+        """Return the class that scores are about; refuse one that was never learnt.
+
+        Labels are about all classes: what there is to refuse, the metric itself does.
+        """
+        if method == "predict" or not is_classifier(estimator):
+            return None
+        pos_label, known = self._pos_label(), np.asarray(estimator.classes_).tolist()
+        if len(known) < 2:
             msg = (
-                f"The model's {method} gave values that are not finite for "
-                f"{int((~np.isfinite(array)).sum())} of {array.size} values."
+                f"The model met no class but {known} in its training rows, so that its "
+                f"{method} ranks nobody. Use folds that hold every class, such as "
+                "those of StratifiedKFold or SubgroupStratifiedKFold."
             )
             raise ValueError(msg)
-        return array
+        if len(known) == 2 and pos_label not in (None, *known):
+            msg = (
+                f"`{self.__name__}` is about pos_label={pos_label!r}, but the model's "
+                f"classes are {known}. Say which of them is meant: "
+                f"make_scorer(..., pos_label={known[-1]!r})."
+            )
+            raise ValueError(msg)
+        return pos_label
 
     def _accept_sample_weight(self) -> bool:
         """Tell scikit-learn, and ourselves, whether rows can count by weight."""
@@ -203,6 +215,39 @@ class SourcedScorer(BaseScorer):
             raise RuntimeError(msg)
         self._asked_requests = {**getattr(self, "_asked_requests", {}), **requests}
         return self
+
+
+@contextmanager
+def _never_as_a_nan() -> Iterator[None]:
+    """Let no search make a NaN of an error that is no fault of the model."""
+    try:
+        yield
+    except UndefinedMetricError:
+        raise
+    except Exception as error:
+        if not may_turn_into_a_score():
+            raise
+        raise ScorerError(str(error)) from error
+
+
+def _ask(
+    method_caller: Callable[..., Any],
+    estimator: Any,
+    method: str,
+    X: Any,
+    pos_label: Any,
+) -> NDArray[Any]:
+    """Get the model's response. What it raises is the model's fault, not ours."""
+    response = np.asarray(
+        shared_response(method_caller, estimator, method, X, pos_label)
+    )
+    if response.dtype.kind == "f" and not np.isfinite(response).all():
+        msg = (
+            f"The model's {method} gave values that are not finite for "
+            f"{int((~np.isfinite(response)).sum())} of {response.size} values."
+        )
+        raise ValueError(msg)
+    return response
 
 
 def _take(source: Source, X: Any, y: Any, metadata: Any) -> Any:

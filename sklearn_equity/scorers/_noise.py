@@ -77,32 +77,30 @@ def _squares_by_influence(
     sums: Vector, codes: SubgroupCodes, rows: ScoredRows, size: Vector, scale: Scale
 ) -> float:
     """Sum the squared influences of all rows, each times the size of its subgroup."""
-    slopes = _slopes(rows, sums, scale) * size[:, np.newaxis]
+    slopes = _slopes(rows, sums, scale) * size
     # One row more, the last, is for rows coded DROPPED.
-    slopes = np.vstack([slopes, np.zeros(slopes.shape[1])]).T.copy()
+    slopes = np.hstack([slopes, np.zeros((len(slopes), 1))])
     total = 0.0
     for code, columns in rows.blocks(codes):
-        influence = slopes[0][code] * columns[0]
-        for slope, column in zip(slopes[1:], columns[1:], strict=True):
-            influence += slope[code] * column
+        influence, term = np.zeros(len(code)), np.empty(len(code))
+        for slope, column in zip(slopes, columns, strict=True):
+            # "wrap" takes the last for -1, and writes to `out` without a copy.
+            np.take(slope, code, out=term, mode="wrap")
+            influence += np.multiply(term, column, out=term)
         total += float(influence @ influence)
     return total
 
 
 def _slopes(rows: ScoredRows, sums: Vector, scale: Scale) -> Vector:
-    """Differentiate the figures by the sums; 0 where a figure is at its end."""
+    """Differentiate the figures by each of the sums; 0 where a figure is at its end."""
     finish = rows.metric.finish
     if finish is None:
         raise TypeError(f"The metric {rows.metric.name!r} does not follow from sums.")
-    slopes = np.zeros_like(sums)
-    steps = 1e-6 * _sizes_of_terms(sums)
+    steps = 1e-6 * _sizes_of_terms(sums).T
+    step = np.eye(len(steps))[:, np.newaxis, :] * steps[:, :, np.newaxis]
     with np.errstate(divide="ignore", invalid="ignore"):
-        for j in range(sums.shape[1]):
-            step = np.zeros_like(sums)
-            step[:, j] = steps[:, j]
-            rise = scale(finish(sums + step)) - scale(finish(sums - step))
-            slopes[:, j] = rise / (2.0 * steps[:, j])
-    return np.nan_to_num(slopes)
+        rise = scale(finish(sums + step)) - scale(finish(sums - step))
+    return np.nan_to_num(rise / (2.0 * steps))
 
 
 def _sizes_of_terms(sums: Vector) -> Vector:

@@ -31,7 +31,6 @@ __all__ = ["Normalization", "ScoredMetric", "scored_metric"]
 
 Response = str | Sequence[str]
 Normalization = Any  # what `nrmse` takes; checked by the stage that owns it
-_OF_CLASSES = ("accuracy", "balanced_accuracy", "brier", "roc_auc")
 _RESPONSES = ("predict", "predict_proba", "decision_function")
 
 
@@ -87,7 +86,7 @@ class ScoredMetric:
         truth, response = _as_array(y_true), _as_array(y_pred)
         if self.metric is None:
             return self._as_metric(classes), truth, response
-        if self.name in _OF_CLASSES:
+        if self.metric.task == "classification":
             truth, response = self._encode(truth, response, classes)
         truth = check_numbers(truth, name="y_true")
         response = check_numbers(response, name="y_pred", n_rows=len(truth))
@@ -161,6 +160,13 @@ def _with_response(metric: ScoredMetric, response_method: Response) -> ScoredMet
 
 
 def _of_metric(metric: Metric) -> ScoredMetric:
+    if metric.n_predictions != 1:
+        msg = (
+            f"`metric`={metric.name!r} compares {metric.n_predictions} predictions a "
+            "row with the truth, and scikit-learn asks a model for one. Measure it by "
+            "subgroup_fidelity, on what the model predicts."
+        )
+        raise ValueError(msg)
     return ScoredMetric(
         metric.name, metric.greater_is_better, metric.response, metric=metric
     )

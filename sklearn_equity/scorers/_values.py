@@ -143,7 +143,8 @@ def _pool(
         warnings.warn(
             f"Every subgroup was pooled: {codes.n_subgroups} subgroups of "
             f"`{codes.name}` with {int(found.counts.sum())} rows leave no two with "
-            f"{min_size} rows each. The figure is that of everybody together.",
+            f"{min_size} rows each on which {rows.metric.name} is defined. The figure "
+            "is that of everybody together.",
             SmallSubgroupWarning,
             stacklevel=2,
         )

@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import (
     accuracy_score,
+    average_precision_score,
     balanced_accuracy_score,
     brier_score_loss,
     f1_score,
@@ -198,10 +199,18 @@ def response(X, kind):
     }[kind]
 
 
+def by_yes(metric):
+    return lambda y_true, y_pred: metric(y_true, y_pred, pos_label="yes")
+
+
 CLASSIFICATION = [
     ("accuracy", accuracy_score, "labels", 1),
     ("balanced_accuracy", balanced_accuracy_score, "labels", 1),
     ("roc_auc", roc_auc_score, "decisions", 1),
+    ("average_precision", by_yes(average_precision_score), "decisions", 1),
+    ("sensitivity", by_yes(recall_score), "labels", 1),
+    ("specificity", lambda t, p: recall_score(t, p, pos_label="no"), "labels", 1),
+    ("log_loss", log_loss, "probabilities", -1),
     ("brier", lambda t, p: np.mean(((t == "yes") - p) ** 2), "probabilities", -1),
     (accuracy_score, accuracy_score, "labels", 1),
     (roc_auc_score, roc_auc_score, "decisions", 1),
@@ -489,6 +498,7 @@ def test_missing_labels_are_refused_grouped_or_dropped():
         ({"min_subgroup_size": 0}, r"`min_subgroup_size` must be a whole number"),
         ({"shrink": "no"}, r"`shrink` must be True or False; got 'no'"),
         ({"min_subgroup_size": 2.5}, r"`min_subgroup_size` must be a whole number"),
+        ({"metric": "interval_coverage"}, r"2 predictions a row.*subgroup_fidelity"),
         ({"normalization": "mode"}, r"`normalization` must be one of"),
         ({"response_method": "score"}, r"`response_method` must be of"),
         (
@@ -581,6 +591,9 @@ def test_a_value_chosen_for_zero_by_zero_counts():
 
 def test_a_metric_that_is_defined_for_nobody_says_how_to_define_it():
     ward, ill, found = wards_without_cases()
-    scorer = equity_scorer("precision", subgroups="ward")
-    with pytest.raises(ValueError, match=r"which precision is defined.*zero_divisi"):
-        scorer._score_func.measure(ill, 0 * found, subgroups=ward)
+    precision = equity_scorer("precision", subgroups="ward")._score_func
+    with pytest.raises(ValueError, match=r"undefined for the model's ans.*zero_divisi"):
+        precision.measure(ill, 0 * found, subgroups=ward)
+    recall = equity_scorer("recall", subgroups="ward")._score_func
+    with pytest.raises(ValueError, match=r"which recall is defined.*zero_division=0"):
+        recall.measure(0 * ill, found, subgroups=ward)
