@@ -368,11 +368,11 @@ def test_planted_subgroups_are_ranked_by_what_is_remediable(shape):
 @pytest.mark.slow
 def test_where_nothing_is_remediable_nobody_is_called_under_served():
     called, above = [], []
-    for seed in range(100):
+    for seed in range(60):
         cohort = make_health_cohort(3_000, strength="strong", random_state=seed)
         table = departure_from_attainable(
             cohort.X, cohort.y, cohort.conditional_mean,
-            subgroups=_labels(cohort), n_resamples=50, random_state=seed,
+            subgroups=_labels(cohort), cv=3, n_resamples=50, random_state=seed,
         )  # fmt: skip
         called.append("under-served" in table.verdict)
         above.extend(table.ci_low[table.judged] > 0)
@@ -380,5 +380,5 @@ def test_where_nothing_is_remediable_nobody_is_called_under_served():
         f"best model: under-served called in {np.mean(called):.2f} of runs; "
         f"{np.mean(above):.3f} of intervals above 0"
     )
-    assert np.mean(called) <= 0.06
+    assert np.mean(called) <= 0.05
     assert np.mean(above) <= 0.025
