@@ -58,7 +58,17 @@ class MissingDependencyError(ImportError):
 class ScorerError(BaseException):
     """A scorer was asked what it cannot answer: a fault of the set-up, of no model.
 
-    It reaches the user from inside every search and cross-validation, nested ones too,
-    whatever their ``error_score``: a NaN in its place would look like a failed
-    candidate. Those tools catch every `Exception`, so it is none: catch it by its name.
+    It reaches the user from inside every search and cross-validation, nested ones and
+    those of other workers too, whatever their ``error_score``: a NaN in its place would
+    look like a failed candidate. Those tools make one of every `Exception`, so it is
+    none, as ``KeyboardInterrupt`` is none. Where nothing could make a NaN of it, the
+    `ValueError` or `TypeError` itself is raised, which is the `__cause__` of this one.
+
+    Notes
+    -----
+    ``except Exception`` lets it pass: catch it by its name. joblib's workers (loky,
+    threading, multiprocessing) and those of ``concurrent.futures`` hand it on and live.
+    A worker of ``multiprocessing.Pool`` or ``ThreadPool`` dies of it, as of
+    ``sys.exit``, and its pool waits for ever: turn it into an `Exception` there, with
+    ``except ScorerError as error: raise RuntimeError(str(error)) from error``.
     """

@@ -1,7 +1,6 @@
 """How does a scorer learn whose row is whose, wherever scikit-learn calls it?"""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol, Self
 
@@ -17,14 +16,12 @@ from sklearn_equity._sklearn_shims import (
     cached_call,
     check_response_method,
     enclosing_call,
-    may_turn_into_a_score,
     num_samples,
     safe_indexing,
     shared_response,
 )
-from sklearn_equity.exceptions import ScorerError
+from sklearn_equity.scorers._callers import never_as_a_nan
 from sklearn_equity.scorers._sources import MetadataSource, Source
-from sklearn_equity.scorers._subgroup_metric import UndefinedMetricError
 
 __all__ = ["SourcedScorer"]
 
@@ -37,7 +34,7 @@ class Measure(Protocol):
         """The name in dictionaries, without "neg_"."""
 
     def __call__(self, y_true: Any, y_pred: Any) -> float:
-        """Ask the sources, which see the truth alone, and measure."""
+        """Ask the sources, which see the truth alone, and measure; or refuse to."""
 
     @property
     def measure(self) -> Callable[..., float]:
@@ -51,7 +48,7 @@ class SourcedScorer(BaseScorer):
     ----------
     measure : Measure
         What is made of the truth, a response and what the sources find. Some tools keep
-        it and nothing else of a scorer: called itself, it asks the sources.
+        it and nothing else of a scorer: called itself, it asks the sources or refuses.
     sign : int
         1 if a higher measure is better, -1 if a lower one is.
     response_method : str or sequence of str
@@ -117,10 +114,10 @@ class SourcedScorer(BaseScorer):
         **metadata: Any,
     ) -> float:
         method = check_response_method(estimator, self._response_method).__name__
-        with _never_as_a_nan():
+        with never_as_a_nan():
             pos_label = self._class_asked_for(estimator, method)
         response = _ask(method_caller, estimator, method, X, pos_label)
-        with _never_as_a_nan():
+        with never_as_a_nan():
             found = self._find(X, y_true, metadata)
             return self._sign * self._measure(estimator, y_true, response, found)
 
@@ -215,19 +212,6 @@ class SourcedScorer(BaseScorer):
             raise RuntimeError(msg)
         self._asked_requests = {**getattr(self, "_asked_requests", {}), **requests}
         return self
-
-
-@contextmanager
-def _never_as_a_nan() -> Iterator[None]:
-    """Let no search make a NaN of an error that is no fault of the model."""
-    try:
-        yield
-    except UndefinedMetricError:
-        raise
-    except Exception as error:
-        if not may_turn_into_a_score():
-            raise
-        raise ScorerError(str(error)) from error
 
 
 def _ask(

@@ -5,6 +5,8 @@ names. Which of them it was stands in the frames that called it; each leaves som
 sources of subgroups usable, and a refusal names those.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -13,18 +15,45 @@ from sklearn_equity._sklearn_shims import (
     early_stopping_moves_columns,
     enclosing_call,
     is_handed_to_a_worker,
+    may_turn_into_a_score,
 )
+from sklearn_equity.exceptions import ScorerError
 
 __all__ = [
+    "UndefinedMetricError",
     "first_index",
     "index_of",
     "is_early_stopping",
     "may_lack_columns",
+    "never_as_a_nan",
     "no_columns",
     "no_index_to_compare",
     "no_source",
     "what_works",
 ]
+
+
+# ---------------------------------------------------------------------------------
+# What becomes of an error
+# ---------------------------------------------------------------------------------
+class UndefinedMetricError(ValueError):
+    """A metric has no value for what a model answers, whoever is asked.
+
+    That is the candidate's fault and not the set-up's: it is left to ``error_score``.
+    """
+
+
+@contextmanager
+def never_as_a_nan() -> Iterator[None]:
+    """Let no caller make a NaN of an error that is no fault of the model."""
+    try:
+        yield
+    except UndefinedMetricError:
+        raise
+    except Exception as error:
+        if not may_turn_into_a_score():
+            raise
+        raise ScorerError(str(error)) from error
 
 
 # ---------------------------------------------------------------------------------

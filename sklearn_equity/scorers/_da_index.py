@@ -11,6 +11,7 @@ import numpy as np
 from sklearn_equity._checks import MissingPolicy
 from sklearn_equity.allocation import da_index_ratio, severity_score
 from sklearn_equity.scorers._base import SourcedScorer
+from sklearn_equity.scorers._callers import never_as_a_nan
 from sklearn_equity.scorers._sources import Source, make_source
 
 __all__ = ["DAIndexScorer", "da_index_scorer"]
@@ -58,26 +59,19 @@ class DAIndexMeasure:
 
     __name__ = "log_da_index_ratio"
 
-    def __call__(
-        self,
-        y_true: Any,
-        y_pred: Any,
-        *,
-        subgroups: Any = None,
-        measurement: Any = None,
-        sample_weight: Any = None,
-    ) -> float:
-        """Measure for a tool that keeps this function and nothing else of the scorer.
+    def __call__(self, y_true: Any, y_pred: Any, **metadata: Any) -> float:
+        """Refuse a tool that keeps this function and nothing else of the scorer.
 
-        The sources look at what is passed beside `y_true`, the only rows there are.
+        It would hand over labels, which say who gets the resource and rank nobody.
         """
-        return self.measure(
-            y_true,
-            y_pred,
-            subgroups=self.subgroups.take(None, y_true, subgroups),
-            measurement=self.measurement.take(None, y_true, measurement),
-            sample_weight=sample_weight,
+        del y_true, y_pred, metadata
+        msg = (
+            "da_index_scorer compares people of equal score, and a threshold, such as "
+            "TunedThresholdClassifierCV varies, leaves labels instead of scores. What "
+            "works here: equity_scorer; or a search over the classifier itself."
         )
+        with never_as_a_nan():
+            raise TypeError(msg)
 
     def measure(
         self,

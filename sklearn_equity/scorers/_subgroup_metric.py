@@ -22,6 +22,7 @@ from sklearn_equity._checks import (
 )
 from sklearn_equity.fidelity import Metric
 from sklearn_equity.inequality import atkinson, gini, theil
+from sklearn_equity.scorers._callers import UndefinedMetricError, never_as_a_nan
 from sklearn_equity.scorers._response import (
     Normalization,
     Response,
@@ -33,7 +34,7 @@ from sklearn_equity.scorers._shrinkage import shrink_estimates
 from sklearn_equity.scorers._sources import Source
 from sklearn_equity.scorers._values import ScoredRows, SmallPolicy, large_subgroups
 
-__all__ = ["Aggregate", "SubgroupMetric", "UndefinedMetricError"]
+__all__ = ["Aggregate", "SubgroupMetric"]
 
 Vector = NDArray[np.float64]
 Aggregate = str | Callable[[Vector], float]
@@ -59,13 +60,6 @@ _COMPARISONS: dict[str, Callable[[Vector], float]] = {
     "atkinson": atkinson,
 }
 _AGGREGATES = ("worst", "best", "mean", *_COMPARISONS)
-
-
-class UndefinedMetricError(ValueError):
-    """A metric has no value for what a model answers, whoever is asked.
-
-    That is the candidate's fault and not the set-up's: it is left to ``error_score``.
-    """
 
 
 @dataclass(frozen=True)
@@ -144,12 +138,11 @@ class SubgroupMetric:
         The source looks at `subgroups` beside `y_true`, the only rows there are: it may
         find them by the index of `y_true`, and refuses those in another order.
         """
-        return self.measure(
-            y_true,
-            y_pred,
-            subgroups=self.source.take(None, y_true, subgroups),
-            sample_weight=sample_weight,
-        )
+        with never_as_a_nan():
+            labels = self.source.take(None, y_true, subgroups)
+            return self.measure(
+                y_true, y_pred, subgroups=labels, sample_weight=sample_weight
+            )
 
     def measure(
         self,

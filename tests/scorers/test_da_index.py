@@ -161,20 +161,23 @@ def test_grid_search_by_the_da_index():
     assert pickle.loads(pickle.dumps(scorer)).__name__ == "neg_log_da_index_ratio"
 
 
-def test_tuned_threshold_refuses_metadata_in_another_row_order():
+@pytest.mark.parametrize("source", ["series", "metadata", "column"])
+def test_tuned_threshold_is_refused_for_it_leaves_labels_and_no_scores(source):
     X, y = patients()
-    scorer = scorer_of(measurement=None, subgroups=None, min_rows=10)
-    tuner = TunedThresholdClassifierCV(
-        Score(), scoring=scorer, cv=2, thresholds=[0.2, 0.4]
-    )
-    ward, conditions = X["ward"], X["conditions"]
-    with sklearn.config_context(enable_metadata_routing=True):
-        for subgroups, measurement, name in (
-            (ward.sample(frac=1, random_state=0), conditions, "subgroups"),
-            (ward, conditions.sample(frac=1, random_state=0), "measurement"),
-        ):
-            with pytest.raises(ValueError, match=f"`{name}` and the rows scored"):
-                tuner.fit(X, y, subgroups=subgroups, measurement=measurement)
+    by_source = {
+        "series": {"measurement": X["conditions"], "subgroups": X["ward"]},
+        "metadata": {"measurement": None, "subgroups": None},
+        "column": {},
+    }
+    scorer = scorer_of(**by_source[source])
+    tuner = TunedThresholdClassifierCV(Score(), scoring=scorer, cv=2)
+    routed = source == "metadata"
+    with sklearn.config_context(enable_metadata_routing=routed):
+        given = by_source["series"] if routed else {}
+        with pytest.raises(TypeError, match=r"leaves labels.*works here: equity_sc"):
+            tuner.fit(X, y, **given)
+        with pytest.raises(ScorerError, match="leaves labels instead of scores"):
+            cross_val_score(tuner, X, y, cv=2, params=given)
 
 
 def test_repr():

@@ -716,6 +716,15 @@ def test_tuned_threshold_never_tunes_the_plain_metric():
         by_series.fit(X, target)  # y has no index
 
 
+def test_a_search_over_a_tuner_makes_no_nan_of_its_scorer():
+    target = pd.Series(np.where(Y > 20, 1, 0), index=X.index)
+    known = X["ward"].drop(X.index[:20])  # the first fold trains without them
+    scorer = equity_scorer("accuracy", subgroups=known, min_subgroup_size=5)
+    tuner = TunedThresholdClassifierCV(LogisticRegression(), scoring=scorer, cv=2)
+    with pytest.raises(ScorerError, match=r"has no value for \d+ of 100 rows"):
+        cross_val_score(tuner, X, target, cv=FOLDS)
+
+
 # ---- never a NaN -------------------------------------------------------------------
 MISTAKES = {
     "no such column": (equity_scorer("rmse", subgroups="wart"), "names no column"),
