@@ -135,8 +135,9 @@ def equity_scorer(
         If an argument is none of those listed; or, from a direct call, if the source
         has no label for the rows.
     ScorerError
-        The same from inside a search or cross-validation, whatever its ``error_score``:
-        a scorer that can't tell who is who never ends as a NaN.
+        The same from inside a search or cross-validation, whatever its ``error_score``,
+        and from joblib's workers: a scorer that can't tell who is who never ends as a
+        NaN.
 
     See Also
     --------
@@ -189,12 +190,12 @@ def equity_scorer(
     number of workers. In a nested search every inner one therefore learns from its own
     training rows. A direct call learns from the rows scored; ``search.score`` after the
     search is refused, since of new rows the bands would be others. A fitted
-    `QuantileBands` in place of the number fixes
-    them everywhere. Of a metric that is best inside its range, a
-    bias, the distance from the best value is aggregated.
+    `QuantileBands` in place of the number fixes them everywhere.
 
-    A model whose response is not finite, whose prediction raises, or for whose labels
-    the metric is undefined for everyone, is left to ``error_score``.
+    Of a metric that is best inside its range, a bias, the distance from the best value
+    is aggregated. A model that lacks the response asked for, whose prediction raises or
+    is not finite, or for whose labels the metric is undefined for everyone, is left to
+    ``error_score``.
 
     References
     ----------

@@ -1103,7 +1103,7 @@ def test_function_by_position_inside_a_pipeline():
     assert_allclose(by_position, in_pipeline("series"))
 
 
-@pytest.mark.parametrize("name", ["segmenter", "series", "metadata"])
+@pytest.mark.parametrize("name", ["bands", "segmenter", "series", "metadata"])
 def test_scoring_monitor_refuses_what_needs_names_or_an_index(name):
     callback = pytest.importorskip("sklearn.callback", reason="scikit-learn >= 1.9")
     scorer = scorer_of(name, metric=accuracy_score)
@@ -1136,6 +1136,12 @@ def test_cures_that_are_named_work():
         ValueError, match="subgroups=<function of X>; or pass them as m"
     ):
         LogisticRegressionCV(scoring=accuracy, cv=FOLDS, Cs=2).fit(X, Y > 20)
+
+
+@pytest.mark.parametrize("name", [*READS_THE_TABLE, "series"])
+def test_ridge_regression_refuses_all_but_metadata(name):
+    with pytest.raises((TypeError, ValueError), match="What works here: metadata"):
+        RidgeCV(scoring=scorer_of(name)).fit(X, Y)
 
 
 def test_optuna_search(source):
