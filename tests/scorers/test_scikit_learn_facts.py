@@ -28,9 +28,15 @@ from sklearn.model_selection import (
     cross_validate,
 )
 from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils import check_random_state
 
 from sklearn_equity.exceptions import ScorerError
-from sklearn_equity.scorers import ParetoPick, equity_scorer, equity_scoring
+from sklearn_equity.scorers import (
+    ParetoPick,
+    SubgroupStratifiedKFold,
+    equity_scorer,
+    equity_scoring,
+)
 
 N_ROWS = 240
 FOLDS = KFold(3)
@@ -271,3 +277,15 @@ def test_a_pool_of_the_standard_library_needs_an_exception():
         pool.apply_async(score_wrongly, [0]).get(timeout=2)
     with ThreadPool(1) as pool, pytest.raises(RuntimeError, match="names no column"):
         pool.map(score_wrongly_for_a_pool, [0])
+
+
+# ---- randomness --------------------------------------------------------------------
+def test_a_generator_of_numpy_is_no_random_state():
+    generator = np.random.default_rng(4)
+    with pytest.raises(ValueError, match="cannot be used to seed"):
+        check_random_state(generator)
+    folds = SubgroupStratifiedKFold(
+        3, subgroups="ward", shuffle=True, random_state=generator
+    )
+    with pytest.raises(ValueError, match="cannot be used to seed"):
+        next(folds.split(X, Y))
