@@ -96,6 +96,13 @@ class ScoredMetric:
         self, truth: NDArray[Any], response: NDArray[Any], classes: NDArray[Any] | None
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Number the classes in their order, so that the greater of two is 1."""
+        if response.ndim > 1:
+            msg = (
+                f"`metric`={self.name!r} is for two classes; the model gives scores "
+                f"for {response.shape[1]}. Use a scorer of scikit-learn for several, "
+                'such as "neg_log_loss" or "roc_auc_ovr".'
+            )
+            raise ValueError(msg)
         labelled = [truth] if self.response != "predict" else [truth, response]
         if classes is not None:
             labelled.append(classes)

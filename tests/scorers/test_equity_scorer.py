@@ -303,6 +303,11 @@ def test_three_classes_where_a_subgroup_lacks_one():
     scorer = equity_scorer(log_loss, subgroups="ward")
     assert_allclose(scorer(Three(), X, y), -expected)
 
+    by_name = equity_scorer("neg_log_loss", subgroups="ward")
+    assert_allclose(by_name(Three(), X, y), -expected)
+    with pytest.raises(ValueError, match=r"'log_loss' is for two classes.*for 3"):
+        equity_scorer("log_loss", subgroups="ward")(Three(), X, y)
+
     rank = (proba > chosen[:, None]).sum(axis=1)  # ties: the first two columns
     top2 = equity_scorer(
         make_scorer(top_k_accuracy_score, k=2, response_method="predict_proba"),
