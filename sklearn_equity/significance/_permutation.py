@@ -24,6 +24,7 @@ Alternative = Literal["two-sided", "greater", "less"]
 Vector = NDArray[np.float64]
 
 _TIE = 1e-5  # sums of the same few values in another order differ by rounding
+_LEAST = np.finfo(np.float64).tiny  # exact p-values can be too small for a float
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +77,9 @@ def permutation_test(
 ) -> PermutationResult:
     r"""Test whether subgroups differ in mean from everybody else.
 
-    P-values run from 1 / (`n_permutations` + 1) to 1; a low one says that so many
-    people chosen by chance seldom differ as much. Valid from one person up, whatever
-    the distribution of the values.
+    P-values lie above 0, those from shuffles at 1 / (`n_permutations` + 1) or more, and
+    go up to 1; a low one says that so many people chosen by chance seldom differ as
+    much. Valid from one person up, whatever the distribution of the values.
 
     Parameters
     ----------
@@ -120,8 +121,9 @@ def permutation_test(
     rounding. A variable with two values needs no shuffle: how many people of one value
     a random choice holds has a hypergeometric distribution; two-sided, its outcomes at
     least as far from the expected one are added up (SciPy's two-sided test doubles the
-    smaller tail instead, and Fisher's exact test adds up the less likely outcomes). The
-    p-values of several subgroups or variables depend on one another, as the data do.
+    smaller tail instead, and Fisher's exact test adds up the less likely outcomes); one
+    too small for a float is given as 2.2e-308. The p-values of several subgroups or
+    variables depend on one another, as the data do.
 
     References
     ----------
@@ -272,12 +274,12 @@ def _exact_p_values(
     """Return how likely as many marked people are among so many chosen by chance."""
     law = hypergeom(n_rows, n_marked, counts)
     if alternative == "greater":
-        return np.asarray(law.sf(held - 1))
+        return np.maximum(law.sf(held - 1), _LEAST)
     if alternative == "less":
-        return np.asarray(law.cdf(held))
+        return np.maximum(law.cdf(held), _LEAST)
     # Times the rows, distances from the expected number are whole: no rounding.
     distance = np.abs(held * n_rows - counts * n_marked)
     below = (counts * n_marked - distance) // n_rows
     above = -((-counts * n_marked - distance) // n_rows)
     both = law.cdf(below) + law.sf(above - 1)
-    return np.where(distance == 0, 1.0, np.minimum(both, 1.0))
+    return np.where(distance == 0, 1.0, np.clip(both, _LEAST, 1.0))

@@ -57,8 +57,8 @@ def required_sample_size(
     Returns
     -------
     ndarray of shape (n_subgroups,)
-        Whole numbers of people. NaN where the standard error is unknown, or 0: no
-        spread has been seen yet that could be planned with.
+        Whole numbers of people, infinite above 1e15. NaN where the standard error is
+        unknown, or 0: no spread has been seen yet that could be planned with.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def required_sample_size(
     for the half-width h and the gap :math:`\Delta`, with the quantiles t of Student's
     distribution [1]_. In simulated samples of a mean the average half-width was .295
     for h = .3 (46 people of spread 1) and .885 for h = 1 (7 people), and a gap of .3 or
-    1 was shown, with a power of .8, in 81 or 82% of samples (71 or 8 people). The
+    1 was shown, with a power of .8, in 80 or 82% of samples (71 or 8 people). The
     reference is taken for known: a subgroup that is itself a large part of it needs
     more.
 
@@ -119,7 +119,8 @@ def _least(spread: float, target: float, shares: list[float]) -> float:
         return -quantiles * spread / np.sqrt(n)
 
     candidates = range(_FEWEST, _MOST)
-    return float(candidates[bisect_left(candidates, -target, key=reached)])
+    position = bisect_left(candidates, -target, key=reached)
+    return float(candidates[position]) if position < len(candidates) else np.inf
 
 
 def _read(table: Any, n: ArrayLike | None) -> tuple[Vector, Vector]:

@@ -115,6 +115,22 @@ def test_p_never_zero_and_constant_columns_never_differ():
     assert_allclose(found.p_value[:, 1], 1.0)
 
 
+@every_side
+def test_exact_p_never_zero(alternative):
+    """One choice of 3,000 among 6,000 is as marked: too rare for a float."""
+    marked = np.repeat([1, 0], 3000)
+    found = permutation_test(marked, subgroups=marked, alternative=alternative)
+    assert (found.p_value > 0.0).all()
+    assert found.p_value.min() < 1e-300
+
+
+def test_small_exact_p_values_keep_their_digits():
+    """Of 400 people 200 are marked, all in a subgroup of 200: 1 / choose(400, 200)."""
+    marked = np.repeat([1, 0], 200)
+    found = permutation_test(marked, subgroups=marked, alternative="greater")
+    assert_allclose(found.p_value[1, 0], 1 / comb(400, 200), rtol=1e-9)
+
+
 def test_unit_and_origin_do_not_matter():
     rng = np.random.default_rng(5)
     values, labels = rng.normal(size=60), np.arange(60) % 3

@@ -42,6 +42,10 @@ def test_no_spread_known_is_no_number():
     assert np.isnan(n).tolist() == [True, True, False]
 
 
+def test_more_people_than_there_can_be_are_infinitely_many():
+    assert required_sample_size([1e9], n=[1], half_width=1e-3)[0] == np.inf
+
+
 def test_a_table_is_read():
     rng = np.random.default_rng(3)
     y_true = rng.uniform(30, 60, size=400)
