@@ -69,7 +69,8 @@ def test_without_routing_a_scorer_of_scikit_learn_cannot_ask_for_metadata():
 
 def test_without_a_request_metadata_is_refused(routing):
     params = {"subgroups": X["ward"]}
-    with pytest.raises(UnsetMetadataPassedError):
+    refusals = UnsetMetadataPassedError, TypeError  # the latter before 1.7
+    with pytest.raises(refusals, match="subgroups"):
         cross_val_score(Ridge(), X, Y, scoring=make_scorer(by_ward), params=params)
     ours = equity_scorer("rmse", **OPTIONS)  # it requests them by itself
     theirs = make_scorer(by_ward, greater_is_better=False)
@@ -89,8 +90,9 @@ def test_a_plain_function_among_several_metrics_cannot_take_weights():
     weight = np.ones(N_ROWS)
     search = GridSearchCV(Ridge(), {"alpha": [1.0]}, refit=False, cv=FOLDS)
     search.set_params(scoring={"plain": plain, "r2": "r2"})
-    with pytest.raises(AttributeError, match="_accept_sample_weight"):
-        search.fit(X, Y, sample_weight=weight)
+    if hasattr(make_scorer(by_ward), "_accept_sample_weight"):  # not in 1.6
+        with pytest.raises(AttributeError, match="_accept_sample_weight"):
+            search.fit(X, Y, sample_weight=weight)
     ours = equity_scorer("rmse", subgroups="ward", **OPTIONS)
     search.set_params(scoring={"ours": ours, "r2": "r2"}).fit(
         X, Y, sample_weight=weight

@@ -404,7 +404,7 @@ def test_sequential_selection_refuses_what_reads_the_table(name):
         select_sequentially(name)
 
 
-@pytest.mark.parametrize("several", [1, 2])
+@pytest.mark.parametrize("several", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_sequential_selection_refuses_positions(several):
     on_array = KMeans(2, n_init=1, random_state=0).fit(X.to_numpy()[:, :1])
     for source in (lambda array: array[:, 0] > 0, on_array):
@@ -654,7 +654,7 @@ def two_wards():
 
 
 def tune(scorer, table, target, **metadata):
-    tuner = TunedThresholdClassifierCV(Scored(), scoring=scorer, cv=3)
+    tuner = TunedThresholdClassifierCV(Scored(), scoring=scorer, cv=3, thresholds=40)
     return tuner.fit(table, target, **metadata).best_threshold_
 
 
@@ -762,7 +762,7 @@ def test_a_mistaken_scorer_never_ends_as_a_nan(mistake, several):
         search.fit(X, target)
 
 
-@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("several", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_mistake_comes_back_from_workers(several):
     scorer, message = MISTAKES["no such column"]
     scoring = {"equity": scorer, "r2": "r2"} if several else scorer
@@ -778,7 +778,9 @@ def test_a_mistake_inside_a_nested_search_comes_out():
 
 @pytest.mark.parametrize("error_score", [np.nan, "raise"])
 @pytest.mark.parametrize(("outer", "inner"), [(None, None), (2, None), (None, 2)])
-@pytest.mark.parametrize("backend", ["loky", "threading"])
+@pytest.mark.parametrize(
+    "backend", [pytest.param("loky", marks=pytest.mark.slow), "threading"]
+)
 def test_an_inner_search_that_fails_in_one_outer_fold_only(
     backend, outer, inner, error_score
 ):
@@ -825,13 +827,12 @@ def known_only_in_training(cls=GridSearchCV):
 
 @pytest.mark.parametrize("wrap", [OwnSearch, GridSearchCV])
 def test_a_mistake_comes_through_functions_of_others(wrap):
-    from imblearn.pipeline import make_pipeline as imblearn_pipeline
-
+    imblearn = pytest.importorskip("imblearn.pipeline")
     train, test = np.arange(100, N_ROWS), np.arange(100)
     for model in (
         known_only_in_training(wrap),
         OwnPipeline(known_only_in_training(wrap)),
-        imblearn_pipeline(
+        imblearn.make_pipeline(
             StandardScaler().set_output(transform="pandas"),
             known_only_in_training(wrap),
         ),
