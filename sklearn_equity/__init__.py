@@ -35,6 +35,7 @@ from sklearn_equity.fidelity import (
     attainable_fidelity,
     cross_tabulate,
     departure_from_attainable,
+    dice_score,
     fidelity_curve,
     nrmse,
     subgroup_fidelity,
@@ -58,6 +59,7 @@ from sklearn_equity.remediation import (
 )
 from sklearn_equity.report import (
     AuditResult,
+    SubgroupFidelityDisplay,
     audit,
     audit_frame,
 )
@@ -109,6 +111,7 @@ __all__ = [
     "PlantedSubgroup",
     "SegmentationStability",
     "SubgroupDescription",
+    "SubgroupFidelityDisplay",
     "SubgroupOversampler",
     "SubgroupStratifiedKFold",
     "SubgroupTable",
@@ -129,6 +132,7 @@ __all__ = [
     "departure_from_attainable",
     "describe_subgroups",
     "deterioration_index",
+    "dice_score",
     "equity_scorer",
     "equity_scoring",
     "exacerbation",

@@ -3,5 +3,15 @@
 from sklearn_equity.report._audit import LEARNT, audit, audit_frame
 from sklearn_equity.report._groupings import resolve_groupings
 from sklearn_equity.report._result import AuditResult
+from sklearn_equity.report.displays import (
+    SubgroupFidelityDisplay,
+)
 
-__all__ = ["LEARNT", "AuditResult", "audit", "audit_frame", "resolve_groupings"]
+__all__ = [
+    "LEARNT",
+    "AuditResult",
+    "SubgroupFidelityDisplay",
+    "audit",
+    "audit_frame",
+    "resolve_groupings",
+]

@@ -1,0 +1,125 @@
+"""What have all displays in common: an axes, plain text, and styles legible in grey?"""
+
+import functools
+import textwrap
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sklearn_equity._checks import format_label
+from sklearn_equity._optional import import_optional
+from sklearn_equity.fidelity import METRIC_NAMES, resolve_metric
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "GREY",
+    "PLAIN",
+    "SERIES",
+    "Style",
+    "add_legend",
+    "describe_metric",
+    "new_axes",
+    "percent",
+    "write_name",
+]
+
+# Text from the data is shown as it is: a "$" in it opens no formula.
+PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
+GREY = "#595959"
+
+_LONGEST_NAME = 78
+_LINE = 28
+
+
+class Style(NamedTuple):
+    """How one series is drawn; each of the three alone tells it from the others."""
+
+    color: str
+    marker: str
+    line: str | tuple[int, tuple[int, ...]]
+
+
+# Okabe and Ito's colours, which colour-blind readers tell apart.
+SERIES = (
+    Style("#0072B2", "o", "-"),
+    Style("#D55E00", "D", "--"),
+    Style("#009E73", "s", "-."),
+    Style("#CC79A7", "^", ":"),
+    Style("#000000", "v", (0, (6, 1, 1, 1, 1, 1))),
+    Style("#E69F00", "P", (0, (1, 1))),
+    Style("#56B4E9", "X", (0, (8, 3))),
+)
+
+
+def new_axes(
+    ax: "Axes | None", *, feature: str, size: tuple[float, float]
+) -> tuple["Figure", "Axes"]:
+    """Return the axes to draw on, a new one if None is given, and its figure."""
+    if ax is not None:
+        figure: Any = ax.figure
+        return figure, ax
+    pyplot = import_optional("matplotlib.pyplot", feature=feature)
+    figure, axes = pyplot.subplots(figsize=size, layout="constrained")
+    return figure, axes
+
+
+def write_name(label: Hashable, *, width: int = _LINE) -> str:
+    """Write a label over lines of few characters; the middle of a long one is left out.
+
+    Its two ends stay: names that begin alike often differ in their ends.
+    """
+    text = " ".join(format_label(label).split())
+    if len(text) > _LONGEST_NAME:
+        half = (_LONGEST_NAME - 3) // 2
+        text = f"{text[:half].rstrip()} … {text[-half:].lstrip()}"
+    return textwrap.fill(text, width, break_on_hyphens=False)
+
+
+def percent(level: float) -> str:
+    """Write a confidence level: 0.95 as "95%"."""
+    return f"{100.0 * level:.4g}%"
+
+
+def describe_metric(metric: str, *, greater_is_better: bool) -> str:
+    """Write a metric's label with its orientation."""
+    best = _best_inside().get(metric)
+    if best is not None:
+        return f"{metric}; best at {best:g}"
+    return f"{metric}; {'higher' if greater_is_better else 'lower'} is better"
+
+
+@functools.cache
+def _best_inside() -> dict[str, float]:
+    """List the labels of metrics of which values on both sides of the best occur."""
+    metrics = [resolve_metric(name) for name in METRIC_NAMES]
+    return {
+        metric.label: metric.best
+        for metric in metrics
+        if metric.best is not None and metric.best_is_inside
+    }
+
+
+def add_legend(
+    ax: "Axes",
+    handles: Sequence[Any],
+    names: Sequence[str],
+    *,
+    n_columns: int = 1,
+    above_figure: bool = False,
+) -> Any:
+    """Put a legend above the axes, or the whole figure, where it covers nothing.
+
+    Names are set afterwards: matplotlib leaves out those that begin with "_".
+    """
+    place: dict[str, Any] = {"loc": "outside upper left"}
+    if not above_figure:
+        place = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.01)}
+        place["borderaxespad"] = 0.0
+    owner: Any = ax.figure if above_figure else ax
+    numbers = [str(i) for i in range(len(names))]
+    legend = owner.legend(handles, numbers, ncols=n_columns, frameon=False, **place)
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set(text=name, **PLAIN)
+    return legend

@@ -1,0 +1,140 @@
+"""What every display keeps to, whatever it shows and whatever the names are."""
+
+import functools
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.text import Text
+
+from sklearn_equity import SubgroupFidelityDisplay, subgroup_fidelity
+
+HARD_NAMES = [
+    "$x_1$ and $",
+    r"\frac{<script>alert(1)</script>",
+    "_hidden",
+    "Ωμέγα, Ёж & Ærø\n%s",
+    "a name that goes on " * 10 + "to the end",
+]
+
+
+@pytest.fixture(autouse=True)
+def _drawn_in_memory():
+    plt.switch_backend("agg")
+    yield
+    plt.close("all")
+
+
+def _people(n_each=60):
+    rng = np.random.default_rng(20260704)
+    ward = np.repeat(HARD_NAMES, n_each)
+    y_true = rng.uniform(30, 60, size=len(ward))
+    spread = np.where(ward == HARD_NAMES[0], 9, 3)
+    return y_true, y_true + spread * rng.normal(size=len(ward)), ward
+
+
+@functools.cache
+def _table():
+    y_true, y_pred, ward = _people()
+    return subgroup_fidelity(
+        y_true, y_pred, subgroups={"$ward": ward}, n_resamples=50, random_state=0
+    )
+
+
+def _subgroup_fidelity():
+    return SubgroupFidelityDisplay(_table())
+
+
+def _subgroup_fidelity_before_and_after():
+    y_true, y_pred, ward = _people()
+    options = {"n_resamples": 50, "random_state": 0}
+    options["subgroups"] = {"$ward": ward, "sex": np.resize(["f", "m"], len(ward))}
+    before = subgroup_fidelity(y_true, 2 * y_pred - y_true, **options)
+    after = subgroup_fidelity(y_true, y_pred, **options)
+    return SubgroupFidelityDisplay(after, before=before)
+
+
+DISPLAYS = {
+    "subgroup fidelity": _subgroup_fidelity,
+    "subgroup fidelity before and after": _subgroup_fidelity_before_and_after,
+}
+every_display = pytest.mark.parametrize("make", DISPLAYS.values(), ids=DISPLAYS)
+
+
+def _texts(figure):
+    """List the texts that are drawn: ticks beyond the limits are not."""
+    figure.draw_without_rendering()
+    beyond = set()
+    for ax in figure.findobj(Axes):
+        for axis in (ax.xaxis, ax.yaxis):
+            least, most = sorted(axis.get_view_interval())
+            for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
+                if not least <= tick.get_loc() <= most:
+                    beyond |= {tick.label1, tick.label2}
+    return [
+        text
+        for text in figure.findobj(Text)
+        if text.get_text().strip() and text.get_visible() and text not in beyond
+    ]
+
+
+@every_display
+def test_plot_returns_the_display_and_keeps_axes_and_figure(make):
+    display = make()
+    assert not hasattr(display, "ax_")
+    assert display.plot() is display
+    assert display.ax_.figure is display.figure_
+
+
+@every_display
+def test_a_given_axes_is_drawn_on_and_no_figure_is_made(make):
+    figure, ax = plt.subplots()
+    display = make().plot(ax=ax)
+    assert (display.ax_, display.figure_) == (ax, figure)
+    assert plt.get_fignums() == [figure.number]
+
+
+@every_display
+def test_no_global_style_is_changed(make):
+    before = dict(mpl.rcParams)
+    make().plot()
+    assert dict(mpl.rcParams) == before
+
+
+@every_display
+def test_every_axes_is_labelled(make):
+    display = make().plot()
+    assert display.ax_.get_xlabel()
+    assert display.ax_.get_ylabel() or _labels_name_the_rows(display.ax_)
+
+
+def _labels_name_the_rows(ax):
+    return all("n = " in label.get_text() for label in ax.get_yticklabels())
+
+
+@every_display
+def test_no_text_opens_a_formula(make):
+    for text in _texts(make().plot().figure_):
+        _, is_formula = text._preprocess_math(text.get_text())
+        assert is_formula is False, text.get_text()
+
+
+@every_display
+def test_no_text_is_cut_at_the_edge_of_the_figure(make):
+    figure = make().plot().figure_
+    texts = _texts(figure)
+    width, height = figure.bbox.size
+    for text in texts:
+        box = text.get_window_extent()
+        assert min(box.x0, box.y0, width - box.x1, height - box.y1) >= -1, text
+
+
+@every_display
+def test_no_two_texts_overlap(make):
+    texts = _texts(make().plot().figure_)
+    boxes = [text.get_window_extent() for text in texts]
+    for i, box in enumerate(boxes):
+        for j in range(i):
+            assert not box.overlaps(boxes[j]), (texts[i], texts[j])
