@@ -122,11 +122,10 @@ class NoiseModel:
     @cached_property
     def _shape(self) -> Vector:
         """Deviations with mean 0 and variance 1, in the estimates' order; or zeros."""
-        noise = _variance_by_size(self._at_hand.std_error, self.n)[0] * self.inflation
-        spread = np.sqrt(np.where(noise > 0.0, noise, 1.0))
-        center = self.draws.estimate.mean(axis=0)
-        errors = ((self.draws.estimate - center) / spread).ravel()
-        drawn = _sharpened(self.estimate, spread * (noise > 0.0), errors, self.voice)
+        errors = self.draws.estimate - self.draws.estimate.mean(axis=0)
+        known = self.draws.std_error > 0.0
+        pivots = errors[known] / self.draws.std_error[known]
+        drawn = _sharpened(self.estimate, self.std_error, pivots, self.voice)
         drawn = drawn - self.voice @ drawn
         deviation = np.sqrt(self.voice @ drawn**2)
         return drawn / deviation if deviation > 0.0 else np.zeros_like(drawn)
@@ -196,13 +195,17 @@ def _signed_root(values: Vector | float) -> Vector:
 
 
 def _sharpened(
-    estimate: Vector, spread: Vector, errors: Vector, voice: Vector
+    estimate: Vector, std_error: Vector, pivots: Vector, voice: Vector
 ) -> Vector:
     """Return quantiles of the distribution that, blurred by noise, gave the estimates.
 
     By a fixed number of steps of the EM algorithm from the estimates themselves: more
     would draw a smooth distribution into few points, fewer leave few points blurred
     [1]_. Each subgroup gets the quantile of its rank.
+
+    The noise of an estimate is judged in its own standard error. Where tails are heavy,
+    one row can raise both, and an estimate far above the others then is no sign that
+    its true figure is; in an error common to all subgroups of its size it would be.
 
     References
     ----------
@@ -213,8 +216,8 @@ def _sharpened(
     order = np.argsort(estimate, kind="stable")
     points, voices = estimate[order], voice[order]
     least = _ROUNDING * float(np.ptp(points)) or 1.0  # estimates may have no noise
-    scale = np.maximum(spread[order], least)[:, np.newaxis]
-    likelihood = _density(errors, (points[:, np.newaxis] - points) / scale)
+    scale = np.maximum(std_error[order], least)[:, np.newaxis]
+    likelihood = _density(pivots, (points[:, np.newaxis] - points) / scale)
     mass = voices
     for _ in range(_N_SHARPENINGS):
         share = likelihood * mass
@@ -225,13 +228,14 @@ def _sharpened(
     return sharpened
 
 
-def _density(errors: Vector, at: Vector) -> Vector:
-    """Return the density of standardised errors, which may be skew and heavy-tailed.
+def _density(pivots: Vector, at: Vector) -> Vector:
+    """Return the density of errors in standard errors, maybe skew and heavy-tailed.
 
     A little of a normal density is added: nothing near is quite impossible.
     """
-    counts, edges = np.histogram(errors, bins=_DENSITY_BINS)
-    share = gaussian_filter1d(counts / len(errors), 2.0) / (edges[1] - edges[0])
+    counts, edges = np.histogram(pivots, bins=_DENSITY_BINS)
+    share = counts / max(len(pivots), 1) / np.diff(edges)
+    share = gaussian_filter1d(share, 2.0)
     drawn = np.interp(at, (edges[:-1] + edges[1:]) / 2.0, share, left=0.0, right=0.0)
     return np.asarray(drawn + _NORMAL_PART * np.exp(-(at**2) / 2.0))
 
