@@ -80,19 +80,25 @@ def smoothing_weights(at: Vector, bins: Bins, width: float, *, degree: int) -> M
 
 
 def choose_width(bins: Bins, values: Vector, sample_weight: Vector) -> float:
-    """Return the width whose local lines foretell left-out rows best.
+    """Return the widest width whose local lines foretell left-out rows about as well.
 
+    Within one standard error of the best, that is: the best one itself is often narrow
+    by chance, because it follows the noise, and a band around it misses the truth.
     Rows within a bin share a fit, so every left-out error follows from sums by bin.
     """
     linear, square = bins.sums(sample_weight * np.array([values, values**2])).T
     row_weight = bins.squared_weight / bins.weight  # of the average person in the bin
-    risks = []
-    for width in _WIDTHS:
+    risks = np.full((len(_WIDTHS), len(linear)), np.inf)
+    for width, risk in zip(_WIDTHS, risks, strict=True):
         share = smoothing_weights(bins.position, bins, width, degree=1)
         fitted = share @ linear
         left_out = 1.0 - np.diag(share) * row_weight
-        risk = np.full(len(left_out), np.inf)
         squared = square - 2.0 * fitted * linear + bins.weight * fitted**2
         np.divide(squared, left_out**2, out=risk, where=left_out > 1e-6)
-        risks.append(risk.sum())
-    return float(_WIDTHS[int(np.argmin(risks))])
+    possible = np.isfinite(risks).all(axis=1)
+    if not possible.any():
+        return float(_WIDTHS[-1])
+    widths, risks = _WIDTHS[possible], risks[possible]
+    excess = risks - risks[risks.sum(axis=1).argmin()]
+    as_good = excess.sum(axis=1) <= np.sqrt((excess**2).sum(axis=1))
+    return float(widths[as_good].max())
