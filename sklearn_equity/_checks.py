@@ -46,8 +46,11 @@ class SubgroupCodes:
 
     def counts(self) -> NDArray[np.intp]:
         """Rows of each subgroup, dropped rows left out."""
+        codes, n_bins = self.codes, self.n_subgroups
+        if len(codes) and codes.min() != DROPPED:
+            return np.bincount(codes, minlength=n_bins)
         # One bin in front takes the dropped rows: selecting the others would copy.
-        return np.bincount(self.codes + 1, minlength=self.n_subgroups + 1)[1:]
+        return np.bincount(codes + 1, minlength=n_bins + 1)[1:]
 
 
 def format_label(label: Hashable) -> str:
@@ -208,7 +211,7 @@ def take_columns(table: Any, columns: Sequence[str], *, name: str) -> nw.DataFra
 def refuse_overflow(table: NDArray[Any], *, name: str) -> None:
     """Refuse columns whose squares are not finite: they cannot be standardised."""
     limit = 1e150
-    largest = np.abs(table).max(axis=0).astype(np.float64)
+    largest = np.maximum(table.max(axis=0), -table.min(axis=0)).astype(np.float64)
     if (largest > limit).any():
         column = int(largest.argmax())
         msg = (
@@ -328,9 +331,9 @@ def _encode(
 ) -> tuple[NDArray[np.intp], tuple[Hashable, ...]]:
     """Number the labels of one column; missing ones as `missing` says."""
     codes, labels = factorize(values, name)
-    lost = codes == DROPPED
-    if not lost.any() or missing == "drop":
+    if missing == "drop" or not len(codes) or codes.min() != DROPPED:
         return codes, labels
+    lost = codes == DROPPED
     if missing == "group":
         return np.where(lost, len(labels), codes), (*labels, MISSING_LABEL)
     where = f"`{name}`" if column == name else f"`{name}` ({column!r})"

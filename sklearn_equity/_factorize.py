@@ -41,16 +41,33 @@ def factorize(values: Any, name: str) -> tuple[NDArray[np.intp], tuple[Hashable,
 def _factorize_integers(
     values: NDArray[Any],
 ) -> tuple[NDArray[np.intp], tuple[Hashable, ...]]:
-    """Number integers, by counting where they are few and near one another."""
+    """Number integers, by counting where they are few and near one another.
+
+    Labels that are such numbers already are their own codes, in the same memory.
+    """
     if values.dtype.kind != "b" and len(values):
         low, high = int(values.min()), int(values.max())
         if high - low <= len(values) and max(abs(low), abs(high)) < 2**62:
-            offsets = values.astype(np.intp) - low
-            present = np.bincount(offsets) > 0
-            codes = (np.cumsum(present) - 1)[offsets]
-            return codes, tuple((np.flatnonzero(present) + low).tolist())
+            codes = values.astype(np.intp, copy=False)
+            if low != 0:
+                codes = codes - low
+            present = _occurring(codes, high - low + 1)
+            labels = tuple((np.flatnonzero(present) + low).tolist())
+            if not present.all():
+                codes = (np.cumsum(present) - 1)[codes]
+            return codes, labels
     distinct, codes = np.unique(values, return_inverse=True)
     return codes.astype(np.intp, copy=False), tuple(distinct.tolist())
+
+
+def _occurring(codes: NDArray[np.intp], n_codes: int) -> NDArray[np.bool_]:
+    """Tell which codes occur; the first rows tell it where all of them do."""
+    present = np.zeros(n_codes, dtype=bool)
+    for rows in (codes[:16_384], codes):
+        present[rows] = True
+        if present.all():
+            break
+    return present
 
 
 def _category_order(series: nw.Series[Any]) -> list[Any] | None:

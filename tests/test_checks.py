@@ -230,6 +230,17 @@ def test_integer_labels_against_numpy_unique(shift, dtype):
     assert found.labels == tuple(distinct.tolist())
 
 
+@pytest.mark.parametrize("last", [2, 4])
+def test_a_number_that_comes_late_or_never_is_told(last):
+    labels = np.resize([0, 1, 3], 50_000)
+    labels[-1] = last
+    found = check_subgroups(labels, n_rows=50_000)
+    assert found.labels == tuple(sorted([0, 1, 3, last]))
+    expected = [(labels == label).sum() for label in found.labels]
+    assert found.counts().tolist() == expected
+    assert np.array_equal(np.array(found.labels)[found.codes], labels)
+
+
 @pytest.mark.parametrize("dtype", ["str", "object", "category", "string"])
 def test_pandas_labels_are_coded_like_a_list_of_them(dtype):
     items = np.array(["b", "a", None, "c"], dtype=object)[
