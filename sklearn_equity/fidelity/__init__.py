@@ -13,7 +13,6 @@ from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._metrics import METRIC_NAMES, resolve_metric
 from sklearn_equity.fidelity._response import scorers_by_function
 from sklearn_equity.fidelity._row_scores import dice_score
-from sklearn_equity.fidelity._sampling_variance import subgroup_variances
 from sklearn_equity.fidelity._subgroup_fidelity import subgroup_fidelity
 from sklearn_equity.fidelity._table import OverallFidelity, SubgroupTable
 
@@ -37,5 +36,4 @@ __all__ = [
     "scorers_by_function",
     "subgroup_estimates",
     "subgroup_fidelity",
-    "subgroup_variances",
 ]
