@@ -183,11 +183,11 @@ def inequality_index(
     subgroups: a mean Gini index of .016 to .027 with 20 rows each.) An index depends on
     the shape of a distribution beside its deviation; the shape is that of the
     estimates, sharpened by what noise blurs [2]_. Errors are measured in each
-    estimate's own standard error there, which a row that is far out raises too. The p-value is the share of shuffles
-    with as large a T. The interval holds every deviation of the true figures under
-    which T would be as large, and as small, with a chance of
-    half the rest of the level each. It does not know the error in the shape, which
-    matters where a few subgroups stand out of others that agree: where 4 of 50
+    estimate's own standard error there, which a row that is far out raises too. The
+    p-value is the share of shuffles with as large a T. The interval holds every
+    deviation of the true figures under which T would be as large, and as small, with a
+    chance of half the rest of the level each. It does not know the error in the shape,
+    which matters where a few subgroups stand out of others that agree: where 4 of 50
     subgroups have 5/3 of the RMSE of all others and 61 rows each, so that noise is half
     of the deviation, a Gini index of .047 read .060 (raw: .089), and 95% intervals
     covered it in 46% of samples alone.

@@ -296,6 +296,25 @@ def test_a_third_of_the_subgroups_served_worse(n_rows, capsys):
 
 
 @pytest.mark.slow
+def test_a_few_that_stand_out_read_too_unequal_but_less_than_raw(capsys):
+    """The limit of the notes: noise blurs the shape that the index depends on."""
+    rng = np.random.default_rng(20260507)
+    scale, sizes = np.array([5.0] * 4 + [3.0] * 46), np.full(50, 61)
+    errors = [rng.normal(size=50 * 61) * np.repeat(scale, 61) for _ in range(60)]
+    found = [inequality_index(_table_of_errors(one, sizes, rng)) for one in errors]
+    truth = gini(scale)
+    raw, corrected = np.mean([[f.raw, f.corrected] for f in found], axis=0)
+    covered = np.mean([f.ci_low <= truth <= f.ci_high for f in found])
+    with capsys.disabled():
+        print(
+            f"\n4 of 50 stand out: truth {truth:.3f}, raw {raw:.3f}, corrected "
+            f"{corrected:.3f}, covered {covered:.3f}"
+        )
+    assert truth < corrected < (truth + raw) / 2
+    assert min(f.p_value for f in found) == 1 / 200
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("voice", ["subgroup", "person"])
 def test_fidelity_may_follow_size(voice, capsys):
     runs = list(
