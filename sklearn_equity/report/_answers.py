@@ -22,6 +22,13 @@ def prepare_response(
     Classes that are text, and all classes where probabilities are wanted, are numbered
     in the order of ``estimator.classes_``: of two, the second is 1.
     """
+    if metric.n_predictions != 1:
+        msg = (
+            f"metric={metric.name!r} compares {metric.n_predictions} predictions a row "
+            "with the truth, and an audit asks a model for one. Measure it by "
+            "subgroup_fidelity, with the lower and the upper ends as two columns."
+        )
+        raise ValueError(msg)
     if metric.response != "predict":
         return _prepare_scores(estimator, y, metric)
     if is_classifier(estimator) and np.asarray(estimator.classes_).dtype.kind in "OUS":

@@ -64,8 +64,11 @@ def audit(
         Its `predict` gives a learnt segment to each row of `X`. Fit it on other rows,
         such as the training rows.
     metric : str or callable, default="nrmse"
-        "accuracy", "balanced_accuracy", "bias", "brier", "mae", "nrmse", "r2", "rmse",
-        "roc_auc", or a function such as those of `sklearn.metrics`.
+        "accuracy", "average_precision", "balanced_accuracy", "bias", "brier",
+        "calibration_in_the_large", "calibration_slope", "log_loss", "mae", "nrmse",
+        "pinball" (of the median), "r2", "rmse", "roc_auc", "sensitivity",
+        "specificity", or a function such as those of `sklearn.metrics`. Not
+        "interval_coverage": pass its two columns to `subgroup_fidelity`.
     normalization : str, float, callable or None, default="mean"
         What divides the error, for ``metric="nrmse"``.
     sample_weight : array-like of shape (n_rows,), default=None

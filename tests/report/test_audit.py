@@ -23,8 +23,15 @@ from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_equity import AuditResult, audit, audit_frame, inequality_index
+from sklearn_equity import (
+    AuditResult,
+    audit,
+    audit_frame,
+    inequality_index,
+    subgroup_fidelity,
+)
 from sklearn_equity.__main__ import main
+from sklearn_equity.fidelity import METRIC_NAMES, resolve_metric
 
 
 @pytest.fixture
@@ -200,6 +207,33 @@ def test_a_classifier_is_asked_for_what_the_metric_compares(clinic, metric, orac
             truth[rows], probability[rows], (label == model.classes_[1])[rows]
         )
         assert_allclose(table.estimate[i], expected)
+
+
+@pytest.mark.parametrize("metric", sorted({*METRIC_NAMES} - {"interval_coverage"}))
+def test_every_metric_that_has_one_answer_a_row_is_audited(metric, clinic, town):
+    model, X, y, ward = clinic
+    chosen = resolve_metric(metric)
+    if chosen.task == "regression":
+        model, X, y = town
+        ward, truth, answer = X["ward"], y, model.predict(X)
+    else:
+        truth = 1.0 * (y == model.classes_[1])
+        answer = 1.0 * (model.predict(X) == model.classes_[1])
+        if chosen.response != "predict":
+            answer = model.predict_proba(X)[:, 1]
+        if metric in ("roc_auc", "average_precision"):
+            answer = model.decision_function(X)  # which ranks as probabilities do
+    settings = {"metric": metric, "n_resamples": 50, "random_state": 0}
+    table = audit(model, X, y, subgroups=ward, **settings).fidelity
+    expected = subgroup_fidelity(truth, answer, subgroups=ward, **settings)
+    assert table.metric == chosen.label
+    assert_allclose(table.estimate, expected.estimate, rtol=1e-12)
+
+
+def test_two_predictions_a_row_are_refused_with_the_way_out(town):
+    model, X, y = town
+    with pytest.raises(ValueError, match=r"2 predictions a row.*subgroup_fidelity"):
+        audit(model, X, y, subgroups="ward", metric="interval_coverage")
 
 
 def test_scores_of_three_classes_are_refused():
