@@ -189,15 +189,18 @@ def inequality_index(
     chance of half the rest of the level each. It does not know the error in the shape,
     which matters where a few subgroups stand out of others that agree: where 4 of 50
     subgroups have 5/3 of the RMSE of all others and 61 rows each, so that noise is half
-    of the deviation, a Gini index of .047 read .060 (raw: .089), and 95% intervals
-    covered it in 46% of samples alone.
+    of the deviation, a Gini index of .047 read .058 to .060 (raw: .087 to .089), and
+    95% intervals covered it in only 46 to 67% of samples; where 10 of 30 stood out as
+    much, one of .121 read .125 to .130 with 20 to 300 rows each (raw: .133 to .165),
+    covered in 84 to 93%.
 
     Where subgroups are equal in the metric but not in other ways, such as the shape of
     their errors, shuffles are an approximation; as each shuffle's own standard errors
     are taken off T, a good one. A metric without shuffles (a function of rows, such as
     the area under a curve) is compared with normal draws as wide as its standard
-    errors, which does for subgroups of a hundred people and more. Above a true
-    inequality the corrected value is low in small samples with heavy tails.
+    errors: for the area under the curve in 20 equal subgroups of 50 people this was
+    cautious and rejected in 1 to 3% of samples. Above a true inequality
+    the corrected value is low in small samples with heavy tails.
 
     Measured for the Gini index of the RMSE, 50 subgroups of equal or unequal sizes and
     errors that are normal, Laplace, t with 3 degrees of freedom or exponential: with
