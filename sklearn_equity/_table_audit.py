@@ -8,7 +8,11 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import KFold, cross_val_predict
 
-from sklearn_equity._baseline import baseline_regressor, baseline_segmenter
+from sklearn_equity._baseline import (
+    baseline_classifier,
+    baseline_regressor,
+    baseline_segmenter,
+)
 from sklearn_equity._checks import check_numbers, take_columns
 from sklearn_equity._optional import import_optional
 from sklearn_equity.fidelity import resolve_metric
@@ -77,7 +81,13 @@ class TableAudit:
 
     def _check(self, table: Any, groupings: dict[str, Any]) -> None:
         """Refuse what can't be audited before any model is fitted."""
-        resolve_metric(self.metric, normalization=self.normalization)
+        metric = resolve_metric(self.metric, normalization=self.normalization)
+        if metric.n_predictions != 1:
+            msg = (
+                f"--metric {metric.name} needs {metric.n_predictions} predictions a "
+                "row; the command reads one column. Use subgroup_fidelity in Python."
+            )
+            raise ValueError(msg)
         if self.n_segments < 2:
             msg = f"--segments must be at least 2; got {self.n_segments}."
             raise ValueError(msg)
@@ -107,12 +117,18 @@ class TableAudit:
         resolve_groupings(groupings, table, n_rows=len(table), missing="group")
 
     def _cross_validate(self, table: Any) -> np.ndarray:
-        return cross_val_predict(
-            baseline_regressor(seed=self.seed),
+        metric = resolve_metric(self.metric, normalization=self.normalization)
+        of_classes = metric.task == "classification"
+        baseline = baseline_classifier if of_classes else baseline_regressor
+        in_shares = of_classes and metric.response != "predict"
+        predicted = cross_val_predict(
+            baseline(seed=self.seed),
             table[list(self.features)],
             table[self.target],
             cv=KFold(5, shuffle=True, random_state=self.seed),
+            method="predict_proba" if in_shares else "predict",
         )
+        return predicted[:, 1] if in_shares else predicted
 
     def _segment(self, table: Any) -> np.ndarray:
         features = table[list(self.features)]

@@ -103,6 +103,19 @@ def test_without_predictions_a_plain_model_is_audited(people, tmp_path, capsys):
     assert "No predictions were given" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("metric", ["accuracy", "brier", "sensitivity"])
+def test_without_predictions_classes_are_modelled_as_classes(metric, people, tmp_path):
+    people["ill"] = 1 * (people["hba1c"] > 41)
+    path = tmp_path / "people.csv"
+    people.to_csv(path, index=False)
+    words = ["audit", str(path), "--target", "ill", "--output", str(tmp_path / "out")]
+    words += ["--subgroups", "ward", "--features", "hba1c,bmi", "--segments", "2"]
+    assert main([*words, "--metric", metric]) == 0
+    written = pd.read_csv(tmp_path / "out" / "fidelity.csv").set_index("subgroup")
+    good = written.loc["north", "estimate"]
+    assert good < 0.05 if metric == "brier" else good > 0.9
+
+
 def test_missing_labels_are_a_subgroup_of_their_own(people, tmp_path):
     people.loc[:99, "ward"] = None
     path = tmp_path / "people.csv"
@@ -163,6 +176,17 @@ def _refusal(capsys, status):
         (
             ["--subgroups", "ward", "--features", "age,bmi", "--metric", "magic"],
             r'`metric` must be one of .*"nrmse"',
+        ),
+        (
+            [
+                "--subgroups",
+                "ward",
+                "--features",
+                "age",
+                "--metric",
+                "interval_coverage",
+            ],
+            r"--metric interval_coverage needs 2 predictions a row",
         ),
         (
             ["--subgroups", "ward", "--features", "age,bmi", "--segments", "0"],
