@@ -99,8 +99,8 @@ def test_coverage_of_every_metric(name, n_rows):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("errors", ["Laplace", "kurtosis 30"])
-@pytest.mark.parametrize("n_rows", [50, 100, 300, 1000])
-@pytest.mark.parametrize("name", ["mae", "nrmse", "pinball", "r2", "rmse"])
+@pytest.mark.parametrize("n_rows", [50, 300, 1000])
+@pytest.mark.parametrize("name", ["mae", "r2", "rmse"])
 def test_coverage_with_heavy_tails(name, n_rows, errors):
     covered = coverage(resolve_metric(name), n_rows, errors, 50).mean()
     assert 0.92 <= covered <= 0.975
@@ -118,7 +118,7 @@ def test_coverage_of_other_normalizations(normalization):
 @pytest.mark.parametrize("n_rows", [50, 300])
 def test_coverage_where_shapes_of_errors_differ(n_rows):
     """Pooling errs where shapes differ, and still by less than not pooling."""
-    covered = coverage(resolve_metric("rmse"), n_rows, "normal + kurtosis 30", 100)
+    covered = coverage(resolve_metric("rmse"), n_rows, "normal + kurtosis 30", 60)
     light, heavy = covered[::2].mean(), covered[1::2].mean()
     print(f"normal {light:.1%}, kurtosis 30 {heavy:.1%}")
     assert 0.91 <= light <= 0.98
