@@ -4,7 +4,7 @@ Public functions call these checks once, at their edge, and pass clean arrays on
 Every refusal names the argument, the rule, what came and, where there is one, the fix.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Literal
@@ -181,6 +181,50 @@ def check_confidence_level(confidence_level: float) -> float:
         )
         raise ValueError(msg)
     return float(confidence_level)
+
+
+# ---------------------------------------------------------------------------------
+# Whose row is whose
+# ---------------------------------------------------------------------------------
+def index_of(table: Any) -> Any:
+    """Return the row index of a pandas-like Series or frame; None for all others."""
+    if table is None or isinstance(table, np.ndarray | list | tuple):
+        return None  # asking every data frame library whose it is takes a while
+    native = nw.from_native(
+        table, eager_only=True, allow_series=True, pass_through=True
+    )
+    if isinstance(native, nw.DataFrame | nw.Series):
+        return nw.maybe_get_index(native)
+    return None
+
+
+def check_same_order(**arguments: Any) -> None:
+    """Refuse Series and frames whose indexes say that their rows are in other orders.
+
+    Rows are taken by position. An index that only counts them says nothing, unless the
+    other holds the same counts in another order. Of a mapping, each value is compared.
+    """
+    known: list[tuple[str, Any]] = []
+    for name, values in arguments.items():
+        parts = values.items() if isinstance(values, Mapping) else [("", values)]
+        for key, part in parts:
+            index = index_of(part)
+            if index is not None:
+                known.append((f"{name}[{key!r}]" if key else name, index))
+    for name, index in known[1:]:
+        first, other = known[0]
+        if len(index) != len(other) or index.equals(other):
+            continue  # lengths are checked, with their own message, elsewhere
+        counts = [np.array_equal(one, np.arange(len(one))) for one in (index, other)]
+        if any(counts) and not index.isin(other).all():
+            continue
+        msg = (
+            f"`{name}` and `{first}` have different indexes, so their rows can't be "
+            "told to be in the same order. Reorder the one by the other, "
+            f"{name}.loc[{first}.index]; or, if the rows do match, pass it as an "
+            f"array, {name}.to_numpy()."
+        )
+        raise ValueError(msg)
 
 
 # ---------------------------------------------------------------------------------

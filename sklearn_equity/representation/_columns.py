@@ -6,7 +6,7 @@ that a few outlying values set, is named.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import narwhals.stable.v2 as nw
@@ -17,12 +17,18 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_equity._checks import refuse_overflow
 from sklearn_equity.exceptions import DegenerateColumnWarning
 
-_ROWS_AT_ONCE = 8192  # what is prepared in one go: bounds the memory, not the result
+_ROWS_AT_ONCE = 8192  # what is computed in one go: bounds the memory, not the result
 # The values of a column look all alike if the inner 98% of them span less than this
 # share of its standard deviation; so small a share needs values beyond this many.
 _LEAST_INNER_SHARE = 1e-3
 _FAR = 10.0
 _OF_FIT = 4  # the warning points at the line that called `fit`
+
+
+def cut_blocks(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Cut rows into pieces: what is computed of them then takes little memory."""
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        yield rows[start : start + _ROWS_AT_ONCE]
 
 
 class ColumnPreparation:
@@ -60,19 +66,21 @@ class ColumnPreparation:
         """
         refuse_overflow(table, name="X")
         if not hasattr(self, "binary"):
-            self.binary = ((table == 0) | (table == 1)).all(axis=0)
+            self.binary = np.ones(table.shape[1], dtype=bool)
+            for block in cut_blocks(table):
+                self.binary &= ((block == 0) | (block == 1)).all(axis=0)
         self.refuse_beyond_binary(table, name="X")
-        self._scaler.partial_fit(table.astype(np.float64, copy=False))
+        for block in cut_blocks(table):
+            self._scaler.partial_fit(block.astype(np.float64, copy=False))
         self.centre = np.where(self.binary, 0.0, self._scaler.mean_)
         self.scale = np.where(self.binary, 1.0, self._scaler.scale_)
         return self
 
     def refuse_beyond_binary(self, table: NDArray[Any], *, name: str) -> None:
         """Refuse values that are no probability in a column of 0 and 1."""
-        chosen = table[:, self.binary]
-        beyond = ((chosen < 0) | (chosen > 1)).any(axis=0)
+        beyond = self.binary & ((table.min(axis=0) < 0) | (table.max(axis=0) > 1))
         if beyond.any():
-            column = int(np.flatnonzero(self.binary)[beyond.argmax()])
+            column = int(beyond.argmax())
             values = table[:, column]
             value = values[(values < 0) | (values > 1)][0]
             msg = (
@@ -83,14 +91,28 @@ class ColumnPreparation:
             raise ValueError(msg)
 
     def prepare(
-        self, table: NDArray[Any], dtype: type[np.floating[Any]] = np.float64
+        self,
+        table: NDArray[Any],
+        dtype: type[np.floating[Any]] = np.float64,
+        *,
+        order: NDArray[np.intp] | None = None,
     ) -> NDArray[Any]:
-        """Bring rows into the form that the network takes, in a new array."""
+        """Bring rows into the form that the network takes, in a new array.
+
+        With `order` they come in this order, without another copy of the table.
+        """
         prepared = np.empty(table.shape, dtype)
-        for start in range(0, len(table), _ROWS_AT_ONCE):
-            block = slice(start, start + _ROWS_AT_ONCE)
-            prepared[block] = (table[block] - self.centre) / self.scale
+        chosen = np.arange(len(table)) if order is None else order
+        for target, numbers in zip(
+            cut_blocks(prepared), cut_blocks(chosen), strict=True
+        ):
+            target[...] = (table[numbers] - self.centre) / self.scale
         return prepared
+
+    def prepare_blocks(self, table: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
+        """Prepare some rows at a time, in double precision."""
+        for block in cut_blocks(table):
+            yield (block - self.centre) / self.scale
 
     def restore(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Bring rows back into the units of the table."""

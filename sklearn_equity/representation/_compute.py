@@ -11,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
+from sklearn_equity.representation._columns import cut_blocks
 from sklearn_equity.representation._modules import Autoencoder
-
-_ROWS_AT_ONCE = 8192  # what is evaluated in one go: bounds the memory, not the result
 
 
 def resolve_device(device: str) -> str:
@@ -57,14 +56,9 @@ class Evaluator:
             blocks = [
                 # A copy, since torch warns of arrays that must not be written to.
                 part(torch.from_numpy(np.array(block, dtype=np.float64))).numpy()
-                for block in _cut_blocks(rows)
+                for block in cut_blocks(rows)
             ]
         return np.concatenate(blocks)
-
-
-def _cut_blocks(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        yield rows[start : start + _ROWS_AT_ONCE]
 
 
 class _OneThread:

@@ -1,12 +1,17 @@
 """Did the training fail? What a sound embedding must do, and PCA as the yardstick."""
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import linalg
 from sklearn.decomposition import PCA
 
+from sklearn_equity.representation._columns import cut_blocks
+
+_MANY_COLUMNS = 1000  # the matrix of their covariances is large, and slow to decompose
 # A latent component is alive if it differs by this; the columns have variance 1.
 _LEAST_SPREAD = 1e-4
 # An embedding that keeps this share of the variance is sound, whatever PCA keeps.
@@ -89,7 +94,8 @@ class Diagnosis:
 
     @cached_property
     def _variance(self) -> float:
-        return float(np.var(self._rows, axis=0, dtype=np.float64).mean())
+        squares = sum(np.vdot(block, block) for block in self._centred_blocks())
+        return float(squares) / self._rows.size
 
     @cached_property
     def _pca_error(self) -> float:
@@ -99,13 +105,24 @@ class Diagnosis:
         mean: of a component of variance v it leaves noise**2 / v, or all of v if that
         is less than the noise (Tipping and Bishop, 1999).
         """
-        rank = min(self._n_components, *self._rows.shape)
-        pca = PCA(rank, random_state=0).fit(self._rows.astype(np.float64))
-        n_rows, n_features = self._rows.shape
-        variances = pca.explained_variance_ * (n_rows - 1) / n_rows
-        kept = np.clip(variances, np.finfo(float).tiny, None)
+        kept = np.clip(self._leading_variances(), np.finfo(float).tiny, None)
         kept = kept - np.minimum(kept, self._noise**2 / kept)
-        return max(self._variance - float(kept.sum()) / n_features, 0.0)
+        return max(self._variance - float(kept.sum()) / self._rows.shape[1], 0.0)
+
+    def _leading_variances(self) -> NDArray[np.float64]:
+        """Variances of the principal components, without a copy of a long table."""
+        n_rows, n_features = self._rows.shape
+        rank = min(self._n_components, n_rows, n_features)
+        if n_features <= _MANY_COLUMNS:
+            total = sum(block.T @ block for block in self._centred_blocks())
+            return linalg.eigvalsh(total / n_rows)[-rank:]
+        pca = PCA(rank, random_state=0).fit(self._rows)
+        return pca.explained_variance_.astype(np.float64) * (n_rows - 1) / n_rows
+
+    def _centred_blocks(self) -> Iterator[NDArray[np.float64]]:
+        mean = self._rows.mean(axis=0, dtype=np.float64)
+        for block in cut_blocks(self._rows):
+            yield block - mean
 
     @property
     def _largest_sound_error(self) -> float:

@@ -15,7 +15,6 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 
 from sklearn_equity._sklearn_shims import (
     CallbackSupportMixin,
@@ -23,15 +22,16 @@ from sklearn_equity._sklearn_shims import (
     StrOptions,
     fit_context,
 )
-from sklearn_equity.representation._columns import ColumnPreparation
+from sklearn_equity.representation._columns import ColumnPreparation, cut_blocks
 from sklearn_equity.representation._diagnosis import Diagnosis
 from sklearn_equity.representation._tasks import open_tasks
 from sklearn_equity.representation._trained import TrainedAutoencoder, load_network
 from sklearn_equity.representation._training import (
+    check_own_random_state,
     collect_history,
+    count_rows_aside,
     count_trainings,
     fit_batch_size,
-    split_rows,
     train_candidates,
 )
 
@@ -104,7 +104,8 @@ class AutoencoderEmbedder(CallbackSupportMixin, TrainedAutoencoder):
         if there is one. The trained network always comes back to the CPU.
     random_state : int, RandomState instance or None, default=None
         Decides the starting weights, the validation rows and the order of the rows.
-        Pass an int for the same result every time, whatever the number of threads.
+        Pass an int for the same result every time, whatever the number of threads;
+        None draws anew, and leaves NumPy's global generator alone.
     verbose : int, default=0
         More than 0: print a line for each epoch.
 
@@ -136,11 +137,12 @@ class AutoencoderEmbedder(CallbackSupportMixin, TrainedAutoencoder):
     With prepared columns :math:`z` and their reconstruction :math:`g(f(z))`, training
     minimises the mean over rows and columns of :math:`(z - g(f(z)))^2`, or of the
     cross-entropy for columns of 0 and 1. Architecture, preparation and ``loss="mse"``
-    are those of [1]_. A two-valued column other than 0 and 1 is standardised. Weights
-    start near those of PCA with small random ones added, so that trainings of different
-    seeds end alike and seldom fail; in a stream or a variational embedder they start
-    from Glorot's uniform distribution [2]_, and biases from 0.1, so that few units
-    start silent.
+    are those of [1]_. A two-valued column other than 0 and 1 is standardised.
+
+    Weights of a plain dense net start near those of PCA, with a tenth of Glorot's
+    random ones [2]_ added, so that trainings of different seeds end alike and seldom
+    fail. In a stream, or a variational embedder, they are Glorot's, with biases of 0.1
+    so that few units start silent.
 
     A variational embedder [3]_ adds `kl_weight` times the Kullback-Leibler divergence
     of a row's cloud from the standard Gaussian, divided by the number of columns. For
@@ -292,15 +294,17 @@ class AutoencoderEmbedder(CallbackSupportMixin, TrainedAutoencoder):
         """
         network = load_network()
         device = network.resolve_device(self.device)
+        # A fit that fails from here on must not leave new columns with an old net.
+        if hasattr(self, "net_"):
+            del self.net_
         table = self._check_table(X, reset=True, ensure_min_samples=2)
         validation_table = None if X_val is None else self._check_table(X_val)
-        random_state = check_random_state(self.random_state)
+        random_state = check_own_random_state(self.random_state)
         self._learn_columns(table)
         self._columns.warn_of_degenerate(table)
         architecture = self._design(network)
-        prepared = self._columns.prepare(table, np.float32)
-        rows, validation_rows = self._choose_rows(
-            prepared, validation_table, random_state
+        prepared, rows, validation_rows = self._prepare(
+            table, validation_table, random_state
         )
         schedule = self._schedule(network, device, len(rows))
         best = train_candidates(
@@ -360,7 +364,7 @@ class AutoencoderEmbedder(CallbackSupportMixin, TrainedAutoencoder):
         table = self._check_table(X, reset=first)
         schedule = self._schedule(network, device, len(table))
         if first:
-            random_state = check_random_state(self.random_state)
+            random_state = check_own_random_state(self.random_state)
             self._learn_columns(table)
             self._seed = int(random_state.randint(np.iinfo(np.int32).max))
             architecture = self._design(network)
@@ -380,18 +384,30 @@ class AutoencoderEmbedder(CallbackSupportMixin, TrainedAutoencoder):
         binary = self._columns.binary
         self._entropic = binary if self.loss == "mixed" else np.zeros_like(binary)
         self._n_features_out = self.n_components
+        self._is_variational = self.variational
 
-    def _choose_rows(
+    def _prepare(
         self,
-        prepared: _Rows,
+        table: NDArray[Any],
         validation_table: NDArray[Any] | None,
         random_state: np.random.RandomState,
-    ) -> tuple[_Rows, _Rows | None]:
-        """Choose the rows that train and those that stop the training."""
-        if validation_table is None:
-            return split_rows(prepared, self.validation_fraction, random_state)
-        self._columns.refuse_beyond_binary(validation_table, name="X_val")
-        return prepared, self._columns.prepare(validation_table, np.float32)
+    ) -> tuple[_Rows, _Rows, _Rows | None]:
+        """Return all prepared rows, those that train and those that stop the training.
+
+        Rows set aside lie before the others in the one copy that is made.
+        """
+        if validation_table is not None:
+            self._columns.refuse_beyond_binary(validation_table, name="X_val")
+            aside = self._columns.prepare(validation_table, np.float32)
+            prepared = self._columns.prepare(table, np.float32)
+            return prepared, prepared, aside
+        if self.validation_fraction is None:
+            prepared = self._columns.prepare(table, np.float32)
+            return prepared, prepared, None
+        n_aside = count_rows_aside(len(table), self.validation_fraction)
+        order = random_state.permutation(len(table))
+        prepared = self._columns.prepare(table, np.float32, order=order)
+        return prepared, prepared[n_aside:], prepared[:n_aside]
 
     # ---- training ----------------------------------------------------------------
     def _design(self, network: ModuleType) -> Any:
@@ -431,7 +447,9 @@ class AutoencoderEmbedder(CallbackSupportMixin, TrainedAutoencoder):
 
         def find_failure(net: Any, loss: float) -> str | None:
             latent = self._evaluator(net).encode(rows)
-            return diagnosis.describe(latent, self._errors(rows, net).mean(), loss)
+            return diagnosis.describe(
+                latent, self._errors(cut_blocks(rows), net).mean(), loss
+            )
 
         return find_failure
 
@@ -439,8 +457,8 @@ class AutoencoderEmbedder(CallbackSupportMixin, TrainedAutoencoder):
         self.history_ = collect_history(self.net_)
         self.n_epochs_ = len(self.net_.history)
         judged = rows if validation_rows is None else validation_rows
-        self.reconstruction_error_ = float(self._errors(judged).mean())
-        if self.variational:
+        self.reconstruction_error_ = float(self._errors(cut_blocks(judged)).mean())
+        if self._is_variational:
             self._residual_scale = self._column_errors(rows)
 
 

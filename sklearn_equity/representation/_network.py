@@ -72,12 +72,12 @@ class TensorSlices:
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         if not self.shuffle:
             for batch in self.rows.split(self.batch_size):
-                yield batch, batch
+                yield batch.clone(), batch  # a module may work in place
             return
         order = self.draw_order()
         for chosen in order.to(self.rows.device).split(self.batch_size):
             batch = self.rows[chosen]
-            yield batch, batch
+            yield batch.clone(), batch
 
 
 class EpochNet(NeuralNet):
@@ -331,8 +331,11 @@ def _run(net: EpochNet, rows: torch.Tensor) -> None:
 def train_chunk(
     net: EpochNet, rows: NDArray[np.float32], schedule: Schedule, *, seed: int
 ) -> None:
-    """Go once through more rows, with weights and optimiser as they were left."""
+    """Go once through more rows; weights and the optimiser's moments are carried on."""
     net.batch_size, net.iterator_train__seed = schedule.batch_size, seed
+    for group in net.optimizer_.param_groups:
+        group["lr"] = schedule.learning_rate
+        group["weight_decay"] = schedule.weight_decay
     with one_thread():
         _move(net, schedule.device)
         net.on_epoch_begin(net)  # a line of the history for every chunk

@@ -1,6 +1,6 @@
 """What can be done with a trained autoencoder? Embed, rebuild, judge and draw rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -12,14 +12,17 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils import Tags, check_array, check_random_state
+from sklearn.utils import Tags, check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_equity._optional import import_optional
-from sklearn_equity.representation._columns import ColumnPreparation, take_by_name
-
-_ROWS_AT_ONCE = 8192  # what is rebuilt in one go: bounds the memory, not the result
+from sklearn_equity.representation._columns import (
+    ColumnPreparation,
+    cut_blocks,
+    take_by_name,
+)
+from sklearn_equity.representation._training import check_own_random_state
 
 
 def load_network() -> ModuleType:
@@ -54,6 +57,7 @@ class TrainedAutoencoder(
     _entropic: NDArray[np.bool_]  # columns for which the decoder gives logits
     _residual_scale: NDArray[np.float64]
     _n_features_out: int
+    _is_variational: bool  # whether the trained net is
 
     def transform(self, X: ArrayLike) -> NDArray[Any]:
         """Place rows in the latent space.
@@ -71,7 +75,9 @@ class TrainedAutoencoder(
         """
         check_is_fitted(self)
         table = self._check_table(X)
-        latent = self._evaluator().encode(self._columns.prepare(table))
+        evaluator = self._evaluator()
+        blocks = self._columns.prepare_blocks(table)
+        latent = np.concatenate([evaluator.encode(rows) for rows in blocks])
         return latent.astype(table.dtype, copy=False)
 
     def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
@@ -117,7 +123,7 @@ class TrainedAutoencoder(
             (Brier's score).
         """
         check_is_fitted(self)
-        return self._errors(self._columns.prepare(self._check_table(X)))
+        return self._errors(self._columns.prepare_blocks(self._check_table(X)))
 
     def score(
         self,
@@ -149,7 +155,8 @@ class TrainedAutoencoder(
         Parameters
         ----------
         n : int, default=1
-            Number of rows. An integer `random_state` gives the same rows every time.
+            Number of rows, 1 or more. An integer `random_state` gives the same rows
+            every time.
 
         Returns
         -------
@@ -157,17 +164,34 @@ class TrainedAutoencoder(
             Rows in the units of the table. Numeric columns carry normal noise of the
             size of their reconstruction's errors; columns of 0 and 1 are drawn from
             their probabilities.
+
+        Raises
+        ------
+        AttributeError
+            If `variational` is False.
+        ValueError
+            If `n` is not a positive integer, or the embedder was fitted with
+            ``variational=False``.
         """
         check_is_fitted(self)
         if not isinstance(n, int | np.integer) or n < 1:
             raise ValueError(f"`n` must be an integer of 1 or more; got {n!r}.")
-        random_state = check_random_state(self.random_state)
+        if not self._is_variational:
+            msg = (
+                "`sample` needs an embedder that was fitted with variational=True; "
+                "this one was fitted without. Fit it again."
+            )
+            raise ValueError(msg)
+        random_state = check_own_random_state(self.random_state)
         latent = random_state.normal(size=(n, self._n_features_out))
         rows = self._decode(self._evaluator(), latent)
         noise = random_state.normal(size=rows.shape) * self._residual_scale
         drawn = random_state.uniform(size=rows.shape) < rows
         rows = np.where(self._columns.binary, drawn, rows + noise)
         return self._columns.restore(rows)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "net_")
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -188,6 +212,12 @@ class TrainedAutoencoder(
             reset=reset,
             ensure_min_samples=ensure_min_samples,
         )
+        if self.match_columns == "name" and not hasattr(self, "feature_names_in_"):
+            msg = (
+                'match_columns="name" needs columns with names, all of them text; `X` '
+                "of `fit` had none. Fit on a data frame that has them."
+            )
+            raise ValueError(msg)
         return table
 
     def _evaluator(self, net: Any = None) -> Any:
@@ -199,18 +229,21 @@ class TrainedAutoencoder(
         rows[:, self._entropic] = expit(rows[:, self._entropic])
         return rows
 
-    def _errors(self, rows: NDArray[Any], net: Any = None) -> NDArray[np.float64]:
+    def _errors(
+        self, blocks: Iterable[NDArray[Any]], net: Any = None
+    ) -> NDArray[np.float64]:
         """Mean squared differences of prepared rows from what is made of them."""
-        errors = [np.mean(block**2, axis=1) for block in self._differences(rows, net)]
-        return np.concatenate(errors)
+        differences = self._differences(blocks, net)
+        return np.concatenate([np.mean(block**2, axis=1) for block in differences])
 
-    def _differences(self, rows: NDArray[Any], net: Any) -> Iterator[NDArray[Any]]:
+    def _differences(
+        self, blocks: Iterable[NDArray[Any]], net: Any = None
+    ) -> Iterator[NDArray[np.float64]]:
         evaluator = self._evaluator(net)
-        for start in range(0, len(rows), _ROWS_AT_ONCE):
-            block = rows[start : start + _ROWS_AT_ONCE].astype(np.float64, copy=False)
-            yield block - self._decode(evaluator, evaluator.encode(block))
+        for rows in blocks:
+            yield rows - self._decode(evaluator, evaluator.encode(rows))
 
     def _column_errors(self, rows: NDArray[Any]) -> NDArray[np.float64]:
         """Root of the mean squared difference of every prepared column."""
-        total = sum((block**2).sum(axis=0) for block in self._differences(rows, None))
-        return np.sqrt(total / len(rows))
+        differences = self._differences(cut_blocks(rows))
+        return np.sqrt(sum((block**2).sum(axis=0) for block in differences) / len(rows))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import check_random_state
 
 from sklearn_equity.representation._tasks import NoTasks
 
@@ -97,18 +98,18 @@ def collect_history(net: Any) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def split_rows(
-    rows: NDArray[np.float32],
-    validation_fraction: float | None,
-    random_state: np.random.RandomState,
-) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Set rows aside for validation, at least one and never all."""
-    if validation_fraction is None:
-        return rows, None
-    n_aside = round(len(rows) * validation_fraction)
-    n_aside = min(max(n_aside, 1), len(rows) - 1)
-    order = random_state.permutation(len(rows))
-    return rows[order[n_aside:]], rows[order[:n_aside]]
+def count_rows_aside(n_rows: int, validation_fraction: float) -> int:
+    """Say how many rows validate: at least one and never all."""
+    return min(max(round(n_rows * validation_fraction), 1), n_rows - 1)
+
+
+def check_own_random_state(
+    random_state: int | np.random.RandomState | None,
+) -> np.random.RandomState:
+    """Make a generator; None seeds a new one, not NumPy's global one to draw from."""
+    if random_state is None:
+        return np.random.RandomState()
+    return check_random_state(random_state)
 
 
 def fit_batch_size(batch_size: int, n_rows: int) -> int:

@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import tracemalloc
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,13 +16,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.decomposition import PCA
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch import NeuralNet
 
 import sklearn_equity.representation as stage
+from sklearn_equity.exceptions import MissingDependencyError
 from sklearn_equity.representation import (
     AutoencoderEmbedder,
     _compute,
@@ -119,10 +121,23 @@ def test_transform_does_not_depend_on_the_batch():
 @no_better_than_pca
 def test_global_random_states_stay_untouched():
     torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()  # noqa: NPY002
-    embedder = quick(n_init=2).fit(people())
-    embedder.transform(people())
+    for seed in (7, None):
+        params = {"n_init": 2, "random_state": seed, "variational": True}
+        quick(**params).fit(people()).sample(3)
+        quick(random_state=seed).partial_fit(people()).transform(people())
     assert torch.equal(torch.get_rng_state(), torch_before)
-    assert_array_equal(np.random.get_state()[1], numpy_before[1])  # noqa: NPY002
+    numpy_after = np.random.get_state()  # noqa: NPY002
+    assert numpy_after[2:] == numpy_before[2:]
+    assert_array_equal(numpy_after[1], numpy_before[1])
+
+
+@no_better_than_pca
+def test_without_a_random_state_every_fit_differs():
+    X = people()
+    np.random.seed(0)  # noqa: NPY002  it must not matter
+    first = quick(random_state=None).fit(X).transform(X)
+    np.random.seed(0)  # noqa: NPY002
+    assert np.abs(quick(random_state=None).fit(X).transform(X) - first).max() > 0.01
 
 
 @no_better_than_pca
@@ -195,6 +210,38 @@ def test_output_is_a_frame_of_the_library_asked_for():
     assert list(embedder.set_output(transform="pandas").transform(X).columns) == names
     frame = embedder.set_output(transform="polars").transform(X)
     assert isinstance(frame, pl.DataFrame)
+
+
+@no_better_than_pca
+@pytest.mark.parametrize(
+    "params", [{}, {"variational": True}, {"validation_fraction": None}], ids=str
+)
+def test_takes_under_10_mb_beside_the_rows_in_single_precision(params):
+    X = np.random.default_rng(771).normal(size=(60_000, 25))
+    embedder = quick(max_epochs=2, **params).fit(X[:500])
+    tracemalloc.start()
+    try:
+        embedder.fit(X)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        embedder.transform(X)
+        embedder.score(X)
+        _, peak_of_use = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak - 4 * X.size < 10e6
+    assert peak_of_use < 10e6
+
+
+@no_better_than_pca
+def test_fit_that_fails_leaves_no_embedder_of_two_tables():
+    embedder = quick().fit(people())
+    X_val = people()
+    X_val[0, 3] = 7.0
+    with pytest.raises(ValueError, match="Column 3 of `X_val`"):
+        embedder.fit(people() * [5.0, 5.0, 5.0, 1.0], X_val=X_val)
+    with pytest.raises(NotFittedError):
+        embedder.transform(people())
 
 
 @no_better_than_pca
@@ -523,37 +570,25 @@ def test_validation_rows_with_other_columns_are_refused():
 
 
 # ---- optional packages -----------------------------------------------------------
-def _run(code):
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
-
-
-def test_torch_is_imported_by_fit_and_not_before():
-    done = _run(
-        "import sys, numpy as np\n"
+def test_torch_is_not_imported_before_fit():
+    code = (
+        "import sys\n"
         "from sklearn_equity.representation import AutoencoderEmbedder\n"
-        "embedder = AutoencoderEmbedder(max_epochs=1)\n"
-        "assert not {'torch', 'skorch'} & set(sys.modules)\n"
-        "embedder.fit(np.random.default_rng(0).normal(size=(20, 3)))\n"
-        "assert {'torch', 'skorch'} <= set(sys.modules)"
+        "AutoencoderEmbedder()\n"
+        "assert not {'torch', 'skorch'} & set(sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("package", ["torch", "skorch"])
-def test_missing_extra_names_the_estimator_and_the_command(package):
-    done = _run(
-        "import sys, numpy as np\n"
-        "class Absent:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        f"        if name == {package!r}:\n"
-        "            raise ModuleNotFoundError(name=name)\n"
-        "sys.meta_path.insert(0, Absent())\n"
-        "from sklearn_equity.representation import AutoencoderEmbedder\n"
-        "AutoencoderEmbedder().fit(np.eye(5))"
+def test_missing_extra_names_the_estimator_and_the_command(monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)  # its import fails
+    text = (
+        f"AutoencoderEmbedder needs the package {package}, which is not installed. "
+        r"Install it with: pip install 'sklearn-equity\[torch\]'"
     )
-    assert (
-        f"MissingDependencyError: AutoencoderEmbedder needs the package {package}, "
-        "which is not installed. Install it with: pip install 'sklearn-equity[torch]'"
-    ) in done.stderr
+    with pytest.raises(MissingDependencyError, match=text):
+        AutoencoderEmbedder().fit(people())

@@ -70,7 +70,7 @@ def test_global_generators_stay_untouched_and_equal_seeds_give_equal_results():
 
 def test_training_starts_from_the_weights_given():
     X = table()
-    pretrained = embedder(**modules(), max_epochs=40).fit(X)
+    pretrained = embedder(**modules(), max_epochs=25).fit(X)
     again = embedder(
         encoder=pretrained.net_.module_.encoder,
         decoder=pretrained.net_.module_.decoder,
@@ -91,6 +91,16 @@ def test_survives_clone_and_pickle():
     assert_array_equal(copied.fit(X).transform(X), expected)
     assert set(fitted.get_params()) == set(embedder().get_params())
     assert "encoder=Sequential(" in repr(fitted)
+
+
+def test_module_that_works_in_place_leaves_the_targets_alone():
+    X, results = table(), []
+    for in_place in (False, True):
+        torch.manual_seed(4)
+        encoder = nn.Sequential(nn.ReLU(inplace=in_place), nn.Linear(N_FEATURES, 2))
+        given = {"encoder": encoder, "decoder": nn.Linear(2, N_FEATURES)}
+        results.append(embedder(**given).fit(X).history_["valid_loss"])
+    assert_array_equal(*results)
 
 
 def test_lazy_layers_learn_their_sizes():

@@ -29,7 +29,7 @@ def learn(chunks, **params):
 
 
 def test_many_chunks_beat_pca_as_a_fit_does():
-    X, unseen = people(20_000), people(500, seed=3)
+    X, unseen = people(10_000), people(500, seed=3)
     embedder = learn(np.array_split(X, 40))
     prepared = (unseen - X.mean(axis=0)) / X.std(axis=0)
     prepared[:, 3] = unseen[:, 3]
@@ -81,6 +81,19 @@ def test_training_goes_on_after_fit():
     assert embedder.score(X) > score
     assert embedder.n_epochs_ == 15
     assert_array_equal(np.isnan(embedder.history_["valid_loss"]), np.arange(15) >= 5)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("start", ["fit", "partial_fit"])
+def test_step_size_changed_between_chunks_is_obeyed(start):
+    X = people(300)
+    embedder = AutoencoderEmbedder(max_epochs=2, n_init=1, random_state=0)
+    getattr(embedder, start)(X)
+    before = embedder.transform(X)
+    embedder.set_params(learning_rate=1e-9).partial_fit(X)
+    assert_allclose(embedder.transform(X), before, atol=1e-5)
+    embedder.set_params(learning_rate=0.01).partial_fit(X)
+    assert np.abs(embedder.transform(X) - before).max() > 0.01
 
 
 def test_single_rows_and_constant_chunks_are_no_cause_for_alarm():

@@ -25,7 +25,10 @@ def people(n_rows=2000, seed=90311):
 
 @pytest.fixture(scope="module")
 def fitted():
-    return AutoencoderEmbedder(variational=True, random_state=0, n_init=1).fit(people())
+    embedder = AutoencoderEmbedder(
+        variational=True, max_epochs=60, random_state=0, n_init=1
+    )
+    return embedder.fit(people(n_rows=1000))
 
 
 def test_latent_space_is_standard_and_finds_the_hidden_traits(fitted):
@@ -54,11 +57,12 @@ def test_integer_random_state_draws_the_same_rows_every_time(fitted):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_price_of_clouds_shrinks_the_latent_space_to_a_point():
-    params = {"variational": True, "max_epochs": 30, "n_init": 1, "random_state": 0}
-    cheap = AutoencoderEmbedder(kl_weight=1e-3, **params).fit(people())
-    dear = AutoencoderEmbedder(kl_weight=1e3, **params).fit(people())
-    assert dear.transform(people()).std() < 0.05 < cheap.transform(people()).std()
-    assert cheap.score(people()) > dear.score(people())
+    X = people(n_rows=400)
+    params = {"variational": True, "max_epochs": 25, "n_init": 1, "random_state": 0}
+    cheap = AutoencoderEmbedder(kl_weight=1e-3, **params).fit(X)
+    dear = AutoencoderEmbedder(kl_weight=1e3, **params).fit(X)
+    assert dear.transform(X).std() < 0.05 < cheap.transform(X).std()
+    assert cheap.score(X) > dear.score(X)
 
 
 def test_loss_against_torch_distributions():
@@ -89,6 +93,14 @@ def test_plain_embedder_has_no_sample_and_says_why():
     with pytest.raises(AttributeError, match="has no attribute 'sample'") as caught:
         AutoencoderEmbedder().sample(3)
     assert "needs an embedder with variational=True" in str(caught.value.__cause__)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_plain_embedder_called_variational_after_fit_draws_nothing():
+    embedder = AutoencoderEmbedder(max_epochs=1, n_init=1).fit(people(n_rows=100))
+    embedder.set_params(variational=True).partial_fit(people(n_rows=100))
+    with pytest.raises(ValueError, match="this one was fitted without"):
+        embedder.sample(3)
 
 
 @pytest.mark.parametrize("n", [0, -1, 2.5, "3"])

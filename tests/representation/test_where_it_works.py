@@ -185,6 +185,19 @@ def test_absent_columns_are_named():
         FrozenEstimator(by_name).transform(without)
 
 
+@pytest.mark.parametrize(
+    "numbered", [table().to_numpy(), table().set_axis(range(4), axis=1)]
+)
+def test_matching_by_name_without_names_is_refused(numbered):
+    with pytest.raises(
+        ValueError, match='match_columns="name" needs columns with names'
+    ):
+        embedder(match_columns="name").fit(numbered)
+    fitted = embedder().fit(numbered).set_params(match_columns="name")
+    with pytest.raises(ValueError, match="`X` of `fit` had none"):
+        fitted.transform(numbered)
+
+
 def test_columns_in_another_order_are_refused_unless_matched_by_name():
     with pytest.raises(ValueError, match="must be in the same order as they were in"):
         population().transform(table()[NAMES[::-1]])
