@@ -58,7 +58,12 @@ from sklearn_equity.remediation import (
     fidelity_change,
 )
 from sklearn_equity.report import (
+    ADCurveDisplay,
     AuditResult,
+    CalibrationByFeatureDisplay,
+    LorenzDisplay,
+    ParetoDisplay,
+    RemediationEffectDisplay,
     SubgroupFidelityDisplay,
     audit,
     audit_frame,
@@ -94,9 +99,11 @@ __version__ = version("sklearn-equity")
 
 __all__ = [
     "ADCurve",
+    "ADCurveDisplay",
     "AuditResult",
     "AutoencoderEmbedder",
     "BoundedKDE",
+    "CalibrationByFeatureDisplay",
     "CrossTable",
     "ExacerbationResult",
     "FidelityChange",
@@ -106,9 +113,12 @@ __all__ = [
     "InequalityResult",
     "InequalityTable",
     "LatentGMMSegmenter",
+    "LorenzDisplay",
+    "ParetoDisplay",
     "ParetoPick",
     "PermutationResult",
     "PlantedSubgroup",
+    "RemediationEffectDisplay",
     "SegmentationStability",
     "SubgroupDescription",
     "SubgroupFidelityDisplay",

@@ -4,12 +4,22 @@ from sklearn_equity.report._audit import LEARNT, audit, audit_frame
 from sklearn_equity.report._groupings import resolve_groupings
 from sklearn_equity.report._result import AuditResult
 from sklearn_equity.report.displays import (
+    ADCurveDisplay,
+    CalibrationByFeatureDisplay,
+    LorenzDisplay,
+    ParetoDisplay,
+    RemediationEffectDisplay,
     SubgroupFidelityDisplay,
 )
 
 __all__ = [
     "LEARNT",
+    "ADCurveDisplay",
     "AuditResult",
+    "CalibrationByFeatureDisplay",
+    "LorenzDisplay",
+    "ParetoDisplay",
+    "RemediationEffectDisplay",
     "SubgroupFidelityDisplay",
     "audit",
     "audit_frame",

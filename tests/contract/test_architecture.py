@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "distributed": {"sufficient_statistics", "density", "fidelity", "allocation"},
     "report": {
         *("fidelity", "inequality", "allocation", "significance"),
-        *("discovery", "remediation", "distributed"),
+        *("discovery", "remediation", "distributed", "scorers", "density"),
     },
 }
 # What the command line is made of; nothing imports it.

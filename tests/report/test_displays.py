@@ -9,7 +9,20 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.text import Text
 
-from sklearn_equity import SubgroupFidelityDisplay, subgroup_fidelity
+from sklearn_equity import (
+    ADCurveDisplay,
+    CalibrationByFeatureDisplay,
+    LorenzDisplay,
+    ParetoDisplay,
+    RemediationEffectDisplay,
+    SubgroupFidelityDisplay,
+    allocation_deterioration_curve,
+    fidelity_change,
+    fidelity_curve,
+    inequality_index,
+    lorenz_curve,
+    subgroup_fidelity,
+)
 
 HARD_NAMES = [
     "$x_1$ and $",
@@ -56,7 +69,54 @@ def _subgroup_fidelity_before_and_after():
     return SubgroupFidelityDisplay(after, before=before)
 
 
+def _calibration_by_feature():
+    y_true, y_pred, _ = _people()
+    pandas = pytest.importorskip("pandas")
+    age = pandas.Series(y_true, name=HARD_NAMES[-1])
+    curve = fidelity_curve(y_true, y_pred, age, span=1, n_points=9, n_resamples=50)
+    return CalibrationByFeatureDisplay(curve)
+
+
+def _lorenz():
+    shares = lorenz_curve(_table().estimate)
+    index = inequality_index(_table(), random_state=0)
+    return LorenzDisplay(*shares, index.raw, inequality=index, quantity="$x$")
+
+
+def _pareto():
+    scores = np.array([[1.0, 3.0], [2.0, 2.0], [3.0, 1.0], [1.0, 1.0]])
+    return ParetoDisplay(
+        scores, scores / 10, np.arange(3), (HARD_NAMES[0], HARD_NAMES[4]), 5, picked=1
+    )
+
+
+def _ad_curve():
+    rng = np.random.default_rng(3)
+    score = rng.uniform(size=1000)
+    curve = allocation_deterioration_curve(
+        *(score, 100 * score),
+        subgroups=np.resize(HARD_NAMES, 1000),
+        threshold=50,
+        bounds=(0, 100),
+    )
+    return ADCurveDisplay(curve, decision_threshold=0.7)
+
+
+def _remediation_effect():
+    y_true, y_pred, ward = _people()
+    return RemediationEffectDisplay(
+        fidelity_change(
+            y_true, y_pred, (y_true + y_pred) / 2, subgroups={"$ward": ward}
+        )
+    )
+
+
 DISPLAYS = {
+    "AD curve": _ad_curve,
+    "calibration by feature": _calibration_by_feature,
+    "Lorenz": _lorenz,
+    "Pareto": _pareto,
+    "remediation effect": _remediation_effect,
     "subgroup fidelity": _subgroup_fidelity,
     "subgroup fidelity before and after": _subgroup_fidelity_before_and_after,
 }

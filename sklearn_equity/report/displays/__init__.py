@@ -1,5 +1,21 @@
 """What does a result look like? Pictures of results, which compute nothing."""
 
+from sklearn_equity.report.displays._allocation import ADCurveDisplay
+from sklearn_equity.report.displays._fidelity_by_feature import (
+    CalibrationByFeatureDisplay,
+)
+from sklearn_equity.report.displays._lorenz import LorenzDisplay
+from sklearn_equity.report.displays._pareto import ParetoDisplay
+from sklearn_equity.report.displays._remediation_effect import (
+    RemediationEffectDisplay,
+)
 from sklearn_equity.report.displays._subgroup_fidelity import SubgroupFidelityDisplay
 
-__all__ = ["SubgroupFidelityDisplay"]
+__all__ = [
+    "ADCurveDisplay",
+    "CalibrationByFeatureDisplay",
+    "LorenzDisplay",
+    "ParetoDisplay",
+    "RemediationEffectDisplay",
+    "SubgroupFidelityDisplay",
+]

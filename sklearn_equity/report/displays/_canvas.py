@@ -82,12 +82,13 @@ def percent(level: float) -> str:
     return f"{100.0 * level:.4g}%"
 
 
-def describe_metric(metric: str, *, greater_is_better: bool) -> str:
-    """Write a metric's label with its orientation."""
+def describe_metric(metric: str, *, greater_is_better: bool, width: int = 60) -> str:
+    """Write a metric's label with its orientation, over lines of few characters."""
     best = _best_inside().get(metric)
+    orientation = f"{'higher' if greater_is_better else 'lower'} is better"
     if best is not None:
-        return f"{metric}; best at {best:g}"
-    return f"{metric}; {'higher' if greater_is_better else 'lower'} is better"
+        orientation = f"best at {best:g}"
+    return textwrap.fill(f"{metric}; {orientation}", width)
 
 
 @functools.cache

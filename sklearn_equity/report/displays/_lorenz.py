@@ -1,0 +1,228 @@
+"""How unequally is an error spread over subgroups, noise and all, and without it?"""
+
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sklearn_equity.fidelity import SubgroupTable
+from sklearn_equity.inequality import (
+    InequalityIndex,
+    gini,
+    inequality_index,
+    lorenz_curve,
+)
+from sklearn_equity.report.displays._canvas import (
+    GREY,
+    PLAIN,
+    SERIES,
+    add_legend,
+    new_axes,
+    percent,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class LorenzDisplay:
+    """Lorenz curve, with the Gini index in the legend.
+
+    The diagonal is equality; the further the curve sags, the more unequal.
+
+    Parameters
+    ----------
+    population_share, value_share : ndarray of shape (n_subgroups + 1,)
+        The points of the curve, as `lorenz_curve` returns them.
+    gini : float
+        The Gini index of the values as they are.
+    inequality : InequalityIndex or None, default=None
+        The Gini index without what sampling error adds, with its interval.
+    quantity : str, default="value"
+        What is spread, for the axis.
+    voice : {"subgroup", "person"}, default="subgroup"
+        Whose shares the lower axis counts.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes.
+    figure_ : matplotlib Figure
+        The figure.
+    line_ : Line2D
+        The curve.
+    equality_line_ : Line2D
+        The diagonal.
+    area_ : FillBetweenPolyCollection
+        What lies between; half the Gini index.
+
+    See Also
+    --------
+    inequality_index : The index without what is sampling error.
+    lorenz_curve : Makes the points.
+
+    Notes
+    -----
+    The curve of estimates holds their noise: it sags where all subgroups are equal.
+    Read the corrected index before the curve.
+
+    Examples
+    --------
+    >>> from sklearn_equity import LorenzDisplay
+    >>> display = LorenzDisplay.from_values([1.0, 1.0, 2.0], quantity="error")
+    >>> display.legend_.get_texts()[1].get_text()
+    'error of 3 subgroups: Gini 0.167'
+    """
+
+    def __init__(
+        self,
+        population_share: NDArray[np.float64],
+        value_share: NDArray[np.float64],
+        gini: float,
+        *,
+        inequality: InequalityIndex | None = None,
+        quantity: str = "value",
+        voice: Literal["subgroup", "person"] = "subgroup",
+    ) -> None:
+        self.population_share = population_share
+        self.value_share = value_share
+        self.gini = gini
+        self.inequality = inequality
+        self.quantity = quantity
+        self.voice = voice
+
+    @classmethod
+    def from_values(
+        cls,
+        values: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        quantity: str = "value",
+        ax: "Axes | None" = None,
+    ) -> Self:
+        """Draw the curve of values that are known without error.
+
+        Parameters
+        ----------
+        values : array-like of shape (n_subgroups,)
+            Non-negative, in any unit.
+        sample_weight : array-like of shape (n_subgroups,), default=None
+            Weight w counts a value w times, such as the people of a subgroup.
+        quantity : str, default="value"
+            What the values are.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        LorenzDisplay
+            Drawn.
+        """
+        shares = lorenz_curve(values, sample_weight=sample_weight)
+        index = gini(values, sample_weight=sample_weight)
+        display = cls(
+            *shares,
+            index,
+            quantity=quantity,
+            voice="subgroup" if sample_weight is None else "person",
+        )
+        return display.plot(ax=ax)
+
+    @classmethod
+    def from_table(
+        cls,
+        table: SubgroupTable,
+        *,
+        grouping: str | None = None,
+        voice: Literal["subgroup", "person"] = "subgroup",
+        ax: "Axes | None" = None,
+        **options: Any,
+    ) -> Self:
+        """Draw the curve of the estimates of a table, with the corrected index.
+
+        Parameters
+        ----------
+        table : SubgroupTable
+            What `subgroup_fidelity` returned, of an error.
+        grouping : str or None, default=None
+            Which grouping; needed if the table has several.
+        voice : {"subgroup", "person"}, default="subgroup"
+            Whether each subgroup or each person counts once.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **options : dict
+            What else `inequality_index` takes, such as `random_state`.
+
+        Returns
+        -------
+        LorenzDisplay
+            Drawn.
+        """
+        inequality = inequality_index(
+            table, index="gini", grouping=grouping, voice=voice, **options
+        )
+        rows = table if grouping is None else table.select(grouping)
+        known = (rows.n > 1) & np.isfinite(rows.estimate + rows.std_error)
+        weight = rows.n[known] if voice == "person" else None
+        shares = lorenz_curve(rows.estimate[known], sample_weight=weight)
+        return cls(
+            *shares,
+            inequality.raw,
+            inequality=inequality,
+            quantity=table.metric,
+            voice=voice,
+        ).plot(ax=ax)
+
+    def plot(self, ax: "Axes | None" = None) -> Self:
+        """Draw the curve.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        LorenzDisplay
+            The display itself, with its artists.
+
+        Raises
+        ------
+        MissingDependencyError
+            If matplotlib is not installed.
+        """
+        style = SERIES[0]
+        self.figure_, self.ax_ = new_axes(
+            ax, feature="LorenzDisplay.plot", size=(5.4, 5.8)
+        )
+        ax = self.ax_
+        (self.equality_line_,) = ax.plot([0, 1], [0, 1], "--", color=GREY, lw=1)
+        x, y = self.population_share, self.value_share
+        self.area_ = ax.fill_between(x, y, x, facecolor=style.color, alpha=0.15, lw=0)
+        marker = style.marker if len(x) <= 50 else ""
+        (self.line_,) = ax.plot(
+            x, y, color=style.color, marker=marker, ms=4, clip_on=False
+        )
+        ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+        who = "people" if self.voice == "person" else "subgroups"
+        ax.set_xlabel(f"share of {who}, lowest values first", **PLAIN)
+        ax.set_ylabel(f"share of the sum of\n{self.quantity}", **PLAIN)
+        self.legend_ = add_legend(
+            ax, [self.equality_line_, self.line_], ["equality", self._index_text()]
+        )
+        for side in ("top", "right"):
+            ax.spines[side].set_visible(False)
+        return self
+
+    def _index_text(self) -> str:
+        n = len(self.population_share) - 1
+        text = f"{self.quantity} of {n:,} subgroups: Gini {self.gini:.3g}"
+        found = self.inequality
+        if found is None:
+            return text
+        return (
+            f"{n:,} subgroups: Gini {self.gini:.3g} with the noise,\n"
+            f"{found.corrected:.3g} without "
+            f"({percent(found.confidence_level)} interval {found.ci_low:.3g} to "
+            f"{found.ci_high:.3g})"
+        )

@@ -1,0 +1,216 @@
+"""Curves, fronts and changes are drawn where their results say."""
+
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.model_selection import GridSearchCV
+
+from sklearn_equity import (
+    ADCurveDisplay,
+    CalibrationByFeatureDisplay,
+    LorenzDisplay,
+    ParetoDisplay,
+    RemediationEffectDisplay,
+    allocation_deterioration_curve,
+    fidelity_change,
+    fidelity_curve,
+    inequality_index,
+    subgroup_fidelity,
+)
+
+
+@pytest.fixture(autouse=True)
+def _drawn_in_memory():
+    plt.switch_backend("agg")
+    yield
+    plt.close("all")
+
+
+def _legend(display):
+    return [text.get_text() for text in display.legend_.get_texts()]
+
+
+# ---- fidelity along a characteristic ----------------------------------------------
+@pytest.fixture(scope="module")
+def old_and_young():
+    rng = np.random.default_rng(41)
+    age = rng.uniform(20, 80, size=600)
+    return 40 + rng.normal(size=600) * age / 20, np.full(600, 40.0), age
+
+
+def test_curve_and_band_are_those_of_the_result(old_and_young):
+    curve = fidelity_curve(
+        *old_and_young,
+        metric="mae",
+        span=1,
+        n_points=20,
+        n_resamples=50,
+        random_state=0,
+    )
+    assert np.isfinite(curve.estimate).all()
+    display = CalibrationByFeatureDisplay(curve).plot()
+    assert display.line_.get_xdata().tolist() == curve.points.tolist()
+    assert display.line_.get_ydata().tolist() == curve.estimate.tolist()
+    corners = display.band_.get_paths()[0].vertices
+    assert corners[:, 1].min() == curve.ci_low.min()
+    assert corners[:, 1].max() == curve.ci_high.max()
+    y_true, y_pred, _ = old_and_young
+    overall = np.mean(np.abs(y_true - y_pred))
+    assert display.overall_line_.get_ydata()[0] == pytest.approx(overall)
+
+
+def test_curve_is_open_where_too_few_people_are_near(old_and_young):
+    curve = fidelity_curve(
+        *old_and_young, metric="mae", span=0.3, min_rows=90, random_state=0
+    )
+    assert 0 < np.isnan(curve.estimate).sum() < len(curve.points)
+    display = CalibrationByFeatureDisplay(curve).plot()
+    drawn = np.isnan(np.asarray(display.line_.get_ydata()))
+    assert drawn.tolist() == np.isnan(curve.estimate).tolist()
+    assert "gaps: too few people near" in _legend(display)[1]
+
+
+def test_curve_of_a_model_runs_along_a_column_by_name(old_and_young):
+    pandas = pytest.importorskip("pandas")
+    y_true, _, age = old_and_young
+    X = pandas.DataFrame({"age in years": age})
+    model = LinearRegression().fit(X, y_true)
+    display = CalibrationByFeatureDisplay.from_estimator(
+        model, X, y_true, feature="age in years", metric="mae", span=1, n_resamples=50
+    )
+    assert display.ax_.get_xlabel().startswith("age in years\n")
+    expected = np.mean(np.abs(y_true - model.predict(X)))
+    assert display.curve.overall == pytest.approx(expected)
+
+
+# ---- Lorenz curve ------------------------------------------------------------------
+def test_lorenz_curve_by_hand():
+    display = LorenzDisplay.from_values([3.0, 1.0], quantity="error")
+    assert display.line_.get_xdata().tolist() == [0.0, 0.5, 1.0]
+    assert display.line_.get_ydata().tolist() == [0.0, 1 / 4, 1.0]
+    assert _legend(display)[1] == "error of 2 subgroups: Gini 0.25"
+
+
+def test_lorenz_curve_of_people_has_their_shares():
+    display = LorenzDisplay.from_values([1.0, 3.0], sample_weight=[90, 10])
+    assert display.line_.get_xdata() == pytest.approx([0.0, 0.9, 1.0])
+    assert display.line_.get_ydata() == pytest.approx([0.0, 90 / 120, 1.0])
+    assert "share of people" in display.ax_.get_xlabel()
+
+
+@pytest.mark.parametrize("voice", ["subgroup", "person"])
+def test_lorenz_curve_of_a_table_shows_both_indices_with_the_interval(voice):
+    rng = np.random.default_rng(2)
+    ward = np.repeat(np.arange(6), [20, 40, 60, 80, 100, 1])
+    y_true = rng.uniform(30, 60, size=len(ward))
+    y_pred = y_true + rng.normal(size=len(ward)) * (1 + ward)
+    table = subgroup_fidelity(
+        y_true, y_pred, subgroups=ward, n_resamples=50, random_state=0
+    )
+    display = LorenzDisplay.from_table(table, voice=voice)
+    found = inequality_index(table, voice=voice)
+    (text,) = _legend(display)[1:]
+    assert text == (
+        f"5 subgroups: Gini {found.raw:.3g} with the noise,\n{found.corrected:.3g} "
+        f"without (95% interval {found.ci_low:.3g} to {found.ci_high:.3g})"
+    )
+    x, y = display.line_.get_data()
+    under_the_curve = np.sum(np.diff(x) * (y[1:] + y[:-1]) / 2)
+    assert 1 - 2 * under_the_curve == pytest.approx(found.raw)  # the Gini index
+
+
+# ---- candidates of a search --------------------------------------------------------
+def test_pareto_front_of_a_real_search():
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(80, 3))
+    y = X[:, 0] + rng.normal(size=80)
+    search = GridSearchCV(
+        Ridge(),
+        {"alpha": [0.1, 10.0, 1000.0]},
+        scoring=("r2", "neg_mean_absolute_error"),
+        refit="r2",
+        cv=4,
+    ).fit(X, y)
+    results, best = search.cv_results_, search.best_index_
+    display = ParetoDisplay.from_cv_results(results, picked=best)
+    assert display.picked_.get_xdata()[0] == results["mean_test_r2"].max()
+    folds = [results[f"split{i}_test_r2"][best] for i in range(4)]
+    expected = np.std(folds, ddof=1) / np.sqrt(4)
+    assert display.std_errors[best, 0] == pytest.approx(expected)
+    shown = len(display.points_.get_xdata()) + len(display.front_.get_xdata())
+    assert shown == 3
+
+
+def test_beaten_candidates_lie_apart_and_those_without_scores_are_counted():
+    display = ParetoDisplay.from_cv_results(
+        {
+            "split0_test_a": [3.0, 1.0, 2.0, np.nan],
+            "mean_test_a": [3.0, 1.0, 2.0, np.nan],
+            "mean_test_b": [1.0, 3.0, 0.5, 9.0],
+        }
+    )
+    assert sorted(display.front_.get_xdata()) == [1.0, 3.0]
+    assert display.points_.get_data() == ([2.0], [0.5])
+    assert display.picked_ is None
+    assert "1 without finite scores not shown" in display.ax_.get_xlabel()
+
+
+def test_pareto_refuses_one_metric_and_a_pick_that_is_no_candidate():
+    results = {"mean_test_a": [1.0], "mean_test_b": [2.0], "std_test_a": [0.1]}
+    with pytest.raises(ValueError, match="`metrics` must name two of the search's"):
+        ParetoDisplay.from_cv_results(results, metrics=["a"])
+    with pytest.raises(ValueError, match="`picked` must be from 0 to 0; got 1"):
+        ParetoDisplay.from_cv_results(results, picked=1)
+
+
+# ---- allocation and deterioration --------------------------------------------------
+def test_ad_curves_have_gaps_bands_and_the_decision_region():
+    rng = np.random.default_rng(4)
+    score = rng.beta(2, 4, size=800)
+    ill = np.clip(100 * score + rng.normal(0, 20, size=800), 0, 120)
+    ward = np.resize(["north", "south"], 800)
+    curve = allocation_deterioration_curve(
+        score, ill, subgroups=ward, threshold=50, bounds=(0, 120)
+    )
+    assert np.isnan(curve.deterioration).any()
+    display = ADCurveDisplay(curve, decision_threshold=0.6).plot()
+    for line, row in zip(display.lines_, curve.deterioration, strict=True):
+        assert np.array_equal(line.get_ydata(), row, equal_nan=True)
+    for band, high in zip(display.bands_, curve.ci_high, strict=True):
+        top = max(path.vertices[:, 1].max() for path in band.get_paths())
+        assert top == np.nanmax(high)
+    box = display.region_.get_extents().transformed(display.ax_.transData.inverted())
+    assert (box.x0, box.x1) == pytest.approx((0.6, 1.0))
+    styles = {(line.get_linestyle(), line.get_marker()) for line in display.lines_}
+    assert len(styles) == 2
+    assert _legend(display)[0].startswith("north: 2")
+
+
+# ---- a remedy ----------------------------------------------------------------------
+def test_changes_and_their_intervals_are_drawn_by_verdict():
+    rng = np.random.default_rng(5)
+    ward = np.repeat(["east", "north", "south"], [200, 200, 10])
+    y_true = rng.uniform(30, 60, size=410)
+    before = y_true + rng.normal(0, 3, size=410)
+    after = np.where(ward == "east", (y_true + before) / 2, 2 * before - y_true)
+    options = {"subgroups": {"ward": ward}, "metric": "rmse"}
+    change = fidelity_change(y_true, before, after, **options)
+    display = RemediationEffectDisplay.from_predictions(
+        y_true, before, after, **options
+    )
+    rmse = {
+        name: np.sqrt(np.mean((before - y_true)[ward == name] ** 2))
+        for name in ("east", "north")
+    }
+    better = dict(zip(*display.points_["better"].get_data()[::-1], strict=True))
+    worse = dict(zip(*display.points_["worse"].get_data()[::-1], strict=True))
+    assert better[1] == pytest.approx(-rmse["east"] / 2)
+    assert worse[2] == pytest.approx(rmse["north"])
+    assert display.points_["insufficient evidence"].get_ydata().tolist() == [3]
+    (bars,) = display.errorbar_["better"].lines[2]
+    ends = bars.get_segments()[0][:, 0]
+    assert ends == pytest.approx([change.ci_low[1], change.ci_high[1]])
+    names = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert names[0] == "everybody\nn = 410"
+    assert names[3] == "ward = south\nn = 10"
