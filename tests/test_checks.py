@@ -10,6 +10,7 @@ from sklearn_equity._checks import (
     MISSING_LABEL,
     check_confidence_level,
     check_numbers,
+    check_same_order,
     check_sample_weight,
     check_subgroups,
     format_label,
@@ -252,3 +253,31 @@ def test_pandas_labels_are_coded_like_a_list_of_them(dtype):
     )
     assert (as_series.codes == as_list.codes).all()
     assert as_series.labels == as_list.labels
+
+
+# ---------------------------------------------------------------------------------
+# Whose row is whose
+# ---------------------------------------------------------------------------------
+def test_rows_in_another_order_are_refused_by_their_indexes():
+    y = pd.Series([1.0, 2.0, 3.0], index=[7, 4, 9])
+    check_same_order(y_true=y, subgroups=pd.Series(list("abc"), index=[7, 4, 9]))
+    with pytest.raises(ValueError, match=r"`subgroups` and `y_true` have different"):
+        check_same_order(y_true=y, subgroups=pd.Series(list("abc"), index=[4, 7, 9]))
+    with pytest.raises(ValueError, match=r"`subgroups\['sex'\]` and `y_true`"):
+        check_same_order(
+            y_true=y, subgroups={"sex": pd.Series(list("abc"), index=[1, 2, 3])}
+        )
+
+
+def test_an_index_that_only_counts_rows_says_nothing():
+    y = pd.Series([1.0, 2.0, 3.0], index=[7, 4, 9])
+    check_same_order(y_true=y, y_pred=pd.Series([1.0, 2.0, 3.0]))
+    check_same_order(y_true=y, y_pred=np.zeros(3), subgroups=pl.Series(list("abc")))
+    counted = pd.Series([1.0, 2.0, 3.0])
+    with pytest.raises(ValueError, match="different indexes"):
+        check_same_order(y_true=counted, subgroups=counted.loc[[2, 0, 1]])
+
+
+def test_lengths_have_their_own_message():
+    y = pd.Series([1.0, 2.0, 3.0], index=[7, 4, 9])
+    check_same_order(y_true=y, subgroups=pd.Series(list("ab"), index=[7, 4]))

@@ -18,6 +18,7 @@ from sklearn_equity._checks import (
     MissingPolicy,
     SubgroupCodes,
     check_numbers,
+    check_same_order,
     check_subgroups,
     format_label,
 )
@@ -100,6 +101,12 @@ def take_cohort(
     scale: ScoreScale = None,
 ) -> Cohort:
     """Check all columns, leave out rows that don't count, and score the rest."""
+    check_same_order(
+        measurement=measurement,
+        allocation=allocation,
+        subgroups=subgroups,
+        sample_weight=sample_weight,
+    )
     values = check_numbers(measurement, name="measurement")
     n_rows = len(values)
     weights = check_case_weights(sample_weight, n_rows)

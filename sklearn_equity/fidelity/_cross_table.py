@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn_equity._checks import (
     MissingPolicy,
     SubgroupCodes,
+    check_same_order,
     check_subgroups,
     format_label,
 )
@@ -309,6 +310,13 @@ def cross_tabulate(
     >>> crossed.hidden().subgroup
     (('female', 2), ('male', 0))
     """
+    check_same_order(
+        y_true=y_true,
+        y_pred=y_pred,
+        declared=declared,
+        learnt=learnt,
+        sample_weight=sample_weight,
+    )
     chosen = resolve_metric(
         metric, normalization=normalization, greater_is_better=greater_is_better
     )

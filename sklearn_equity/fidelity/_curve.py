@@ -9,7 +9,11 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import check_confidence_level, check_numbers
+from sklearn_equity._checks import (
+    check_confidence_level,
+    check_numbers,
+    check_same_order,
+)
 from sklearn_equity._optional import build_frame
 from sklearn_equity.fidelity._curve_fit import (
     CurveFit,
@@ -240,6 +244,12 @@ def fidelity_curve(
     >>> bool(curve.ci_low[-1] > curve.ci_high[0])  # worse for the old, surely
     True
     """
+    check_same_order(
+        y_true=y_true,
+        y_pred=y_pred,
+        characteristic=characteristic,
+        sample_weight=sample_weight,
+    )
     asked = resolve_metric(metric, normalization=normalization)
     data = check_population(
         y_true, y_pred, sample_weight, n_predictions=asked.n_predictions

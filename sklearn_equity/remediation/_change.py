@@ -17,6 +17,7 @@ from sklearn_equity._checks import (
     SubgroupCodes,
     check_confidence_level,
     check_numbers,
+    check_same_order,
     check_subgroups,
     format_label,
 )
@@ -211,6 +212,7 @@ def fidelity_change(
     Shown to be better, after correction for 3 comparisons: everybody; ward = north.
     Shown to be worse, after correction for 3 comparisons: nobody.
     """
+    check_same_order(y_true=y_true, before=before, after=after, subgroups=subgroups)
     truth = check_numbers(y_true, name="y_true")
     predictions = [
         check_numbers(values, name=name, n_rows=len(truth))

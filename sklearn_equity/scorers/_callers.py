@@ -11,6 +11,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
+from sklearn_equity._checks import index_of
 from sklearn_equity._sklearn_shims import (
     early_stopping_moves_columns,
     enclosing_call,
@@ -22,7 +23,6 @@ from sklearn_equity.exceptions import ScorerError
 __all__ = [
     "UndefinedMetricError",
     "first_index",
-    "index_of",
     "is_early_stopping",
     "may_lack_columns",
     "never_as_a_nan",
@@ -59,16 +59,6 @@ def never_as_a_nan() -> Iterator[None]:
 # ---------------------------------------------------------------------------------
 # What still tells whose row is whose
 # ---------------------------------------------------------------------------------
-def index_of(table: Any) -> Any:
-    """Return the row index of a pandas-like Series or frame; None for all others."""
-    native = nw.from_native(
-        table, eager_only=True, allow_series=True, pass_through=True
-    )
-    if isinstance(native, nw.DataFrame | nw.Series):
-        return nw.maybe_get_index(native)
-    return None
-
-
 def first_index(X: Any, y: Any) -> Any:
     """Return the index of X, else of y, unless permutation_test_score shuffles y."""
     index = index_of(X)

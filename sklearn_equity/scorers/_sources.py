@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_equity._checks import format_label, take_columns
+from sklearn_equity._checks import format_label, index_of, take_columns
 from sklearn_equity._sklearn_shims import (
     early_stopping_moves_columns,
     enclosing_call,
@@ -24,7 +24,6 @@ from sklearn_equity._sklearn_shims import (
 from sklearn_equity.fidelity import QuantileBands
 from sklearn_equity.scorers._callers import (
     first_index,
-    index_of,
     is_early_stopping,
     may_lack_columns,
     no_columns,

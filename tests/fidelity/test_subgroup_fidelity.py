@@ -690,3 +690,18 @@ def test_a_subgroup_30_percent_worse_is_found():
         print(f"\n30% worse among 10 of {n_rows}: found {found[n_rows] / n_runs:.1%}")
     assert found[100] / 200 >= 0.5
     assert found[300] / 200 >= 0.95
+
+
+def test_labels_in_another_order_are_refused_not_misread():
+    """Rows are taken by position: a shuffled Series would change every verdict."""
+    y_true = pd.Series(np.linspace(30, 60, 80), index=np.arange(80) + 5)
+    ward = pd.Series(np.resize(["east", "west"], 80), index=y_true.index)
+    shuffled = ward.sample(frac=1, random_state=0)
+    with pytest.raises(
+        ValueError, match=r"`subgroups` and `y_true` have different ind"
+    ):
+        subgroup_fidelity(y_true, y_true + 1, subgroups=shuffled)
+    with pytest.raises(ValueError, match=r"`subgroups\['ward'\]` and `y_true`"):
+        subgroup_fidelity(y_true, y_true + 1, subgroups={"ward": shuffled})
+    by_position = subgroup_fidelity(y_true, y_true + 1, subgroups=ward.to_numpy())
+    assert by_position.n.tolist() == [40, 40]
