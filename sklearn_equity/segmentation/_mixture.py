@@ -6,6 +6,7 @@ The fast way finds the parameters; what holds them is scikit-learn's own mixture
 import copy
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ def fit_fast(
     """Fit a mixture to rows at few or many bins, as far as they ask for it."""
     n_features = resolutions.probe.shape[1]
     mixture, init_params = _new_mixture(n_components, n_features, params)
-    try:
+    with _singular_covariances_explained(mixture):
         climb = fit_parameters(
             resolutions,
             n_components,
@@ -66,11 +67,17 @@ def fit_fast(
             random_state=np.random.RandomState(mixture.random_state),
         )
         return _fill(mixture, climb)
+
+
+@contextmanager
+def _singular_covariances_explained(mixture: GaussianMixture) -> Iterator[None]:
+    try:
+        yield
     except np.linalg.LinAlgError as error:
         msg = (
-            f"A covariance of {n_components} components has no inverse: too few "
-            f"different rows make it. Raise `reg_covar` (got {mixture.reg_covar:g}) "
-            "or lower `n_components`."
+            f"A covariance of {mixture.n_components} components has no inverse: too "
+            "few different rows make it. Raise `reg_covar` (got "
+            f"{mixture.reg_covar:g}) or lower `n_components`."
         )
         raise ValueError(msg) from error
 
@@ -121,13 +128,14 @@ def fit_exactly(
 ) -> GaussianMixture:
     """Let scikit-learn's mixture fit itself."""
     mixture, init_params = _new_mixture(n_components, points.shape[1], params)
-    if init_params == "quantiles":
-        mixture.set_params(**_quantile_parameters(mixture, points))
-    elif mixture.covariance_type == "tied" and init_params in _STARTS_FROM_ROWS:
-        mixture.set_params(precisions_init=_tied_precisions(mixture, points))
-    # With dispatch on, scikit-learn 1.9 knows fewer starts, even for NumPy's arrays.
-    with config_context(array_api_dispatch=False):
-        return mixture.fit(points)
+    with _singular_covariances_explained(mixture):
+        if init_params == "quantiles":
+            mixture.set_params(**_quantile_parameters(mixture, points))
+        elif mixture.covariance_type == "tied" and init_params in _STARTS_FROM_ROWS:
+            mixture.set_params(precisions_init=_tied_precisions(mixture, points))
+        # With dispatch on, scikit-learn 1.9 knows fewer starts, even for NumPy arrays.
+        with config_context(array_api_dispatch=False):
+            return mixture.fit(points)
 
 
 def _quantile_parameters(mixture: GaussianMixture, points: Matrix) -> dict[str, Matrix]:

@@ -273,6 +273,30 @@ def test_covariance_without_inverse_is_refused_in_words():
         LatentGMMSegmenter(4, reg_covar=0.0, random_state=0).fit(X)
 
 
+@pytest.mark.parametrize(
+    ("covariance_type", "init_params"),
+    [
+        *(("full", "quantiles"), ("tied", "quantiles"), ("diag", "quantiles")),
+        *(("tied", "k-means++"), ("tied", "random_from_data")),
+    ],
+)
+def test_exact_start_without_inverse_is_refused_in_words(covariance_type, init_params):
+    X = np.repeat(plain(20), 10, axis=0)
+    X[:, 1] = 3.0  # all components are flat, and those of a single place are points
+    segmenter = LatentGMMSegmenter(
+        15,
+        covariance_type=covariance_type,
+        init_params=init_params,
+        reg_covar=0.0,
+        exact=True,
+        random_state=0,
+    )
+    with pytest.raises(
+        ValueError, match=r"of 15 components has no inverse.* \(got 0\)"
+    ):
+        segmenter.fit(X)
+
+
 def test_more_steps_are_asked_for():
     with pytest.warns(ConvergenceWarning, match="of 8 components did not converge"):
         fast(plain(), max_iter=1)
