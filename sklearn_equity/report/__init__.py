@@ -6,6 +6,7 @@ from sklearn_equity.report._result import AuditResult
 from sklearn_equity.report.displays import (
     ADCurveDisplay,
     CalibrationByFeatureDisplay,
+    DensityDisplay,
     LorenzDisplay,
     ParetoDisplay,
     RemediationEffectDisplay,
@@ -17,6 +18,7 @@ __all__ = [
     "ADCurveDisplay",
     "AuditResult",
     "CalibrationByFeatureDisplay",
+    "DensityDisplay",
     "LorenzDisplay",
     "ParetoDisplay",
     "RemediationEffectDisplay",

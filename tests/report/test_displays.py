@@ -11,7 +11,9 @@ from matplotlib.text import Text
 
 from sklearn_equity import (
     ADCurveDisplay,
+    BoundedKDE,
     CalibrationByFeatureDisplay,
+    DensityDisplay,
     LorenzDisplay,
     ParetoDisplay,
     RemediationEffectDisplay,
@@ -102,6 +104,17 @@ def _ad_curve():
     return ADCurveDisplay(curve, decision_threshold=0.7)
 
 
+def _density():
+    rng = np.random.default_rng(3)
+    days = np.maximum(rng.normal(5, 10, size=(5, 200)), 0.0)
+    densities = [BoundedKDE(bounds=(0, None)).fit(row[:, np.newaxis]) for row in days]
+    return DensityDisplay(
+        *(densities, HARD_NAMES, np.linspace(0, 40, 101)),
+        edges=[10, 20, np.inf],
+        quantity=HARD_NAMES[0],
+    )
+
+
 def _remediation_effect():
     y_true, y_pred, ward = _people()
     return RemediationEffectDisplay(
@@ -114,6 +127,7 @@ def _remediation_effect():
 DISPLAYS = {
     "AD curve": _ad_curve,
     "calibration by feature": _calibration_by_feature,
+    "density": _density,
     "Lorenz": _lorenz,
     "Pareto": _pareto,
     "remediation effect": _remediation_effect,

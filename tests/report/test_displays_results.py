@@ -9,6 +9,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn_equity import (
     ADCurveDisplay,
     CalibrationByFeatureDisplay,
+    DensityDisplay,
     LorenzDisplay,
     ParetoDisplay,
     RemediationEffectDisplay,
@@ -185,6 +186,56 @@ def test_ad_curves_have_gaps_bands_and_the_decision_region():
     styles = {(line.get_linestyle(), line.get_marker()) for line in display.lines_}
     assert len(styles) == 2
     assert _legend(display)[0].startswith("north: 2")
+
+
+# ---- densities ----------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def stays():
+    rng = np.random.default_rng(6)
+    days = np.concatenate([np.zeros(400), rng.exponential(10.0, size=1600)])
+    return DensityDisplay.from_values(
+        days,
+        subgroups=np.resize(["north", "south"], 2000),
+        edges=[5, 20, np.inf],
+        bounds=(0, None),
+        quantity="days in hospital",
+    )
+
+
+def test_regions_hold_the_shares_that_theory_gives(stays):
+    beyond = 0.8 * np.exp(-np.array([0.5, 2.0]))  # 4 of 5 stay exponentially long
+    expected = [beyond[0] - beyond[1], beyond[1]]
+    for row in stays.probabilities_:  # three standard errors of a share of 1,000
+        assert row == pytest.approx(expected, abs=0.045)
+    assert len(stays.regions_) == 4
+    lines = [line.get_xdata()[0] for line in stays.threshold_lines_]
+    assert lines == [5.0, 20.0]
+
+
+def test_the_area_under_a_region_is_its_share(stays):
+    x, y = stays.lines_[0].get_data()
+    inside = (x >= 5) & (x <= 20)
+    area = np.sum(np.diff(x[inside]) * (y[inside][1:] + y[inside][:-1]) / 2)
+    assert area == pytest.approx(stays.probabilities_[0, 0], abs=0.01)
+
+
+def test_people_at_a_single_value_stand_apart_from_the_density(stays):
+    assert 0.0 not in stays.lines_[0].get_xdata()
+    masses = stays.points_ax_.get_lines()
+    assert [line.get_xdata().tolist() for line in masses] == [[0.0], [0.0]]
+    assert [line.get_ydata()[0] for line in masses] == pytest.approx([0.2, 0.2])
+
+
+def test_density_says_how_many_people_it_rests_on(stays):
+    assert _legend(stays)[0].startswith("north: n = 1,000; in the regions: ")
+
+
+def test_density_without_point_masses_or_thresholds_has_one_axes():
+    rng = np.random.default_rng(7)
+    display = DensityDisplay.from_values(rng.normal(size=200))
+    assert display.points_ax_ is None
+    assert display.regions_ == []
+    assert _legend(display) == ["everybody: n = 200"]
 
 
 # ---- a remedy ----------------------------------------------------------------------

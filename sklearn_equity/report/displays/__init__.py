@@ -1,6 +1,7 @@
 """What does a result look like? Pictures of results, which compute nothing."""
 
 from sklearn_equity.report.displays._allocation import ADCurveDisplay
+from sklearn_equity.report.displays._density import DensityDisplay
 from sklearn_equity.report.displays._fidelity_by_feature import (
     CalibrationByFeatureDisplay,
 )
@@ -14,6 +15,7 @@ from sklearn_equity.report.displays._subgroup_fidelity import SubgroupFidelityDi
 __all__ = [
     "ADCurveDisplay",
     "CalibrationByFeatureDisplay",
+    "DensityDisplay",
     "LorenzDisplay",
     "ParetoDisplay",
     "RemediationEffectDisplay",

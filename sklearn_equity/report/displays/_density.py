@@ -1,0 +1,245 @@
+"""How is a measurement spread, and how many people lie beyond which threshold?"""
+
+import itertools
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sklearn_equity._checks import check_numbers, check_subgroups
+from sklearn_equity.density import BoundedKDE
+from sklearn_equity.report.displays._canvas import (
+    GREY,
+    PLAIN,
+    SERIES,
+    add_legend,
+    new_axes,
+    write_name,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Vector = NDArray[np.float64]
+
+
+class DensityDisplay:
+    """Densities of a measurement, with thresholds and the share of people beyond.
+
+    Reads fitted densities. Point masses, such as the people at a detection limit, stand
+    as lines of their own on the axis at the right.
+
+    Parameters
+    ----------
+    densities : sequence of BoundedKDE
+        Fitted, one a subgroup.
+    labels : sequence of hashable
+        The subgroups.
+    grid : array-like of shape (n_grid,)
+        At which values to draw, ascending.
+    edges : array-like of shape (n_edges,), default=()
+        Thresholds, ascending: regions run from each to the next. The last may be
+        infinite, for all beyond the one before.
+    quantity : str, default="measurement"
+        What is measured, with its unit.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes.
+    points_ax_ : matplotlib Axes or None
+        The axes of the point masses; None if there are none.
+    figure_ : matplotlib Figure
+        The figure.
+    lines_ : list of Line2D
+        The densities.
+    regions_ : list of FillBetweenPolyCollection
+        What is integrated: subgroup by subgroup, from the first region on.
+    probabilities_ : ndarray of shape (n_subgroups, n_edges - 1)
+        The share of people in each region, point masses included.
+    threshold_lines_ : list of Line2D
+        The thresholds.
+
+    See Also
+    --------
+    BoundedKDE : Estimates a density.
+    compare_deterioration : Compares what lies beyond thresholds, with intervals.
+
+    Notes
+    -----
+    A density has no interval here: that of 30 people looks as smooth as that of 3,000.
+    Mind the counts in the legend, and compare subgroups by `dataset_inequality`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_equity import DensityDisplay
+    >>> values = np.concatenate([np.zeros(300), np.linspace(0.1, 50, 700)])
+    >>> display = DensityDisplay.from_values(
+    ...     values, edges=[25, np.inf], bounds=(0, None), quantity="days"
+    ... )
+    >>> display.probabilities_.round(2)
+    array([[0.35]])
+    """
+
+    def __init__(
+        self,
+        densities: Sequence[BoundedKDE],
+        labels: Sequence[Hashable],
+        grid: ArrayLike,
+        *,
+        edges: ArrayLike = (),
+        quantity: str = "measurement",
+    ) -> None:
+        self.densities = tuple(densities)
+        self.labels = tuple(labels)
+        self.grid: Vector = np.asarray(grid, dtype=np.float64)
+        self.edges: Vector = np.asarray(edges, dtype=np.float64)
+        self.quantity = quantity
+
+    @classmethod
+    def from_values(
+        cls,
+        values: ArrayLike,
+        *,
+        subgroups: Any = None,
+        edges: ArrayLike = (),
+        quantity: str = "measurement",
+        ax: "Axes | None" = None,
+        **options: Any,
+    ) -> Self:
+        """Fit a `BoundedKDE` to each subgroup, and draw from least to largest value.
+
+        Parameters
+        ----------
+        values : array-like of shape (n_rows,)
+            The measurement.
+        subgroups : array-like of shape (n_rows,), default=None
+            One label a row; None takes everybody together.
+        edges : array-like of shape (n_edges,), default=()
+            Thresholds, ascending.
+        quantity : str, default="measurement"
+            What is measured, with its unit.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **options : dict
+            What `BoundedKDE` takes, such as `bounds`.
+
+        Returns
+        -------
+        DensityDisplay
+            Drawn.
+        """
+        numbers = check_numbers(values, name="values")
+        labels: Sequence[Hashable] = ("everybody",)
+        codes = np.zeros(len(numbers), dtype=np.intp)
+        if subgroups is not None:
+            found = check_subgroups(subgroups, n_rows=len(numbers), rows_of="values")
+            codes, labels = found.codes, found.labels
+        rows = [numbers[codes == i] for i in range(len(labels))]
+        densities = [BoundedKDE(**options).fit(part[:, np.newaxis]) for part in rows]
+        grid = np.linspace(numbers.min(), numbers.max(), 400)
+        display = cls(densities, labels, grid, edges=edges, quantity=quantity)
+        return display.plot(ax=ax)
+
+    def plot(self, ax: "Axes | None" = None) -> Self:
+        """Draw the densities.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        DensityDisplay
+            The display itself, with its artists.
+
+        Raises
+        ------
+        MissingDependencyError
+            If matplotlib is not installed.
+        """
+        size = (7.0, 4.0 + 0.25 * len(self.labels))
+        self.figure_, self.ax_ = new_axes(ax, feature="DensityDisplay.plot", size=size)
+        ax = self.ax_
+        self.probabilities_ = np.array(
+            [
+                kde.interval_probability(self.edges) if len(self.edges) > 1 else []
+                for kde in self.densities
+            ]
+        )
+        self.lines_: list[Any] = []
+        self.regions_: list[Any] = []
+        self.points_ax_: Any = None
+        for row in range(len(self.labels)):
+            self._draw_density(row)
+        self.threshold_lines_ = [
+            ax.axvline(edge, color=GREY, ls="--", lw=1)
+            for edge in self.edges[np.isfinite(self.edges)]
+        ]
+        ax.set_ylim(bottom=0.0)
+        ax.set_xlabel(self._label(), **PLAIN)
+        ax.set_ylabel(
+            "density (share of people per unit,\nthose at single values aside)"
+        )
+        names = [self._name(row) for row in range(len(self.labels))]
+        self.legend_ = add_legend(ax, self.lines_, names)
+        ax.spines["top"].set_visible(False)
+        return self
+
+    def _draw_density(self, row: int) -> None:
+        kde, style = self.densities[row], SERIES[row % len(SERIES)]
+        # At a point mass, pdf is a probability, no density: draw it elsewhere.
+        grid = self.grid[~np.isin(self.grid, kde.point_values_)]
+        density = kde.pdf(grid)
+        (line,) = self.ax_.plot(
+            *(grid, density),
+            color=style.color,
+            ls=style.line,
+            marker=style.marker,
+            markevery=0.12,
+            ms=5,
+        )
+        self.lines_.append(line)
+        for i in range(len(self.edges) - 1):
+            inside = (grid >= self.edges[i]) & (grid <= self.edges[i + 1])
+            region = self.ax_.fill_between(
+                *(grid, density),
+                where=inside,
+                facecolor=style.color,
+                alpha=0.12 + 0.10 * (i % 3),
+                lw=0,
+            )
+            self.regions_.append(region)
+        if len(kde.point_values_):
+            self._draw_points(row)
+
+    def _draw_points(self, row: int) -> None:
+        kde, style = self.densities[row], SERIES[row % len(SERIES)]
+        if self.points_ax_ is None:
+            self.points_ax_ = self.ax_.twinx()
+            self.points_ax_.set_ylabel("share of people at a single value")
+            self.points_ax_.spines["top"].set_visible(False)
+        at, share = kde.point_values_, kde.point_probabilities_
+        self.points_ax_.vlines(at, 0.0, share, color=style.color, lw=1)
+        self.points_ax_.plot(at, share, style.marker, color=style.color, mfc="white")
+        self.points_ax_.set_ylim(bottom=0.0)
+
+    def _label(self) -> str:
+        quantity = write_name(self.quantity, width=60)
+        edges = [f"{edge:g}" for edge in self.edges]
+        regions = [
+            f"from {low}" if high == "inf" else f"{low} to {high}"
+            for low, high in itertools.pairwise(edges)
+        ]
+        return f"{quantity}\nregions: {', '.join(regions)}" if regions else quantity
+
+    def _name(self, row: int) -> str:
+        name = write_name(self.labels[row], width=60)
+        text = f"{name}: n = {self.densities[row].n_samples_seen_:,}"
+        if len(self.edges) > 1:
+            shares = [f"{share:.1%}" for share in self.probabilities_[row]]
+            text += f"; in the regions: {', '.join(shares)}"
+        return text
