@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import is_classifier
+from sklearn.base import is_classifier, is_regressor
 
 from sklearn_equity._checks import check_numbers
 from sklearn_equity._sklearn_shims import check_response_method
-from sklearn_equity.fidelity import Metric
+from sklearn_equity.fidelity import METRIC_NAMES, Metric, resolve_metric
 
 Vector = NDArray[np.float64]
 
@@ -29,15 +29,43 @@ def prepare_response(
             "subgroup_fidelity, with the lower and the upper ends as two columns."
         )
         raise ValueError(msg)
+    _refuse_other_task(estimator, metric)
     if metric.response != "predict":
         return _prepare_scores(estimator, y, metric)
-    if is_classifier(estimator) and np.asarray(estimator.classes_).dtype.kind in "OUS":
+    if is_classifier(estimator) and (_is_text(estimator.classes_) or _is_text(y)):
         classes = np.asarray(estimator.classes_)
         return _positions(y, classes, "y"), lambda X: _positions(
             estimator.predict(X), classes, "estimator.predict(X)"
         )
     return check_numbers(y, name="y"), lambda X: check_numbers(
         estimator.predict(X), name="estimator.predict(X)"
+    )
+
+
+def _refuse_other_task(estimator: Any, metric: Metric) -> None:
+    """Refuse a metric of numbers for a model of classes, and the reverse."""
+    if is_classifier(estimator) and metric.task == "regression":
+        kind, right = "classifier", "classification"
+    elif is_regressor(estimator) and metric.task == "classification":
+        kind, right = "regressor", "regression"
+    else:
+        return
+    fitting = [
+        f'"{name}"'
+        for name in METRIC_NAMES
+        if (known := resolve_metric(name)).task == right and known.n_predictions == 1
+    ]
+    msg = (
+        f"`metric` must be one for a {kind}, as {type(estimator).__name__} is; got "
+        f"{metric.name!r}, a metric of {metric.task}. Pass one of {', '.join(fitting)}."
+    )
+    raise ValueError(msg)
+
+
+def _is_text(labels: ArrayLike) -> bool:
+    values = np.asarray(labels)
+    return values.dtype.kind in "US" or (
+        values.dtype.kind == "O" and any(isinstance(value, str) for value in values)
     )
 
 
@@ -64,11 +92,13 @@ def _prepare_scores(
 def _positions(labels: ArrayLike, classes: NDArray[Any], name: str) -> Vector:
     """Number labels by their place among the classes."""
     values = np.asarray(labels)
-    known = np.isin(values, classes)
+    # As objects, so that NumPy does not take the text "1" for the number 1.
+    known = np.isin(values.astype(object), classes.astype(object))
     if not known.all():
         msg = (
             f"`{name}` must hold classes that the model knows, {classes.tolist()}; got "
-            f"{values[~known][0]!r} and others in {int((~known).sum())} rows."
+            f"{values[~known].tolist()[0]!r} and the like in {int((~known).sum())} of "
+            f"{len(values)} rows. Write the classes as they were when it was fitted."
         )
         raise ValueError(msg)
     return np.searchsorted(classes, values).astype(np.float64)

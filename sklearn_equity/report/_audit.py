@@ -7,7 +7,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_equity._checks import MissingPolicy, check_numbers, take_columns
+from sklearn_equity._checks import (
+    MissingPolicy,
+    check_numbers,
+    check_same_order,
+    take_columns,
+)
 from sklearn_equity._sklearn_shims import num_samples
 from sklearn_equity.fidelity import resolve_metric, subgroup_fidelity
 from sklearn_equity.report._answers import prepare_response
@@ -67,8 +72,9 @@ def audit(
         "accuracy", "average_precision", "balanced_accuracy", "bias", "brier",
         "calibration_in_the_large", "calibration_slope", "log_loss", "mae", "nrmse",
         "pinball" (of the median), "r2", "rmse", "roc_auc", "sensitivity",
-        "specificity", or a function such as those of `sklearn.metrics`. Not
-        "interval_coverage": pass its two columns to `subgroup_fidelity`.
+        "specificity", or a function such as those of `sklearn.metrics`. The default is
+        for numbers: name one for a classifier. Not "interval_coverage": pass its two
+        columns to `subgroup_fidelity`.
     normalization : str, float, callable or None, default="mean"
         What divides the error, for ``metric="nrmse"``.
     sample_weight : array-like of shape (n_rows,), default=None
@@ -97,7 +103,8 @@ def audit(
     ------
     ValueError
         If a column is absent, labels are missing, a grouping has one label or more than
-        200, or `y` is not numeric and complete.
+        200, `y` is neither numeric and complete nor the classes that the model knows,
+        or the metric is one of numbers for a classifier, or of classes for a regressor.
     TypeError
         If columns are named but `X` has no column names.
 
@@ -130,6 +137,7 @@ def audit(
     if num_samples(y) != n_rows:
         came = f"({n_rows}); got {num_samples(y)}"
         raise ValueError(f"`y` must have one value per row of `X` {came}.")
+    check_same_order(X=X, y=y, subgroups=subgroups, sample_weight=sample_weight)
     y_true, respond = prepare_response(estimator, y, chosen)
     groupings = resolve_groupings(subgroups, X, n_rows=n_rows, missing=missing)
     if segmenter is not None:

@@ -253,6 +253,40 @@ def test_an_unknown_class_is_named(clinic):
         audit(model, X, stranger, subgroups=ward, metric="brier")
 
 
+def test_classes_written_in_another_way_than_the_model_knows_are_the_fault():
+    X, y = np.arange(60.0).reshape(-1, 1), np.repeat([0, 1], 30)
+    model, ward = LogisticRegression().fit(X, y), np.tile(["a", "b"], 30)
+    for known in (np.where(y, "ill", "well"), y.astype(str)):
+        with pytest.raises(
+            ValueError, match=r"`y` must hold .* \[0, 1\]; got .* 60 of 60 rows.*fitted"
+        ):
+            audit(model, X, known, subgroups=ward, metric="accuracy")
+    of_text = LogisticRegression().fit(X, y.astype(str))
+    for metric in ("accuracy", "roc_auc"):
+        with pytest.raises(ValueError, match=r"`y` must hold .*\['0', '1'\]; got 0"):
+            audit(of_text, X, y, subgroups=ward, metric=metric)
+
+
+def test_a_metric_of_numbers_is_refused_for_a_classifier(clinic):
+    model, X, y, ward = clinic
+    for metric in ({}, {"metric": "rmse"}, {"metric": resolve_metric("mae")}):
+        with pytest.raises(
+            ValueError, match=r"`metric` .* classifier, as Logistic.*got .*\"roc_auc\""
+        ) as refusal:
+            audit(model, X, y, subgroups=ward, **metric)
+        assert "interval_coverage" not in str(refusal.value)
+    in_a_pipeline = make_pipeline(StandardScaler(), model).fit(X, y)
+    with pytest.raises(ValueError, match="for a classifier"):
+        audit(in_a_pipeline, X, y, subgroups=ward)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "roc_auc"])
+def test_a_metric_of_classes_is_refused_for_a_regressor(town, metric):
+    model, X, y = town
+    with pytest.raises(ValueError, match=r"for a regressor, as Model.*\"nrmse\""):
+        audit(model, X, y > 40, subgroups="ward", metric=metric)
+
+
 def test_probabilities_are_no_classes():
     table = pd.DataFrame({"y": [0, 1] * 50, "p": [0.2, 0.7] * 50, "s": [*"aabb"] * 25})
     with pytest.raises(ValueError, match="needs `y_pred` to be classes; got fractions"):
@@ -321,3 +355,14 @@ def test_a_lazy_table_is_refused_with_the_way_out():
     table = pl.LazyFrame({"y": [1.0], "p": [1.0], "s": ["a"]})
     with pytest.raises(TypeError, match=r"collect"):
         audit_frame(table, y_true="y", y_pred="p", subgroups="s")
+
+
+def test_rows_in_another_order_are_refused(town):
+    model, X, y = town
+    X, y = X.set_index(X.index + 7), pd.Series(y)
+    y.index = X.index
+    shuffled = X["ward"].sample(frac=1, random_state=0)
+    with pytest.raises(ValueError, match=r"`subgroups\['ward'\]` and `X` have differ"):
+        audit(model, X, y, subgroups={"ward": shuffled})
+    with pytest.raises(ValueError, match="`y` and `X` have different indexes"):
+        audit(model, X, y.sample(frac=1, random_state=0), subgroups="ward")
