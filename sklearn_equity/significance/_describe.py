@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn_equity._checks import (
     MissingPolicy,
     SubgroupCodes,
+    check_same_order,
     check_subgroups,
     format_label,
 )
@@ -245,6 +246,7 @@ def describe_subgroups(
     ['age', 'sex = male']
     """
     _check_options(n_permutations, fdr, rule_depth)
+    check_same_order(X=X, subgroups=subgroups)
     variables = read_variables(X, missing="raise" if missing == "raise" else "group")
     n_rows = len(variables.table)
     codes = check_subgroups(
