@@ -366,14 +366,3 @@ def test_rows_in_another_order_are_refused(town):
         audit(model, X, y, subgroups={"ward": shuffled})
     with pytest.raises(ValueError, match="`y` and `X` have different indexes"):
         audit(model, X, y.sample(frac=1, random_state=0), subgroups="ward")
-
-
-def test_rows_in_another_order_are_refused(town):
-    model, X, y = town
-    X, y = X.set_index(X.index + 7), pd.Series(y)
-    y.index = X.index
-    shuffled = X["ward"].sample(frac=1, random_state=0)
-    with pytest.raises(ValueError, match=r"`subgroups\['ward'\]` and `X` have differ"):
-        audit(model, X, y, subgroups={"ward": shuffled})
-    with pytest.raises(ValueError, match="`y` and `X` have different indexes"):
-        audit(model, X, y.sample(frac=1, random_state=0), subgroups="ward")
