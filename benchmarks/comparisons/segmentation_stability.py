@@ -5,7 +5,8 @@ shared/data/nhanes_1999_2014.parquet beside the repository:
 
     python benchmarks/comparisons/segmentation_stability.py [--rows 8000] [--quick]
 
-`--quick` leaves out scikit-learn's network and mixture, which take minutes a row.
+`--quick` leaves out scikit-learn's network and mixture, which take minutes a row;
+`--only consensus` keeps the ways whose name has that word.
 
 Every row of the table is a way from people to segments. Agreement is the median
 adjusted Rand index of refits: with other seeds, on bootstraps, and on disjoint halves.
@@ -32,7 +33,10 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
+from scipy.special import logsumexp
+from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
 from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.mixture import GaussianMixture
@@ -46,6 +50,9 @@ from sklearn_equity import (
     LatentGMMSegmenter,
     segmentation_stability,
 )
+from sklearn_equity.segmentation._expectation_maximization import _climb
+from sklearn_equity.segmentation._moments import coefficients, expand, maximise
+from sklearn_equity.segmentation._rows import take_rows
 
 TABLE = Path(__file__).parents[3] / "shared/data/nhanes_1999_2014.parquet"
 MEASURED = [
@@ -104,6 +111,66 @@ class PlainAutoencoder(TransformerMixin, BaseEstimator):
         return self.net_.predict(X)
 
 
+class Consensus(ClusterMixin, BaseEstimator):
+    """What six mixtures from k-means++ agree on, and one mixture fitted from there.
+
+    Components of all mixtures are joined into fifty by average linkage of the Jaccard
+    indices of their memberships; everybody starts in the joined component to whose
+    members they belong most.
+    """
+
+    def __init__(self, random_state=None):
+        self.random_state = random_state
+
+    def fit(self, X, _=None):
+        seeds = np.random.RandomState(self.random_state).randint(2**31 - 1, size=6)
+        fits = [
+            LatentGMMSegmenter(
+                N_SEGMENTS, init_params="k-means++", random_state=seed
+            ).fit(X)
+            for seed in seeds
+        ]
+        self.scaler_ = fits[0].scaler_
+        shares = np.hstack([fit.predict_proba(X).astype(np.float32) for fit in fits])
+        joined = join_components(shares)
+        votes = shares @ np.eye(N_SEGMENTS, dtype=np.float32)[joined]
+        start = (votes / np.bincount(joined, minlength=N_SEGMENTS)).argmax(axis=1)
+        _, start = np.unique(start, return_inverse=True)
+        points = self.scaler_.transform(X)
+        rows = take_rows(points, "full")
+        sums = np.eye(start.max() + 1)[start].T @ expand(points, "full").T
+        self.parameters_ = _climb(
+            rows,
+            maximise(sums, rows.second_moments, "full", 1e-6),
+            tol=1e-4,
+            reg_covar=1e-6,
+            max_iter=100,
+        ).parameters
+        return self
+
+    def _log_densities(self, X):
+        points = self.scaler_.transform(X)
+        return coefficients(self.parameters_, "full") @ expand(points, "full")
+
+    def predict(self, X):
+        return self._log_densities(X).argmax(axis=0)
+
+    def score(self, X, _=None):
+        scale = np.log(self.scaler_.scale_).sum()
+        return float(logsumexp(self._log_densities(X), axis=0).mean() - scale)
+
+
+def join_components(shares):
+    """Number the joined component of every component, from its members' shares."""
+    both = (shares.T @ shares).astype(float)
+    sizes = shares.sum(axis=0, dtype=float)
+    jaccard = both / (sizes[:, np.newaxis] + sizes - both)
+    apart = np.maximum(1.0 - (jaccard + jaccard.T) / 2.0, 0.0)
+    np.fill_diagonal(apart, 0.0)
+    tree = linkage(squareform(apart, checks=False), "average")
+    return fcluster(tree, N_SEGMENTS, "maxclust") - 1
+
+
 def reconstruct(embedder, X):
     if isinstance(embedder, PlainAutoencoder):
         return embedder.reconstruct(X)
@@ -139,6 +206,7 @@ def ways(quick):
         yield "AutoencoderEmbedder", "GaussianMixture", AutoencoderEmbedder(2), theirs
         yield "PCA", "GaussianMixture", PCA(2), theirs
     yield "PCA(8)", "ours, default", PCA(8), default
+    yield "PCA(8)", "consensus of six", PCA(8), Consensus()
     loose = LatentGMMSegmenter(N_SEGMENTS, tol=0.01)
     for name, embedder in (
         ("PCA", PCA(2)),
@@ -176,6 +244,7 @@ def main():
     parser.add_argument("--rows", type=int, help="how many of the 35,033 adults")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", default="", metavar="WORD")
     arguments = parser.parse_args()
     if not TABLE.exists():
         parser.error(f"there is no {TABLE}; see the top of this file")
@@ -188,6 +257,8 @@ def main():
         f"{'separates':>9}"
     )
     for name, mixture, embedder, segmenter in ways(arguments.quick):
+        if arguments.only not in f"{name} {mixture}":
+            continue
         pipeline = make_pipeline(embedder, segmenter)
         measure(name, mixture, pipeline, X, errors, arguments.repeats)
 
