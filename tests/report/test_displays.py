@@ -14,6 +14,7 @@ from sklearn_equity import (
     BoundedKDE,
     CalibrationByFeatureDisplay,
     DensityDisplay,
+    LatentSpaceDisplay,
     LorenzDisplay,
     ParetoDisplay,
     RemediationEffectDisplay,
@@ -115,6 +116,19 @@ def _density():
     )
 
 
+def _latent_space():
+    _, _, ward = _people()
+    plane = np.random.default_rng(3).normal(size=(len(ward), 2))
+    return LatentSpaceDisplay(
+        plane,
+        values=plane[:, 0],
+        quantity=HARD_NAMES[0],
+        segments=ward,
+        table=_table(),
+        axis_names=("$a$", "$b$"),
+    )
+
+
 def _remediation_effect():
     y_true, y_pred, ward = _people()
     return RemediationEffectDisplay(
@@ -128,6 +142,7 @@ DISPLAYS = {
     "AD curve": _ad_curve,
     "calibration by feature": _calibration_by_feature,
     "density": _density,
+    "latent space": _latent_space,
     "Lorenz": _lorenz,
     "Pareto": _pareto,
     "remediation effect": _remediation_effect,

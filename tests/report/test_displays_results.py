@@ -10,6 +10,7 @@ from sklearn_equity import (
     ADCurveDisplay,
     CalibrationByFeatureDisplay,
     DensityDisplay,
+    LatentSpaceDisplay,
     LorenzDisplay,
     ParetoDisplay,
     RemediationEffectDisplay,
@@ -236,6 +237,67 @@ def test_density_without_point_masses_or_thresholds_has_one_axes():
     assert display.points_ax_ is None
     assert display.regions_ == []
     assert _legend(display) == ["everybody: n = 200"]
+
+
+# ---- latent plane ------------------------------------------------------------------
+def test_cells_count_people_and_few_stay_blank():
+    plane = np.repeat([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]], [40, 7, 4], axis=0)
+    display = LatentSpaceDisplay(plane).plot()
+    assert sorted(display.cells_.get_array()) == [7, 40]  # four are too few
+    assert display.outlines_ == []
+    assert "n = 51; cells of fewer than 5 people blank" in display.ax_.get_xlabel()
+
+
+def test_cells_show_the_mean_of_a_value():
+    plane = np.repeat([[0.0, 0.0], [1.0, 1.0]], 6, axis=0)
+    error = [1, 2, 3, 4, 5, 6, 0, 0, 0, 0, 0, 6]
+    display = LatentSpaceDisplay(plane, values=error, quantity="error in mg").plot()
+    assert sorted(display.cells_.get_array()) == pytest.approx([1.0, 3.5])
+    assert display.colorbar_.ax.get_ylabel() == "mean of error in mg"
+
+
+def test_the_worst_segment_is_outlined_by_its_people():
+    rng = np.random.default_rng(8)
+    segments = np.repeat([0, 1], [100, 104])
+    plane = rng.uniform(size=(204, 2))
+    plane[100:] += 5.0
+    plane[-4:] = [[4, 4], [4, 7], [7, 7], [7, 4]]  # around the others of segment 1
+    y_true = rng.uniform(30, 60, size=204)
+    y_pred = y_true + rng.normal(size=204) * np.where(segments == 1, 9, 3)
+    table = subgroup_fidelity(
+        y_true, y_pred, subgroups={"segment": segments}, n_resamples=50, random_state=0
+    )
+    display = LatentSpaceDisplay(
+        plane, segments=segments, table=table, n_worst=1
+    ).plot()
+    (line,) = display.outlines_
+    corners = {tuple(map(float, corner)) for corner in line.get_xydata()}
+    assert corners == {(4.0, 4.0), (4.0, 7.0), (7.0, 7.0), (7.0, 4.0)}
+    worst = table.worst()
+    assert _legend(display) == [
+        f"segment = 1: {worst.estimate[0]:.3g} ({worst.ci_low[0]:.3g} to "
+        f"{worst.ci_high[0]:.3g}), n = 104, under-served"
+    ]
+
+
+def test_a_segment_of_two_or_in_one_line_has_an_outline():
+    for n_worst_people in (2, 12):
+        segments = np.repeat([0, 1], [100, n_worst_people])
+        plane = np.arange(2.0 * len(segments)).reshape(-1, 2)
+        y_true = np.linspace(30, 60, len(segments))
+        y_pred = y_true + np.resize([-1, 1], len(segments)) * (1 + 8 * segments)
+        table = subgroup_fidelity(
+            y_true, y_pred, subgroups=segments, n_resamples=50, random_state=0
+        )
+        display = LatentSpaceDisplay(plane, segments=segments, table=table).plot()
+        assert len(display.outlines_) == 2
+
+
+def test_latent_plane_refuses_what_it_cannot_draw():
+    with pytest.raises(ValueError, match=r"must have two columns.*shape \(4, 3\)"):
+        LatentSpaceDisplay(np.zeros((4, 3)))
+    with pytest.raises(ValueError, match="`segments` and `table` belong together"):
+        LatentSpaceDisplay(np.zeros((4, 2)), segments=[0, 0, 1, 1])
 
 
 # ---- a remedy ----------------------------------------------------------------------

@@ -5,6 +5,7 @@ from sklearn_equity.report.displays._density import DensityDisplay
 from sklearn_equity.report.displays._fidelity_by_feature import (
     CalibrationByFeatureDisplay,
 )
+from sklearn_equity.report.displays._latent_space import LatentSpaceDisplay
 from sklearn_equity.report.displays._lorenz import LorenzDisplay
 from sklearn_equity.report.displays._pareto import ParetoDisplay
 from sklearn_equity.report.displays._remediation_effect import (
@@ -16,6 +17,7 @@ __all__ = [
     "ADCurveDisplay",
     "CalibrationByFeatureDisplay",
     "DensityDisplay",
+    "LatentSpaceDisplay",
     "LorenzDisplay",
     "ParetoDisplay",
     "RemediationEffectDisplay",
