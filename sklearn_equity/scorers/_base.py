@@ -113,6 +113,8 @@ class SourcedScorer(BaseScorer):
         y_true: Any,
         **metadata: Any,
     ) -> float:
+        with never_as_a_nan():
+            self._check_model(estimator)
         method = check_response_method(estimator, self._response_method).__name__
         with never_as_a_nan():
             pos_label = self._class_asked_for(estimator, method)
@@ -150,6 +152,9 @@ class SourcedScorer(BaseScorer):
             )
             raise ValueError(msg)
         return pos_label
+
+    def _check_model(self, estimator: Any) -> None:
+        """Refuse a model of which the measure means nothing."""
 
     def _accept_sample_weight(self) -> bool:
         """Tell scikit-learn, and ourselves, whether rows can count by weight."""

@@ -1,6 +1,7 @@
 """Which candidate allocates so that equal scores mean equal illness?"""
 
 import inspect
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -215,7 +216,7 @@ def da_index_scorer(
     -0.69
     """
     if not isinstance(compare, tuple) or len(compare) != 2:
-        msg = f"`compare` must be a tuple of two labels; got {compare!r}."
+        msg = f"`compare` must be a tuple of two labels; got {reprlib.repr(compare)}."
         raise ValueError(msg)
     _check_options(options)
     return DAIndexScorer(
@@ -261,7 +262,8 @@ def _measurement_source(measurement: Any) -> Source:
     if isinstance(measurement, list | tuple):
         msg = (
             "`measurement` must be one column, a pandas Series, a function of X, "
-            f'"{_TARGET}" for the target or None for metadata; got {measurement!r}.'
+            f'"{_TARGET}" for the target or None for metadata; got '
+            f"{reprlib.repr(measurement)}."
         )
         raise TypeError(msg)
     return make_source(measurement, argument="measurement", metadata_name="measurement")

@@ -15,6 +15,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import is_classifier, is_regressor
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import get_scorer, get_scorer_names, matthews_corrcoef
 
@@ -78,6 +79,34 @@ class ScoredMetric:
     def _unwrapped(self) -> Callable[..., float]:
         assert self.function is not None  # noqa: S101 - for the type checker
         return self.function
+
+    def check_task(self, estimator: Any) -> None:
+        """Refuse a classifier where the metric is for numbers, and the reverse.
+
+        A class compared as a number gives a figure without a meaning. A probability is
+        a number: who asks for it by `response_method` is not refused.
+        """
+        task = "any" if self.metric is None else self.metric.task
+        numbers_of_classes = (
+            task == "regression"
+            and self.response == "predict"
+            and is_classifier(estimator)
+        )
+        if numbers_of_classes:
+            msg = (
+                f"`metric`={self.name!r} is for predicted numbers, and "
+                f"{type(estimator).__name__} predicts classes. Metrics for classes are "
+                f'{_names_of("classification")}; scikit-learn\'s, such as "f1"; or '
+                'pass response_method="predict_proba" to compare probabilities.'
+            )
+            raise ValueError(msg)
+        if task == "classification" and is_regressor(estimator):
+            msg = (
+                f"`metric`={self.name!r} is for classes, and "
+                f"{type(estimator).__name__} predicts numbers. Metrics for numbers are "
+                f"{_names_of('regression')}."
+            )
+            raise ValueError(msg)
 
     def prepare(
         self, y_true: Any, y_pred: Any, classes: NDArray[Any] | None
@@ -219,6 +248,15 @@ def _of_function(function: Any, *, greater_is_better: bool | None) -> ScoredMetr
         metric.greater_is_better,
         "predict",
         function=function,
+    )
+
+
+def _names_of(task: str) -> str:
+    metrics = [resolve_metric(name) for name in METRIC_NAMES]
+    return ", ".join(
+        f'"{metric.name.partition(" (")[0]}"'
+        for metric in metrics
+        if metric.task == task and metric.n_predictions == 1
     )
 
 

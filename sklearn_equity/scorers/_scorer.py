@@ -30,6 +30,9 @@ class EquityScorer(SourcedScorer):
             {"subgroups": measure.source},
         )
 
+    def _check_model(self, estimator: Any) -> None:
+        self._score_func.resolve().check_task(estimator)
+
     def _measure(
         self, estimator: Any, y_true: Any, response: Any, found: dict[str, Any]
     ) -> float:

@@ -5,6 +5,7 @@ must come from something that survives cutting: a column of the table, a rule th
 only the table, a Series whose index finds the rows, or metadata that is cut with them.
 """
 
+import reprlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from numbers import Integral
@@ -33,6 +34,12 @@ from sklearn_equity.scorers._callers import (
 )
 
 __all__ = ["MetadataSource", "Source", "make_source"]
+
+_MOST_COLUMNS = 20  # whoever lists more names has listed the labels of rows
+_NO_LABELS = (
+    "An array or list of labels can't follow its rows into the folds: pass it as "
+    "metadata, or as a Series with the index of X."
+)
 
 
 class Source(Protocol):
@@ -261,9 +268,7 @@ def make_source(values: Any, *, argument: str, metadata_name: str) -> Source:
     msg = (
         f"`{argument}` must be a column name or several, a column cut into bands such "
         'as ("age", 4), a fitted segmenter, a pandas Series looked up by its index, a '
-        f"function of X, or None for metadata; got {type(values).__name__}. An array "
-        "can't follow its rows into the folds: pass it as metadata, or as a Series "
-        "with the index of X."
+        f"function of X, or None for metadata; got {_kind(values)}. {_NO_LABELS}"
     )
     raise TypeError(msg)
 
@@ -273,9 +278,14 @@ def _names_columns(values: Any) -> bool:
         return True
     return (
         isinstance(values, list | tuple)
-        and len(values) > 0
+        and 0 < len(values) <= _MOST_COLUMNS
         and isinstance(values[0], str | tuple)
     )
+
+
+def _kind(values: Any) -> str:
+    listed = isinstance(values, list | tuple)
+    return type(values).__name__ + (f" of {len(values):,}" if listed else "")
 
 
 def _column_source(values: Any, argument: str) -> ColumnSource:
@@ -285,7 +295,11 @@ def _column_source(values: Any, argument: str) -> ColumnSource:
     parts = [_column_part(part, argument) for part in (values if several else [values])]
     columns = tuple(column for column, _ in parts)
     if len(set(columns)) < len(columns):
-        msg = f"`{argument}` must name each column once; got {list(columns)}."
+        twice = next(name for name in columns if columns.count(name) > 1)
+        msg = (
+            f"`{argument}` must name each column once; got {twice!r} more than once. "
+            + _NO_LABELS
+        )
         raise ValueError(msg)
     return ColumnSource(argument, columns, tuple(cut for _, cut in parts))
 
@@ -301,7 +315,7 @@ def _column_part(part: Any, argument: str) -> tuple[str, int | QuantileBands | N
             return column, QuantileBands(int(cut)).n_bands  # refuses fewer than 2
     msg = (
         f"`{argument}` must name columns as text, or a column and a number of bands "
-        f'such as ("age", 4); got {part!r}.'
+        f'such as ("age", 4); got {reprlib.repr(part)}.'
     )
     raise TypeError(msg)
 

@@ -29,8 +29,9 @@ from sklearn.metrics import (
     root_mean_squared_error,
     top_k_accuracy_score,
 )
+from sklearn.model_selection import cross_val_score
 
-from sklearn_equity.exceptions import SmallSubgroupWarning
+from sklearn_equity.exceptions import ScorerError, SmallSubgroupWarning
 from sklearn_equity.scorers import equity_scorer
 
 
@@ -515,8 +516,11 @@ def test_missing_labels_are_refused_grouped_or_dropped():
             r"`metadata_name`='ward' has no",
         ),
         ({"subgroups": []}, r"`subgroups` must be a column name or several"),
-        ({"subgroups": np.array(["a", "b"])}, r"An array can't follow its rows"),
-        ({"subgroups": ["a", "a"]}, r"`subgroups` must name each column once"),
+        ({"subgroups": np.array(["a", "b"])}, r"An array .* can't follow its rows"),
+        ({"subgroups": ["f", "m"] * 2000}, r"got list of 4,000. .* can't follow its"),
+        ({"subgroups": ("f", "m") * 2000}, r"got tuple of 4,000. .* can't follow its"),
+        ({"subgroups": ["a", "b", "a"]}, r"name each column once; got 'a' more than"),
+        ({"subgroups": [("age", [4] * 900)]}, r"must name columns .{,120}$"),
         ({"subgroups": ("age", 1)}, r"`n_bands` must be at least 2"),
         ({"subgroups": [("age", 2.5)]}, r"a column and a number of bands"),
     ],
@@ -524,6 +528,49 @@ def test_missing_labels_are_refused_grouped_or_dropped():
 def test_refusals_come_before_any_work(arguments, message):
     with pytest.raises((ValueError, TypeError), match=message):
         equity_scorer(**arguments)
+
+
+# ---- metrics for numbers and metrics for classes -----------------------------------
+class ReplayOnes(ReplayClassifier):
+    """The same with classes that are numbers, as most targets are coded."""
+
+    classes_ = np.array([0, 1])
+
+
+@pytest.mark.parametrize("metric", ["nrmse", "mae", "bias", "r2"])
+def test_a_classifier_is_refused_by_a_metric_for_numbers(metric):
+    X, y = classification()
+    y = (y == "yes").astype(int)
+    scorer = equity_scorer(metric, subgroups="ward")
+    message = rf'`metric`=.{metric}.* ReplayOnes predicts classes.*"accuracy".*"f1"'
+    with pytest.raises(ValueError, match=message):
+        scorer(ReplayOnes(), X, y)
+    with pytest.raises(ScorerError, match=message):
+        cross_val_score(ReplayOnes(), X, y, scoring=scorer, cv=2)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "brier", "roc_auc"])
+def test_a_regressor_is_refused_by_a_metric_for_classes(metric):
+    X, y = regression()
+    scorer = equity_scorer(metric, subgroups="ward")
+    message = rf'`metric`=.{metric}.* Replay predicts numbers.*"mae", "nrmse"'
+    with pytest.raises(ValueError, match=message):
+        scorer(MODEL, X, y)
+    with pytest.raises(ScorerError, match=message):
+        cross_val_score(MODEL, X, y, scoring=scorer, cv=2)
+
+
+def test_a_probability_that_is_asked_for_is_a_number():
+    X, y = classification()
+    y = (y == "yes").astype(int)
+    scorer = equity_scorer("rmse", subgroups="ward", response_method="predict_proba")
+    values = [
+        root_mean_squared_error(
+            y[X["ward"] == ward], X["prediction"][X["ward"] == ward]
+        )
+        for ward in ("north", "south", "west")
+    ]
+    assert_allclose(scorer(ReplayOnes(), X, y), -max(values))
 
 
 def test_ratio_of_negative_values_is_refused():
