@@ -12,17 +12,20 @@ of its remediable part: the better g, the closer.
 """
 
 from dataclasses import replace
-from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr
-from sklearn.model_selection import KFold, check_cv
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 
 from sklearn_equity._checks import MissingPolicy, SubgroupCodes, check_numbers
 from sklearn_equity.fidelity._attainable_fit import cross_fit
+from sklearn_equity.fidelity._attainable_inputs import (
+    check_folds,
+    check_inputs,
+    check_regressor,
+)
 from sklearn_equity.fidelity._groupings import check_groupings
 from sklearn_equity.fidelity._subgroup_fidelity import subgroup_fidelity
 from sklearn_equity.fidelity._table import SubgroupTable
@@ -60,7 +63,7 @@ def attainable_fidelity(
     Parameters
     ----------
     X : array-like of shape (n_rows, n_features)
-        The inputs, as numbers; NaN is missing.
+        The inputs, as numbers; NaN is missing. One-hot encode text first.
     y : array-like of shape (n_rows,)
         The measured outcome; classes as 0 and 1.
     subgroups : array-like, data frame or mapping
@@ -172,7 +175,7 @@ def departure_from_attainable(
     Parameters
     ----------
     X : array-like of shape (n_rows, n_features)
-        The inputs, as numbers; NaN is missing.
+        The inputs, as numbers; NaN is missing. One-hot encode text first.
     y : array-like of shape (n_rows,)
         The measured outcome; classes as 0 and 1.
     y_pred : array-like of shape (n_rows,)
@@ -311,40 +314,16 @@ def _find(
     rng: np.random.RandomState,
 ) -> Vector:
     """Predict residuals across folds."""
-    inputs = _check_inputs(X, len(residual))
-    if isinstance(cv, Integral) and not isinstance(cv, bool):
-        splitter = KFold(int(cv), shuffle=True, random_state=rng)
-    else:
-        splitter = check_cv(cv)
-    folds = list(splitter.split(inputs, residual))
-    held_out = np.bincount(
-        np.concatenate([rows for _, rows in folds]), minlength=len(residual)
-    )
-    if (held_out != 1).any():
-        msg = (
-            "`cv` must hold out every row once; got "
-            f"{int((held_out != 1).sum())} of {len(residual)} rows held out never or "
-            "several times."
-        )
-        raise ValueError(msg)
+    check_regressor(estimator)
+    inputs = check_inputs(X, len(residual))
     return cross_fit(
         inputs,
         residual,
         [codes.codes for codes in groupings.values()],
-        folds=folds,
+        folds=check_folds(cv, inputs, residual, rng),
         estimator=estimator,
         seed=int(rng.randint(2**31 - 1)),
     )
-
-
-def _check_inputs(X: ArrayLike, n_rows: int) -> NDArray[np.float64]:
-    inputs = check_array(
-        X, dtype=np.float64, ensure_all_finite="allow-nan", input_name="X"
-    )
-    if len(inputs) != n_rows:
-        msg = f"`X` must have one row per row of `y` ({n_rows}); got {len(inputs)}."
-        raise ValueError(msg)
-    return np.asarray(inputs)
 
 
 def _means(values: Vector, codes: SubgroupCodes) -> Vector:
@@ -365,13 +344,14 @@ def _judge(table: SubgroupTable, sizes: Vector) -> SubgroupTable:
     if tested.any():
         shown[tested] = holm(p_values[tested]) <= 1.0 - table.confidence_level
     rule = (
-        "Under-served: shown to have a remediable part, by a one-sided t test of its "
-        f"lower bound against 0 at {1.0 - table.confidence_level:.3g} after Holm's "
-        f"correction for {int(tested.sum())} subgroups. Nothing shows that a subgroup "
-        "has none."
+        "Under-served: some of its squared error is shown to be remediable, by a "
+        "one-sided t test of the bound against 0 at "
+        f"{1.0 - table.confidence_level:.3g} after Holm's correction for "
+        f"{int(tested.sum())} subgroups. Nothing shows that a subgroup has none."
     )
     return replace(
         table,
+        metric="remediable squared error (lower bound)",
         shrunken=_shrink_to_size(table.estimate, table.std_error, sizes),
         reference=np.zeros(len(table)),
         verdict=tuple("under-served" if s else "insufficient evidence" for s in shown),

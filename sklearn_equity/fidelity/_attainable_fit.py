@@ -24,6 +24,7 @@ Rows = NDArray[np.intp]
 # In rows: a subgroup's own coefficients are drawn to 0 as if so many had shown nothing.
 _PENALTY = 30.0
 _FEWEST_ROWS = 10
+_N_BINS = 64  # of a column, for the trees: found once, they take a quarter of the time
 # Squared errors above this quantile count as much as it: single outliers of HbA1c, say,
 # would make whole regions look noisy.
 _WINSORISED_AT = 0.99
@@ -63,16 +64,19 @@ def cross_fit(
     """
     found = np.zeros(len(residual))
     for train, held_out in folds:
-        Z = _standardise(X, train)
-        target = residual[train]
+        # The trees' penalties are absolute: they see residuals without their unit.
+        unit = float(np.sqrt(np.mean(residual[train] ** 2))) or 1.0
+        target = residual[train] / unit
+        Z, bins = _standardise(X, train), _bin(X, train)
         if estimator is None:
-            whole = _fit_everybody(X, Z, target, train, seed)
+            whole = _fit_everybody(bins, Z, target, train, seed)
         else:
-            whole = np.asarray(clone(estimator).fit(X[train], target).predict(X))
-        weights = 1.0 / _noise_variance(X, target - whole[train], train, seed)
+            fitted = clone(estimator).fit(X[train], residual[train])
+            whole = np.asarray(fitted.predict(X), dtype=np.float64) / unit
+        weights = _noise_weights(bins, target - whole[train], train, seed)
         for codes in groupings:
             whole += _fit_subgroups(Z, target - whole[train], weights, codes, train)
-        found[held_out] = whole[held_out]
+        found[held_out] = unit * whole[held_out]
     return found
 
 
@@ -85,16 +89,30 @@ def _standardise(X: Matrix, train: Rows) -> Matrix:
     return np.nan_to_num((X - mean) / np.where(variance > 0.0, np.sqrt(variance), 1.0))
 
 
+def _bin(X: Matrix, train: Rows) -> Matrix:
+    """Number the values of columns by quantiles of the training rows; NaN stays."""
+    bins = np.full_like(X, np.nan)
+    for column, values in enumerate(X.T):
+        known = values[train][np.isfinite(values[train])]
+        if not len(known):
+            bins[:, column] = 0.0  # never known: tells nothing, and trees refuse it
+            continue
+        edges = np.quantile(known, np.arange(1, _N_BINS) / _N_BINS)
+        there = np.isfinite(values)
+        bins[there, column] = np.searchsorted(edges, values[there], side="right")
+    return bins
+
+
 def _fit_everybody(
-    X: Matrix, Z: Matrix, target: Vector, train: Rows, seed: int
+    bins: Matrix, Z: Matrix, target: Vector, train: Rows, seed: int
 ) -> Vector:
     """Predict every row by a ridge regression and trees fitted to what it leaves."""
     linear = _ridge(Z[train], target, np.ones(len(train)))[0]
     prediction = _with_constant(Z) @ linear
     rest = target - prediction[train]
-    variance = _noise_variance(X, rest, train, seed)
+    noise_weights = _noise_weights(bins, rest, train, seed)
     # Equal weights have the least bias, inverse variances the least noise.
-    for weights in (None, 1.0 / variance):
+    for weights in (None, noise_weights):
         trees = HistGradientBoostingRegressor(
             max_iter=120,
             learning_rate=0.05,
@@ -104,12 +122,12 @@ def _fit_everybody(
             early_stopping=False,
             random_state=seed,
         )
-        prediction += 0.5 * trees.fit(X[train], rest, weights).predict(X)
+        prediction += 0.5 * trees.fit(bins[train], rest, weights).predict(bins)
     return prediction
 
 
-def _noise_variance(X: Matrix, rest: Vector, train: Rows, seed: int) -> Vector:
-    """Estimate the variance of each training row given its inputs."""
+def _noise_weights(bins: Matrix, rest: Vector, train: Rows, seed: int) -> Vector:
+    """Weigh each training row by the inverse of its estimated variance; mean 1."""
     squared = rest**2
     squared = np.minimum(squared, np.quantile(squared, _WINSORISED_AT))
     mean = float(squared.mean())
@@ -123,8 +141,9 @@ def _noise_variance(X: Matrix, rest: Vector, train: Rows, seed: int) -> Vector:
         early_stopping=False,
         random_state=seed,
     )
-    fitted = trees.fit(X[train], squared).predict(X[train])
-    return np.maximum(fitted, _LEAST_VARIANCE * mean)
+    fitted = trees.fit(bins[train], squared / mean).predict(bins[train])
+    weights = 1.0 / np.maximum(fitted, _LEAST_VARIANCE)
+    return np.asarray(weights / weights.mean())
 
 
 def _fit_subgroups(

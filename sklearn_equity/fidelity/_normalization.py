@@ -29,6 +29,13 @@ def check_normalization(normalization: Normalization) -> None:
     """Refuse what is none of the names, None, a positive number or a callable."""
     if normalization is None or callable(normalization):
         return
+    if isinstance(normalization, str) and normalization == "attainable":
+        msg = (
+            '`normalization`="attainable" needs the inputs of the people: call '
+            "table = attainable_fidelity(X, y_true, subgroups=...), then pass "
+            "normalization=dict(zip(table.subgroup, table.estimate))."
+        )
+        raise ValueError(msg)
     if isinstance(normalization, str):
         known = normalization in _NAMES
     else:

@@ -1,12 +1,15 @@
 """Is what is called remediable remediable, and is noise left alone?"""
 
+import re
+
 import numpy as np
 import pytest
+import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import brentq
 from scipy.stats import spearmanr
 from sklearn.dummy import DummyRegressor
-from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import GroupKFold, KFold, PredefinedSplit
 
 from sklearn_equity import make_health_cohort
@@ -37,7 +40,13 @@ def people():
 @pytest.fixture(scope="module")
 def attainable(people):
     X, y, _, ward = people
-    return attainable_fidelity(X, y, subgroups=ward, random_state=0)
+    return attainable_fidelity(X, y, subgroups=ward, cv=3, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def departure(people):
+    X, y, y_pred, ward = people
+    return departure_from_attainable(X, y, y_pred, subgroups=ward, cv=3, random_state=0)
 
 
 # ---- laws -------------------------------------------------------------------------
@@ -45,7 +54,7 @@ def attainable(people):
 def test_nobody_is_predicted_by_a_model_that_has_seen_their_outcome(people, estimator):
     X, y, y_pred, ward = people
     codes = np.unique(ward, return_inverse=True)[1]
-    folds = list(KFold(3, shuffle=True, random_state=0).split(X))
+    folds = list(KFold(2, shuffle=True, random_state=0).split(X))
     held_out = folds[1][1]
     moved = (y - y_pred).copy()
     moved[held_out] += np.random.default_rng(5).normal(0, 50, size=len(held_out))
@@ -57,9 +66,9 @@ def test_nobody_is_predicted_by_a_model_that_has_seen_their_outcome(people, esti
     assert (before[others] != after[others]).all()
 
 
-def test_remediable_part_is_found_and_noise_is_not(people):
-    X, y, y_pred, ward = people
-    table = departure_from_attainable(X, y, y_pred, subgroups=ward, random_state=0)
+def test_remediable_part_is_found_and_noise_is_not(people, departure):
+    _, y, y_pred, ward = people
+    table = departure
     assert table.verdict == (
         "insufficient evidence",
         "under-served",
@@ -73,6 +82,45 @@ def test_remediable_part_is_found_and_noise_is_not(people):
         y, y_pred, subgroups=ward, metric="rmse", random_state=0
     )
     assert squared.worst().subgroup == ("c",)  # by error alone, noise comes first
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_units_of_the_outcome_change_the_unit_of_the_bound_alone(
+    people, departure, unit
+):
+    X, y, y_pred, ward = people
+    table = departure_from_attainable(
+        X, unit * y, unit * y_pred, subgroups=ward, cv=3, random_state=0
+    )
+    for name in ("estimate", "std_error", "ci_low", "ci_high", "shrunken"):
+        expected = unit**2 * getattr(departure, name)
+        assert_allclose(getattr(table, name), expected, rtol=1e-6, err_msg=name)
+    assert table.verdict == departure.verdict
+
+
+def test_units_of_the_outcome_change_the_unit_of_the_attainable_error_alone(
+    people, attainable
+):
+    X, y, _, ward = people
+    table = attainable_fidelity(X, 1e6 * y, subgroups=ward, cv=3, random_state=0)
+    assert_allclose(table.estimate, 1e6 * attainable.estimate, rtol=1e-6)
+    assert_allclose(table.std_error, 1e6 * attainable.std_error, rtol=1e-6)
+
+
+def test_another_zero_of_the_outcome_changes_nothing(people, departure):
+    X, y, y_pred, ward = people
+    table = departure_from_attainable(
+        X, y + 273.15, y_pred + 273.15, subgroups=ward, cv=3, random_state=0
+    )
+    assert_allclose(table.estimate, departure.estimate, rtol=1e-6)
+    assert_allclose(table.std_error, departure.std_error, rtol=1e-6)
+
+
+def test_table_says_in_words_what_it_holds(departure):
+    head, *_ = repr(departure).splitlines()
+    assert re.split("  +", head)[3] == "remediable squared error"
+    assert departure.metric == "remediable squared error (lower bound)"
+    assert "_" not in departure.rule
 
 
 def test_attainable_error_of_each_subgroup_is_its_noise(attainable):
@@ -102,13 +150,13 @@ def test_probabilities_have_a_brier_score(people):
     chance = np.where(ward == "b", 1 / (1 + np.exp(-3 * X[:, 1])), 0.3)
     y = (rng.random(1200) < chance).astype(int)
     table = attainable_fidelity(
-        X, y, subgroups=ward, metric="brier", cv=3, random_state=0
+        X, y, subgroups=ward, metric="brier", cv=2, random_state=0
     )
     # Noise of a coin of chance p is p (1 - p).
     truth = [(chance * (1 - chance))[ward == label].mean() for label in "abc"]
     assert_allclose(table.estimate, truth, atol=0.03)
     departure = departure_from_attainable(
-        X, y, np.full(1200, 0.3), subgroups=ward, cv=3, random_state=0
+        X, y, np.full(1200, 0.3), subgroups=ward, cv=2, random_state=0
     )
     gap = ((chance - 0.3) ** 2)[ward == "b"].mean()
     assert 0.6 * gap < departure.estimate[1] < 1.2 * gap
@@ -163,10 +211,20 @@ def test_missing_inputs_and_labels_are_taken(people):
     X[::7, 2] = np.nan
     ward[::50] = None
     table = departure_from_attainable(
-        X, y, y_pred, subgroups=ward, missing="drop", cv=3, n_resamples=50,
+        X, y, y_pred, subgroups=ward, missing="drop", cv=2, n_resamples=50,
         random_state=0,
     )  # fmt: skip
     assert table.n.sum() == 1200 - 24
+    assert table.verdict[1] == "under-served"
+
+
+def test_an_input_known_of_few_people_is_taken_though_folds_know_it_of_none(people):
+    X, y, y_pred, ward = people
+    X = X.copy()
+    X[1:, 2] = np.nan
+    table = departure_from_attainable(
+        X, y, y_pred, subgroups=ward, cv=2, n_resamples=50, random_state=0
+    )
     assert table.verdict[1] == "under-served"
 
 
@@ -269,12 +327,36 @@ def test_shrunken_bounds_are_never_negative_and_keep_what_is_unknown():
             {"X": np.zeros((5, 1))},
             r"`X` must have one row per row of `y` \(60\); got 5",
         ),
-        ({"X": [["text"]] * 60}, "could not convert string to float: 'text'"),
-        ({"X": np.full((60, 1), np.inf)}, "Input X contains infinity"),
+        (
+            {"X": [[1.0, "text"]] * 60},
+            r"`X` must hold numbers; got text in 1 of 2 columns \(X\[:, 1\]\)\. "
+            "One-hot encode it first",
+        ),
+        (
+            {"X": np.full((60, 1), np.inf)},
+            r"`X\[:, 0\]` must be finite; got infinity in 60 of 60 rows",
+        ),
+        (
+            {"X": np.arange(60.0)},
+            r"`X` must have two dimensions.*got shape \(60,\).*reshape\(-1, 1\)",
+        ),
+        ({"X": scipy.sparse.eye(60)}, "`X` must be dense; got a sparse matrix"),
+        (
+            {"X": np.column_stack([np.full(60, np.nan), np.ones(60)])},
+            r"NaN in all rows of 1 of 2 columns \(X\[:, 0\]\)\. Leave it out",
+        ),
+        ({"estimator": "rf"}, "`estimator` must be a regressor, such as .*; got 'rf'"),
+        ({"estimator": Ridge}, "`estimator` must be a regressor"),
+        (
+            {"estimator": LogisticRegression()},
+            "`estimator` must be a regressor.*got LogisticRegression",
+        ),
+        ({"cv": True}, "`cv` must be a number of folds, at least 2.*got True"),
+        ({"cv": 61}, "at most one for each of the 60 rows.*got 61"),
         ({"y": [np.nan] * 60}, "`y` must not hold missing values"),
         ({"y_pred": [1.0] * 59}, r"`y_pred` must have one value per row of `y` \(60\)"),
         ({"cv": [([0, 1], [2, 3])]}, "`cv` must hold out every row once; got 58 of 60"),
-        ({"cv": 1}, "n_splits=1"),
+        ({"cv": 1}, "`cv` must be a number of folds, at least 2.*got 1"),
         ({"subgroups": ["a"] * 60}, "at least 2 different labels"),
         ({"confidence_level": 95}, "`confidence_level` must lie strictly between"),
     ],
@@ -290,6 +372,27 @@ def test_bad_input_is_refused_in_words(changed, text):
     with pytest.raises(ValueError, match=text):
         departure_from_attainable(
             arguments.pop("X"), arguments.pop("y"), arguments.pop("y_pred"), **arguments
+        )
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_text_columns_of_a_data_frame_are_named(library):
+    frames = pytest.importorskip(library)
+    X = frames.DataFrame(
+        {"age": [30.0, None] * 5, "sex": ["f", None] * 5, "ward": ["a", "b"] * 5}
+    )
+    text = r"got text in 2 of 3 columns \(X\['sex'\], X\['ward'\]\)\. One-hot"
+    with pytest.raises(ValueError, match=text):
+        attainable_fidelity(X, np.arange(10.0), subgroups=["a", "b"] * 5)
+
+
+@pytest.mark.parametrize("metric", ["nrmse", "rmse"])
+def test_attainable_as_a_normalization_is_refused_with_the_way_to_it(metric):
+    y = np.arange(1.0, 61.0)
+    text = r"call table = attainable_fidelity\(X, .*dict\(zip\(table\.subgroup"
+    with pytest.raises(ValueError, match=text):
+        subgroup_fidelity(
+            y, y, subgroups=["a", "b"] * 30, metric=metric, normalization="attainable"
         )
 
 
