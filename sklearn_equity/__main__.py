@@ -115,7 +115,7 @@ def _add_audit(commands: Any) -> None:
         metavar="COL[,COL...]",
         help=(
             "whom to compare: each column by itself; A+B is the intersection of two "
-            "columns, AGE:4 cuts a number into four bands"
+            "columns, AGE:4 cuts a number into four bands, A+AGE:4 combines both"
         ),
     )
     audit.add_argument(

@@ -137,11 +137,11 @@ class TableAudit:
 
 
 def _specification(name: str, table: Any) -> str | tuple[Any, ...]:
-    """Read ``A``, ``A+B`` or ``A:4``; a column of just that name comes first."""
+    """Read ``A``, ``A:4``, ``A+B`` or ``A+B:4``; a column so named comes first."""
     if name in table.columns:
         return name
     if "+" in name:
-        return tuple(part.strip() for part in name.split("+"))
+        return tuple(_specification(part.strip(), table) for part in name.split("+"))
     column, _, n_bands = name.rpartition(":")
     return (column, int(n_bands)) if column and n_bands.isdigit() else name
 

@@ -116,6 +116,19 @@ def test_without_predictions_classes_are_modelled_as_classes(metric, people, tmp
     assert good < 0.05 if metric == "brier" else good > 0.9
 
 
+def test_a_column_is_crossed_with_bands(people, tmp_path):
+    path = tmp_path / "people.csv"
+    people.rename(columns={"smoker": "smokes+chews"}).to_csv(path, index=False)
+    words = ["--prediction", "predicted", "--subgroups", "ward+age:2,smokes+chews"]
+    assert _audit(path, tmp_path / "out", *words) == 0
+    written = pd.read_csv(tmp_path / "out" / "fidelity.csv").set_index("grouping")
+    assert written.loc["ward+age:2", "n"].sum() == 600
+    older = people["age"] >= np.quantile(people["age"], 0.5, method="higher")
+    expected = people.groupby(["ward", older]).size()
+    assert written.loc["ward+age:2", "n"].tolist() == expected.tolist()
+    assert written.loc["smokes+chews", "subgroup"].tolist() == ["no", "yes"]
+
+
 def test_missing_labels_are_a_subgroup_of_their_own(people, tmp_path):
     people.loc[:99, "ward"] = None
     path = tmp_path / "people.csv"

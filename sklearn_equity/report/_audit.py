@@ -35,6 +35,7 @@ def audit(
     *,
     subgroups: Any = None,
     segmenter: Any = None,
+    max_depth: int | None = None,
     metric: Any = "nrmse",
     normalization: Any = "mean",
     sample_weight: ArrayLike | None = None,
@@ -61,13 +62,17 @@ def audit(
     y : array-like of shape (n_rows,)
         The true target: numbers, or the classes of a classifier.
     subgroups : str, tuple, list, mapping or array-like, default=None
-        Whom to compare. A name takes a column of `X`; a tuple of names, the
-        intersection of several; a name with a number, ``("age", 4)``, that many
-        quantile bands; a list of these examines each by itself; a mapping gives labels,
-        or one of these, by the name to show. Anything else is labels, one a row.
+        Whom to compare. A name takes a column of `X`; a name with a number,
+        ``("age", 4)``, that many quantile bands; a tuple of these, the intersection of
+        several, such as ``("sex", ("age", 4))``; a list of all these examines each by
+        itself; a mapping gives labels, or one of these, by the name to show. Anything
+        else is labels, one a row.
     segmenter : fitted estimator, default=None
         Its `predict` gives a learnt segment to each row of `X`. Fit it on other rows,
         such as the training rows.
+    max_depth : int, default=None
+        Adds every combination of up to as many groupings, learnt segments among them:
+        ``["sex", "ethnicity", ("age", 4)]`` with 2 examines each and every pair.
     metric : str or callable, default="nrmse"
         "accuracy", "average_precision", "balanced_accuracy", "bias", "brier",
         "calibration_in_the_large", "calibration_slope", "log_loss", "mae", "nrmse",
@@ -151,6 +156,7 @@ def audit(
         model=_describe(estimator),
         target=str(getattr(y, "name", None) or "y"),
         metric=chosen,
+        max_depth=max_depth,
         sample_weight=sample_weight,
         min_subgroup_size=min_subgroup_size,
         confidence_level=confidence_level,
@@ -167,6 +173,7 @@ def audit_frame(
     y_true: str,
     y_pred: str,
     subgroups: Any,
+    max_depth: int | None = None,
     metric: str = "nrmse",
     normalization: Any = "mean",
     sample_weight: str | None = None,
@@ -190,6 +197,8 @@ def audit_frame(
         The column of the predictions, made on rows that the model was not fitted on.
     subgroups : str, tuple, list, mapping or array-like
         Whom to compare, as in `audit`.
+    max_depth : int, default=None
+        Adds every combination of up to as many groupings: 2 for every pair.
     metric : str, default="nrmse"
         A metric's name, as in `audit`.
     normalization : str, float, callable or None, default="mean"
@@ -266,6 +275,7 @@ def audit_frame(
         target=y_true,
         metric=metric,
         normalization=normalization,
+        max_depth=max_depth,
         sample_weight=weights,
         min_subgroup_size=min_subgroup_size,
         confidence_level=confidence_level,

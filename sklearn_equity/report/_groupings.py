@@ -26,10 +26,11 @@ def resolve_groupings(
 ) -> dict[str, Any]:
     """Give every grouping a name and one label a row.
 
-    A name takes a column of `table`; a tuple of names their intersection; a name with
-    a number, such as ``("age", 4)``, that many quantile bands; a list of these examines
-    each by itself. A mapping gives labels, or one of these, by the name to show;
-    anything else is taken as the labels of one grouping.
+    A name takes a column of `table`; a name with a number, such as ``("age", 4)``, that
+    many quantile bands; a tuple of these their intersection, such as
+    ``("sex", ("age", 4))``; a list of all these examines each by itself. A mapping
+    gives labels, or one of these, by the name to show; anything else is taken as the
+    labels of one grouping.
     """
     if subgroups is None:
         groupings = {}
@@ -56,17 +57,23 @@ def resolve_groupings(
 
 
 def _is_specification(item: Any) -> bool:
-    """Tell a column, an intersection or bands from labels."""
-    return isinstance(item, str) or (
-        isinstance(item, tuple)
-        and len(item) > 1
-        and isinstance(item[0], str)
-        and (_is_bands(item) or all(isinstance(part, str) for part in item))
+    """Tell a column, bands or an intersection of such from labels."""
+    return _is_attribute(item) or (
+        isinstance(item, tuple) and len(item) > 1 and all(map(_is_attribute, item))
     )
 
 
-def _is_bands(item: tuple[Any, ...]) -> bool:
-    return len(item) == 2 and isinstance(item[1], int | np.integer)
+def _is_attribute(item: Any) -> bool:
+    return isinstance(item, str) or _is_bands(item)
+
+
+def _is_bands(item: Any) -> bool:
+    return (
+        isinstance(item, tuple)
+        and len(item) == 2
+        and isinstance(item[0], str)
+        and isinstance(item[1], int | np.integer)
+    )
 
 
 def _names_columns(subgroups: Any, table: Any) -> bool:
@@ -81,28 +88,40 @@ def _labels_of(item: Any, table: Any) -> Any:
     if not _is_specification(item):
         return item
     if isinstance(item, str):
-        column = take_columns(table, [item], name="subgroups")[item]
-        if column.dtype.is_numeric() and column.n_unique() > MAX_SUBGROUPS_OF_A_NUMBER:
-            msg = (
-                f"`subgroups` names {item!r}, a number with {column.n_unique()} values."
-                f" Cut it into bands, such as four: ({item!r}, 4) in Python, {item}:4 "
-                "on the command line. If its values are codes, make them text."
-            )
-            raise ValueError(msg)
-        return column.to_native()
+        return _labels_of_column(item, table)
     if _is_bands(item):
-        column, n_bands = item
-        values = take_columns(table, [column], name="subgroups")[column]
-        name = f"subgroups ({column!r})"
-        numbers = check_numbers(values.to_native(), name=name, allow_nan=True)
-        return QuantileBands(n_bands).fit(numbers).label(numbers)
-    return take_columns(table, list(item), name="subgroups").to_native()
+        name, n_bands = item
+        return _labels_of_bands(name, n_bands, table)
+    if not any(map(_is_bands, item)):
+        return take_columns(table, list(item), name="subgroups").to_native()
+    parts = [_labels_of(part, table) for part in item]
+    return np.column_stack([np.asarray(part, dtype=object) for part in parts])
+
+
+def _labels_of_column(name: str, table: Any) -> Any:
+    column = take_columns(table, [name], name="subgroups")[name]
+    if column.dtype.is_numeric() and column.n_unique() > MAX_SUBGROUPS_OF_A_NUMBER:
+        msg = (
+            f"`subgroups` names {name!r}, a number with {column.n_unique()} values."
+            f" Cut it into bands, such as four: ({name!r}, 4) in Python, {name}:4 "
+            "on the command line. If its values are codes, make them text."
+        )
+        raise ValueError(msg)
+    return column.to_native()
+
+
+def _labels_of_bands(name: str, n_bands: int, table: Any) -> Any:
+    values = take_columns(table, [name], name="subgroups")[name]
+    numbers = check_numbers(
+        values.to_native(), name=f"subgroups ({name!r})", allow_nan=True
+    )
+    return QuantileBands(n_bands).fit(numbers).label(numbers)
 
 
 def _title(item: str | tuple[Any, ...]) -> str:
-    if isinstance(item, tuple) and _is_bands(item):
+    if _is_bands(item):
         return f"{item[0]} in {item[1]} bands"
-    return format_label(item)
+    return format_label(item if isinstance(item, str) else tuple(map(_title, item)))
 
 
 def _name_of(labels: Any) -> str:

@@ -111,6 +111,30 @@ def test_learnt_segments_are_one_grouping_more(town):
     assert set(alone.fidelity.grouping) == {"learnt segment"}
 
 
+def test_every_single_one_and_every_pair(town):
+    model, X, y = town
+    X = X.assign(sex=np.resize(["F", "M"], 600))
+    by_depth, by_hand = (
+        audit(model, X, y, subgroups=subgroups, max_depth=depth, random_state=0)
+        for subgroups, depth in [
+            (["sex", "ward", ("age", 3)], 2),
+            (
+                {
+                    "sex": "sex",
+                    "ward": "ward",
+                    "age in 3 bands": ("age", 3),
+                    "sex & ward": ("sex", "ward"),
+                    "sex & age in 3 bands": ("sex", ("age", 3)),
+                    "ward & age in 3 bands": ("ward", ("age", 3)),
+                },
+                None,
+            ),
+        ]
+    )
+    assert str(by_depth.fidelity) == str(by_hand.fidelity)
+    assert len(by_depth.fidelity) == 2 + 3 + 3 + 6 + 6 + 9
+
+
 def test_equal_seeds_give_equal_results(town):
     model, X, y = town
     first, second = (audit(model, X, y, subgroups="ward", random_state=5) for _ in "ab")

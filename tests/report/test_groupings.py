@@ -34,6 +34,27 @@ def test_a_column_an_intersection_and_bands(frame):
     assert bands[0] == bands[1] != bands[2] == bands[3]
 
 
+def test_bands_are_combined_with_columns_and_with_bands(frame):
+    subgroups = [("sex", ("age", 2)), (("age", 2), "ward", "sex"), (("age", 2),) * 2]
+    found = _resolve(subgroups, frame)
+    assert list(found) == [
+        "sex & age in 2 bands",
+        "age in 2 bands & ward & sex",
+        "age in 2 bands & age in 2 bands",
+    ]
+    rows = [tuple(map(str, row)) for row in found["sex & age in 2 bands"]]
+    younger, older = "20 to 39", "40 to 50"
+    assert rows == [("F", younger), ("M", younger), ("F", older), ("M", older)]
+
+
+def test_gaps_in_a_band_of_an_intersection_are_missing_labels(frame):
+    gaps = type(frame)({"sex": ["F", "M"] * 2, "age": [20.0, None, 40.0, 50.0]})
+    with pytest.raises(ValueError, match=r"missing labels; got 1 of 4"):
+        _resolve(("sex", ("age", 2)), gaps)
+    found = _resolve({"both": ("sex", ("age", 2))}, gaps, missing="group")
+    assert found["both"][1].tolist() == ["M", None]
+
+
 @pytest.mark.parametrize("subgroups", ["sex", ["sex"]])
 def test_one_name_is_one_grouping(subgroups, frame):
     assert list(_resolve(subgroups, frame)) == ["sex"]
@@ -70,6 +91,7 @@ def test_nothing_is_no_grouping(frame):
         ({"w": ["a", "b"]}, ValueError, r"one label per row of `y_true` \(4\); got 2"),
         ({"w": ["a"] * 4}, ValueError, r"subgroups\['w'\].* at least 2 .*; got 1"),
         (("sex", 2), ValueError, "`subgroups .'sex'.` must hold numbers; got text"),
+        (("sex", ("city", 2)), ValueError, r"no column of the table: \['city'\]"),
     ],
 )
 def test_refusals(subgroups, error, message, frame):
