@@ -253,7 +253,7 @@ def test_noise_of_a_mean_is_the_variance_of_all_rows():
     assert_allclose(squared, np.var(error**2, ddof=1), rtol=1e-7)
 
 
-@pytest.mark.parametrize("metric", ["r2", "nrmse", "balanced_accuracy"])
+@pytest.mark.parametrize("metric", ["r2", "nrmse", "balanced_accuracy", "roc_auc"])
 def test_noise_against_subgroups_drawn_anew(metric):
     """Over new people, a subgroup's figure varies by the noise over its size."""
     rng = np.random.default_rng(12)
@@ -263,11 +263,24 @@ def test_noise_against_subgroups_drawn_anew(metric):
     prediction = y + rng.normal(size=len(y))
     if metric == "balanced_accuracy":
         y, prediction = (y > 6).astype(float), (prediction > 6).astype(float)
+    if metric == "roc_auc":
+        y = (y > 6).astype(float)
     codes = check_subgroups(subgroups, n_rows=len(y))
     values = subgroup_estimates(y, prediction, codes, resolve_metric(metric))
     found = noise_of(metric, y, prediction, subgroups)
     # The variance of 400 values is known to within 4 x sqrt(2 / 399) = 28%.
     assert_allclose(found / n, np.var(values, ddof=1), rtol=0.28)
+
+
+def test_noise_of_an_area_is_known_from_a_few_subgroups():
+    """Leaving out five parts of five subgroups has 20 degrees of freedom: 32%."""
+    rng = np.random.default_rng(16)
+    found = []
+    for _ in range(60):
+        y = (rng.uniform(size=1500) < 0.15).astype(float)
+        score = y + rng.normal(size=1500)
+        found.append(noise_of("roc_auc", y, score, np.arange(1500) % 5))
+    assert np.std(found) / np.mean(found) < 0.15
 
 
 @pytest.mark.parametrize("error", ["t3", "lognormal"])
