@@ -1,6 +1,7 @@
 """What every display keeps to, whatever it shows and whatever the names are."""
 
 import functools
+import sys
 
 import matplotlib as mpl
 import numpy as np
@@ -26,6 +27,7 @@ from sklearn_equity import (
     lorenz_curve,
     subgroup_fidelity,
 )
+from sklearn_equity.exceptions import MissingDependencyError
 
 HARD_NAMES = [
     "$x_1$ and $",
@@ -183,6 +185,17 @@ def test_a_given_axes_is_drawn_on_and_no_figure_is_made(make):
     display = make().plot(ax=ax)
     assert (display.ax_, display.figure_) == (ax, figure)
     assert plt.get_fignums() == [figure.number]
+
+
+@every_display
+def test_without_matplotlib_the_error_names_the_display_and_the_extra(
+    make, monkeypatch
+):
+    display = make()
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    expected = rf"{type(display).__name__}\.plot needs .*sklearn-equity\[plot\]"
+    with pytest.raises(MissingDependencyError, match=expected):
+        display.plot()
 
 
 @every_display

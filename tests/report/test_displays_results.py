@@ -122,6 +122,17 @@ def test_lorenz_curve_of_a_table_shows_both_indices_with_the_interval(voice):
     assert 1 - 2 * under_the_curve == pytest.approx(found.raw)  # the Gini index
 
 
+def test_lorenz_curve_of_equal_subgroups_shows_no_inequality_without_the_noise():
+    ward = np.repeat(np.arange(5), 60)
+    y_true = np.tile(np.linspace(30, 60, 60), 5)
+    y_pred = y_true + np.tile(np.random.default_rng(9).normal(size=60), 5)
+    table = subgroup_fidelity(
+        y_true, y_pred, subgroups=ward, n_resamples=50, random_state=0
+    )
+    display = LorenzDisplay.from_table(table)
+    assert "\nno inequality shown without (95% interval 0 to" in _legend(display)[1]
+
+
 # ---- candidates of a search --------------------------------------------------------
 def test_pareto_front_of_a_real_search():
     rng = np.random.default_rng(3)
@@ -325,5 +336,5 @@ def test_changes_and_their_intervals_are_drawn_by_verdict():
     ends = bars.get_segments()[0][:, 0]
     assert ends == pytest.approx([change.ci_low[1], change.ci_high[1]])
     names = [label.get_text() for label in display.ax_.get_yticklabels()]
-    assert names[0] == "everybody\nn = 410"
-    assert names[3] == "ward = south\nn = 10"
+    assert names[0] == "everybody, n = 410"
+    assert names[3] == "ward = south, n = 10"

@@ -73,7 +73,7 @@ def test_counts_stand_in_bars_and_in_names(table):
     display = SubgroupFidelityDisplay(table).plot()
     assert [bar.get_width() for bar in display.bars_] == [300, 12, 200, 200]
     names = [label.get_text() for label in display.ax_.get_yticklabels()]
-    assert names[1] == "north\nn = 12"
+    assert names[1] == "north, n = 12"
 
 
 def test_on_a_given_axes_the_counts_stand_in_the_names_alone(table):
@@ -81,7 +81,7 @@ def test_on_a_given_axes_the_counts_stand_in_the_names_alone(table):
     display = SubgroupFidelityDisplay(table).plot(ax=ax)
     assert display.bars_ is None
     assert display.counts_ax_ is None
-    assert ax.get_yticklabels()[0].get_text() == "east\nn = 300"
+    assert ax.get_yticklabels()[0].get_text() == "east, n = 300"
 
 
 def test_first_subgroup_stands_on_top_beside_its_bar(table):
@@ -109,7 +109,7 @@ def test_what_is_unknown_is_said_beside_the_name(table):
     changed = replace(table, estimate=estimate, ci_low=ci_low)
     display = SubgroupFidelityDisplay(changed).plot()
     names = [label.get_text() for label in display.ax_.get_yticklabels()]
-    assert names[0] == "east\nn = 300; no estimate"
+    assert names[0] == "east, n = 300; no estimate"
     assert names[1] == "north\nn = 12; interval unknown"
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "describe_metric",
     "new_axes",
     "percent",
+    "write_counted",
     "write_name",
 ]
 
@@ -75,6 +76,15 @@ def write_name(label: Hashable, *, width: int = _LINE) -> str:
         half = (_LONGEST_NAME - 3) // 2
         text = f"{text[:half].rstrip()} … {text[-half:].lstrip()}"
     return textwrap.fill(text, width, break_on_hyphens=False)
+
+
+def write_counted(label: Hashable, n: int, *, remark: str = "") -> str:
+    """Write a label with its number of people, on one line where both fit."""
+    count = f"n = {n:,}{remark}"
+    name = write_name(label)
+    if len(name) + len(count) <= _LINE and "\n" not in name:
+        return f"{name}, {count}"
+    return f"{name}\n{count}"
 
 
 def percent(level: float) -> str:

@@ -220,9 +220,12 @@ class LorenzDisplay:
         found = self.inequality
         if found is None:
             return text
+        without = f"{found.corrected:.3g} without"
+        if found.corrected <= 0.0:  # chance alone makes equal subgroups differ as much
+            without = "no inequality shown without"
         return (
             f"{n:,} subgroups: Gini {self.gini:.3g} with the noise,\n"
-            f"{found.corrected:.3g} without "
+            f"{without} "
             f"({percent(found.confidence_level)} interval {found.ci_low:.3g} to "
             f"{found.ci_high:.3g})"
         )

@@ -14,7 +14,7 @@ from sklearn_equity.report.displays._canvas import (
     describe_metric,
     new_axes,
     percent,
-    write_name,
+    write_counted,
 )
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class RemediationEffectDisplay:
             If matplotlib is not installed.
         """
         names = self._names()
-        row = 0.18 * max(name.count("\n") + 1 for name in names) + 0.08
+        row = max(0.18 * max(name.count("\n") + 1 for name in names) + 0.08, 0.3)
         self.figure_, self.ax_ = new_axes(
             ax,
             feature="RemediationEffectDisplay.plot",
@@ -188,12 +188,8 @@ class RemediationEffectDisplay:
         names = []
         pairs = zip(self.change.grouping, self.change.subgroup, strict=True)
         for (grouping, label), n in zip(pairs, self.change.n, strict=True):
-            name = (
-                EVERYBODY
-                if grouping == EVERYBODY
-                else write_name(f"{grouping} = {format_label(label)}")
-            )
-            names.append(f"{name}\nn = {n:,}")
+            name = f"{grouping} = {format_label(label)}"
+            names.append(write_counted(EVERYBODY if grouping == EVERYBODY else name, n))
         return names
 
     def _label(self) -> str:

@@ -23,6 +23,7 @@ from sklearn_equity.report.displays._canvas import (
     add_legend,
     describe_metric,
     percent,
+    write_counted,
     write_name,
 )
 
@@ -241,7 +242,7 @@ class SubgroupFidelityDisplay:
     def _new_panels(self) -> "Axes":
         pyplot = import_optional("matplotlib.pyplot", feature=_FEATURE)
         n_lines = max(name.count("\n") + 1 for name in self._names())
-        row = max(0.18 * n_lines + 0.08, 0.42 if self.before is None else 0.55)
+        row = max(0.18 * n_lines + 0.08, 0.3 if self.before is None else 0.55)
         _, (ax, counts) = pyplot.subplots(
             *(1, 2),
             sharey=True,
@@ -318,8 +319,8 @@ class SubgroupFidelityDisplay:
         names = []
         for i, label in enumerate(table.subgroup):
             heading = f"{table.grouping[i]} = " if several else ""
-            name = write_name(heading + format_label(label))
-            names.append(f"{name}\nn = {table.n[i]:,}{_remark(table, i)}")
+            name = heading + format_label(label)
+            names.append(write_counted(name, table.n[i], remark=_remark(table, i)))
         return names
 
     def _label(self) -> None:
