@@ -156,7 +156,9 @@ def inequality_index(
     ------
     ValueError
         If an argument is unknown, the grouping is not said, an estimate is negative,
-        or fewer than two subgroups can be compared.
+        fewer than two subgroups can be compared, or the table's figures are not all of
+        its subgroups' own: `SubgroupTable.worst` picks and shrinks them,
+        `departure_from_attainable` gives lower bounds.
 
     See Also
     --------
@@ -286,11 +288,17 @@ def _check_index(index: str | Index) -> tuple[str, Index]:
 
 def _one_grouping(table: Any, grouping: str | None) -> Any:
     if not hasattr(table, "std_error"):
+        fix = (
+            "Of an audit, pass its table: result.fidelity."
+            if hasattr(table, "fidelity")
+            else "Of values without standard errors take gini(...)."
+        )
         msg = (
             "`table` must be what subgroup_fidelity returns; got "
-            f"{type(table).__name__}. Of values without standard errors take gini(...)."
+            f"{type(table).__name__}. {fix}"
         )
         raise TypeError(msg)
+    _check_origin(table)
     if grouping is not None:
         return table.select(grouping)
     names = list(dict.fromkeys(table.grouping))
@@ -299,6 +307,29 @@ def _one_grouping(table: Any, grouping: str | None) -> Any:
         msg = f"`grouping` must say which of the table's groupings: {listed}."
         raise ValueError(msg)
     return table
+
+
+def _check_origin(table: Any) -> None:
+    """Refuse figures that are not the estimates of every subgroup."""
+    fixes = {
+        "picked": "picked as worst; pass the whole table, before worst(k)",
+        "lower bound": "lower bounds; pass what subgroup_fidelity returns",
+    }
+    fix = fixes.get(getattr(table, "origin", "measured"))
+    if fix is not None:
+        msg = f"`table` must hold all subgroups' own figures; got those {fix}."
+        raise ValueError(msg)
+
+
+def _check_value(value: Any, name: str) -> float:
+    """Refuse an index that gives anything but one number."""
+    if np.ndim(value) == 0 and isinstance(value, Real):
+        return float(value)
+    msg = (
+        "`index` must be a function that returns one number, such as gini; got "
+        f"{name}, which returns {type(value).__name__}."
+    )
+    raise TypeError(msg)
 
 
 def _noise_model(

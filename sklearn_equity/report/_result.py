@@ -148,6 +148,10 @@ class AuditResult:
         blocks += [f"Note: {note}" for note in self.notes]
         return "\n\n".join(blocks)
 
+    def __repr__(self) -> str:
+        """Show in a console what print shows."""
+        return str(self)
+
     # ---- on paper ----------------------------------------------------------------
     def _repr_html_(self) -> str:
         return render_page(self)

@@ -159,6 +159,19 @@ def test_the_spread_of_an_audit_is_the_inequality_index(town):
     assert result.spreads[0].p_value == index.p_value
 
 
+def test_an_audit_is_no_table_but_has_one(town):
+    model, X, y = town
+    result = audit(model, X, y, subgroups="ward", n_resamples=50)
+    with pytest.raises(TypeError, match=r"got AuditResult\. .*result\.fidelity"):
+        inequality_index(result)
+
+
+def test_a_console_shows_what_print_shows(town):
+    model, X, y = town
+    result = audit(model, X, y, subgroups="ward", n_resamples=50)
+    assert repr(result) == str(result)
+
+
 def test_a_perfect_subgroup_among_two_has_no_spread_but_an_audit():
     """Its delta method has no standard error, and one subgroup can't be compared."""
     ward = np.repeat(["east", "west"], 50)
