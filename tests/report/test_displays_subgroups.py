@@ -181,6 +181,28 @@ def test_from_estimator_asks_a_classifier_for_what_the_metric_wants(people):
     assert display.table.estimate[3] == pytest.approx(np.mean(miss**2))
 
 
+def test_from_estimator_takes_a_function_with_its_orientation(people):
+    y_true, y_pred, ward = people
+    X = y_pred[:, np.newaxis]
+    model = LinearRegression().fit(X, y_true)
+    display = SubgroupFidelityDisplay.from_estimator(
+        model,
+        X,
+        y_true,
+        subgroups=ward,
+        metric=_furthest_miss,
+        greater_is_better=False,
+        n_resamples=50,
+    )
+    misses = np.abs(y_true - model.predict(X))
+    assert display.table.estimate[0] == pytest.approx(misses[ward == "east"].max())
+    assert "lower is better" in display.ax_.get_xlabel()
+
+
+def _furthest_miss(y_true, y_pred):
+    return float(np.max(np.abs(y_true - y_pred)))
+
+
 @pytest.mark.parametrize(
     ("metric", "orientation"),
     [("rmse", "lower is better"), ("r2", "higher is better"), ("bias", "best at 0")],

@@ -188,7 +188,9 @@ class SubgroupFidelityDisplay:
         SubgroupFidelityDisplay
             Drawn.
         """
-        chosen = resolve_metric(metric)
+        chosen = resolve_metric(
+            metric, greater_is_better=options.get("greater_is_better")
+        )
         groupings = resolve_groupings(
             subgroups, X, n_rows=num_samples(X), missing=missing
         )
