@@ -34,8 +34,8 @@ from sklearn_equity.representation._columns import ColumnPreparation
 SETTINGS = {
     'loss="mse"': {"loss": "mse"},
     'loss="mixed"': {},
-    "variational, kl .1": {"variational": True, "kl_weight": 0.1},
-    "variational, kl .5": {"variational": True},
+    "variational, kl .1": {"variational": True},
+    "variational, kl .5": {"variational": True, "kl_weight": 0.5},
     "variational, kl 1": {"variational": True, "kl_weight": 1.0},
 }
 

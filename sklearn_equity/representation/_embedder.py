@@ -72,7 +72,7 @@ class AutoencoderEmbedder(CallbackSupportMixin, TrainedAutoencoder):
     variational : bool, default=False
         Learn a latent space that is filled like a standard Gaussian, so that `sample`
         can draw new rows.
-    kl_weight : float, default=0.5
+    kl_weight : float, default=0.1
         What departing from that Gaussian costs, if `variational`. Higher: smoother
         and better filled; lower: closer reconstructions.
     learning_rate : float, default=0.003
@@ -147,7 +147,8 @@ class AutoencoderEmbedder(CallbackSupportMixin, TrainedAutoencoder):
     A variational embedder [3]_ adds `kl_weight` times the Kullback-Leibler divergence
     of a row's cloud from the standard Gaussian, divided by the number of columns. For
     numeric columns that is the bound on the likelihood if their noise has a variance of
-    half of `kl_weight`.
+    half of `kl_weight`. On NHANES the default rebuilt unseen people better than 0.5
+    and 1 did, and drew rows with truer correlations.
 
     A training can fail: a latent component is constant but for the outermost rows, or
     PCA with as many components reconstructs the rows of `X` at least as well. Another
@@ -160,6 +161,9 @@ class AutoencoderEmbedder(CallbackSupportMixin, TrainedAutoencoder):
 
     Axes of the latent space have no meaning of their own. Results are computed in
     double precision: a row's place does not depend on the rows that come with it.
+    Beside `X`, `fit` holds one copy of it in single precision; of 25 columns, what else
+    it needs stays under 10 MB, whatever the number of rows (to 150,000) and epochs.
+
     Modules that draw from torch's global generator, as dropout does, find it seeded
     while they are trained; it is put back, and such trainings wait for each other.
 
@@ -226,7 +230,7 @@ class AutoencoderEmbedder(CallbackSupportMixin, TrainedAutoencoder):
         decoder: Any = None,
         loss: Literal["mixed", "mse"] = "mixed",
         variational: bool = False,
-        kl_weight: float = 0.5,
+        kl_weight: float = 0.1,
         learning_rate: float = 0.003,
         batch_size: int = 256,
         max_epochs: int = 200,
@@ -356,7 +360,9 @@ class AutoencoderEmbedder(CallbackSupportMixin, TrainedAutoencoder):
         deviations are those of all rows so far: early chunks were seen in slightly
         other units than late ones. Begin with a large, typical chunk, and feed no
         sorted table. Nothing is set aside, stopped early, restarted or compared with
-        PCA. After `fit`, training goes on from its network.
+        PCA. After `fit`, training goes on from its network. `learning_rate`,
+        `weight_decay` and `batch_size` may be changed between chunks; what else makes
+        the network stays as it was at first.
         """
         first = not hasattr(self, "net_")
         network = load_network()
