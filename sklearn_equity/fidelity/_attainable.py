@@ -352,6 +352,7 @@ def _judge(table: SubgroupTable, sizes: Vector) -> SubgroupTable:
     return replace(
         table,
         metric="remediable squared error (lower bound)",
+        origin="lower bound",
         shrunken=_shrink_to_size(table.estimate, table.std_error, sizes),
         reference=np.zeros(len(table)),
         verdict=tuple("under-served" if s else "insufficient evidence" for s in shown),

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +93,10 @@ class SubgroupTable:
     shuffles : Shuffles or None, default=None
         The figures with the people dealt out anew, by which `inequality_index` tells
         inequality from noise; None if the metric does not follow from sums.
+    origin : {"measured", "picked", "lower bound"}, default="measured"
+        What the estimates are: figures as measured, those of rows picked as worst, or
+        bounds that true figures may lie above. What needs all rows as measured, such as
+        `inequality_index`, refuses the others.
 
     See Also
     --------
@@ -134,6 +138,7 @@ class SubgroupTable:
     rule: str
     overall: OverallFidelity
     shuffles: Shuffles | None = None
+    origin: Literal["measured", "picked", "lower bound"] = "measured"
 
     def __len__(self) -> int:
         return len(self.subgroup)
@@ -201,7 +206,7 @@ class SubgroupTable:
         if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
             raise ValueError(f"`k` must be a whole number of at least 1; got {k!r}.")
         order = np.argsort(-self.as_loss(self.shrunken), kind="stable")
-        picked = self.take(order[:k].tolist())
+        picked = replace(self.take(order[:k].tolist()), origin="picked")
         if not honest:
             return picked
         rule = (

@@ -8,6 +8,7 @@ drawn together until their variance is what remains.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -236,6 +237,7 @@ def inequality_index(
     True
     """
     name, function = _check_index(index)
+    at_equality = _value_at_equality(function, name)
     if voice not in ("subgroup", "person"):
         raise ValueError(f'`voice` must be "subgroup" or "person"; got {voice!r}.')
     tail = (1.0 - check_confidence_level(confidence_level)) / 2.0
@@ -252,14 +254,13 @@ def inequality_index(
     def index_of(deviation: float) -> float:
         """Return the index of such figures; below equality for a deviation below 0."""
         if deviation == 0.0:
-            return float(at_equality)
+            return at_equality
         figures = model.spread_out(abs(deviation))
         if name != "max_gap":
             figures = np.maximum(figures, 0.0)
         beyond = function(figures, sample_weight=model.voice) - at_equality
         return float(at_equality + np.copysign(beyond, deviation))
 
-    at_equality = function(np.ones(2), sample_weight=None)
     low, high = model.interval(tail)
     return InequalityIndex(
         index=name,
@@ -321,15 +322,19 @@ def _check_origin(table: Any) -> None:
         raise ValueError(msg)
 
 
-def _check_value(value: Any, name: str) -> float:
-    """Refuse an index that gives anything but one number."""
-    if np.ndim(value) == 0 and isinstance(value, Real):
-        return float(value)
-    msg = (
-        "`index` must be a function that returns one number, such as gini; got "
-        f"{name}, which returns {type(value).__name__}."
+def _value_at_equality(function: Index, name: str) -> float:
+    """Call an index on equal values; refuse one that can't be called like ours."""
+    rule = (
+        "`index` must be a function of values and `sample_weight` that returns one "
+        f"number, such as gini; got {name}, which "
     )
-    raise TypeError(msg)
+    try:
+        value: Any = function(np.ones(2), sample_weight=None)
+    except TypeError as error:
+        raise TypeError(f"{rule}fails: {error}.") from error
+    if not isinstance(value, Real):
+        raise TypeError(f"{rule}returns {type(value).__name__}.")
+    return float(value)
 
 
 def _noise_model(

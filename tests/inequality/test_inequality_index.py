@@ -12,6 +12,7 @@ from sklearn_equity import (
     atkinson,
     gini,
     inequality_index,
+    lorenz_curve,
     max_gap,
     subgroup_fidelity,
 )
@@ -221,6 +222,40 @@ def test_several_groupings_must_be_told_apart():
     table.grouping = ("sex", "ward")
     with pytest.raises(ValueError, match=r"`grouping` must say which.*'sex', 'ward'"):
         inequality_index(table)
+
+
+@pytest.mark.parametrize("honest", [True, False])
+def test_rows_picked_as_worst_are_refused(honest):
+    rng = np.random.default_rng(0)
+    y_true = rng.uniform(30, 60, size=200)
+    table = subgroup_fidelity(
+        y_true,
+        y_true + rng.normal(size=200),
+        subgroups=np.arange(200) % 4,
+        n_resamples=50,
+        random_state=0,
+    )
+    with pytest.raises(ValueError, match=r"got those picked as worst.*before worst"):
+        inequality_index(table.worst(3, honest=honest))
+
+
+def test_lower_bounds_are_refused():
+    table = _table([1.0, 2.0], [0.1, 0.1])
+    table.origin = "lower bound"
+    with pytest.raises(ValueError, match=r"got those lower bounds; pass"):
+        inequality_index(table)
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        (np.var, r"`index` must be a function.*got var, which fails.*sample_weight"),
+        (lorenz_curve, r"got lorenz_curve, which returns tuple"),
+    ],
+)
+def test_functions_that_are_no_index_are_refused(index, message):
+    with pytest.raises(TypeError, match=message):
+        inequality_index(_table([1.0, 2.0], [0.1, 0.1]), index=index)
 
 
 # ---- accuracy over samples -------------------------------------------------------
