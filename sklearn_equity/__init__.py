@@ -88,6 +88,7 @@ from sklearn_equity.segmentation import (
 )
 from sklearn_equity.significance import (
     PermutationResult,
+    RequiredSampleSize,
     SubgroupDescription,
     benjamini_hochberg,
     benjamini_yekutieli,
@@ -123,6 +124,7 @@ __all__ = [
     "PermutationResult",
     "PlantedSubgroup",
     "RemediationEffectDisplay",
+    "RequiredSampleSize",
     "SegmentationStability",
     "SubgroupDescription",
     "SubgroupFidelityDisplay",

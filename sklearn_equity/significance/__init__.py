@@ -18,10 +18,14 @@ from sklearn_equity.significance._permutation import (
     PermutationResult,
     permutation_test,
 )
-from sklearn_equity.significance._sample_size import required_sample_size
+from sklearn_equity.significance._sample_size import (
+    RequiredSampleSize,
+    required_sample_size,
+)
 
 __all__ = [
     "PermutationResult",
+    "RequiredSampleSize",
     "SubgroupDescription",
     "benjamini_hochberg",
     "benjamini_yekutieli",

@@ -148,6 +148,7 @@ def describe_subgroups(
     *,
     subgroups: Any,
     table: Any = None,
+    grouping: str | None = None,
     n_permutations: int = 1000,
     fdr: float = 0.05,
     rule_depth: int = 3,
@@ -170,8 +171,11 @@ def describe_subgroups(
     subgroups : array-like of shape (n_rows,) or (n_rows, n_attributes)
         One label a row, such as the segments that a segmenter predicts.
     table : SubgroupTable, default=None
-        What `subgroup_fidelity` returns for these subgroups: only the five largest of
-        the quarter that is served worst are then described. None describes all.
+        What `subgroup_fidelity` returns for these subgroups, whole: only the five
+        largest of the quarter that is served worst are then described. None describes
+        all.
+    grouping : str, default=None
+        Which grouping of `table` the subgroups are; needed if it has several.
     n_permutations : int, default=1000
         How often the labels are shuffled. Variables with two values need none.
     fdr : float, default=0.05
@@ -181,7 +185,8 @@ def describe_subgroups(
         The most conditions of a rule, 1 or more.
     honest : bool, default=True
         Make each rule on a random half of the rows and measure its precision and recall
-        on the other half. False uses all rows for both, and flatters.
+        on the other half. False uses all rows for both, and flatters. Nothing else
+        depends on it: see the Notes.
     missing : {"raise", "group", "drop"}, default="raise"
         What happens to missing labels, of subgroups and of columns: an error, or a
         label of their own; "drop" leaves rows without a subgroup out, and in columns of
@@ -198,7 +203,10 @@ def describe_subgroups(
     ------
     ValueError
         If numbers are missing, lengths differ, a column has more than 50 different
-        labels, or an option is out of range.
+        labels, an option is out of range, or `table` has other labels than `subgroups`,
+        several groupings of which none is said, or picked rows alone.
+    TypeError
+        If `table` is no table of fidelity.
 
     See Also
     --------
@@ -216,6 +224,14 @@ def describe_subgroups(
     A subgroup made from the variables, as a segment is, differs in some of them by
     construction: the p-values then say which, not that there is a discovery. Those of
     variables that had no part in it are tests proper.
+
+    `honest` covers the rules alone. Which subgroups are the worst is told by the plain
+    estimates of the table, and means and tests then use all rows of `X`: a subgroup
+    picked by chance is described as truly as any other, but that it is served worst is
+    not shown here; `SubgroupTable.verdict` and ``worst(k)`` allow for the picking.
+    Tests are of the variables, which do not see the errors of a model: where these are
+    independent of the variables, picking by them leaves the p-values as they are. Where
+    they are not, use other people for the table than for the description.
 
     A rule is the node of a shallow tree, its classes balanced, with the best F1. It
     describes; where precision or recall is low, no short rule fits.
@@ -245,7 +261,8 @@ def describe_subgroups(
     >>> [name for name, apart in zip(found.variable, found.sets_apart) if apart][:2]
     ['age', 'sex = male']
     """
-    _check_options(n_permutations, fdr, rule_depth)
+    _check_options(n_permutations, fdr, rule_depth, honest)
+    part = None if table is None else _one_grouping(table, grouping)
     check_same_order(X=X, subgroups=subgroups)
     variables = read_variables(X, missing="raise" if missing == "raise" else "group")
     n_rows = len(variables.table)
@@ -255,7 +272,7 @@ def describe_subgroups(
     kept = codes.codes >= 0
     codes = SubgroupCodes(codes.codes[kept], codes.labels, codes.name)
     variables = Variables(variables.table[kept], variables.variables)
-    chosen = range(codes.n_subgroups) if table is None else _worst(table, codes)
+    chosen = range(codes.n_subgroups) if part is None else _worst(part, codes)
     compared = compare_means(
         variables.table,
         codes,
@@ -273,7 +290,7 @@ def describe_subgroups(
     return _describe(compared, variables, list(chosen), float(fdr), rules)
 
 
-def _check_options(n_permutations: Any, fdr: Any, rule_depth: Any) -> None:
+def _check_options(n_permutations: Any, fdr: Any, rule_depth: Any, honest: Any) -> None:
     check_n_permutations(n_permutations)
     if not isinstance(fdr, Real) or not 0.0 < float(fdr) < 1.0:
         raise ValueError(f"`fdr` must lie strictly between 0 and 1; got {fdr!r}.")
@@ -281,25 +298,62 @@ def _check_options(n_permutations: Any, fdr: Any, rule_depth: Any) -> None:
     if not whole or rule_depth < 1:
         msg = f"`rule_depth` must be a whole number of at least 1; got {rule_depth!r}."
         raise ValueError(msg)
+    if not isinstance(honest, bool | np.bool_):
+        raise TypeError(f"`honest` must be True or False; got {honest!r}.")
+
+
+def _one_grouping(table: Any, grouping: str | None) -> Any:
+    """Return the rows of the grouping that is described."""
+    if not hasattr(table, "as_loss"):
+        msg = (
+            "`table` must be what subgroup_fidelity returns; got "
+            f"{type(table).__name__}. None describes all subgroups."
+        )
+        raise TypeError(msg)
+    if table.origin == "picked":
+        msg = (
+            "`table` must be whole: the worst quarter is picked here; got rows picked "
+            "as worst. Pass the table before worst(k)."
+        )
+        raise ValueError(msg)
+    if grouping is not None:
+        return table.select(grouping)
+    names = list(dict.fromkeys(table.grouping))
+    if len(names) > 1:
+        listed = ", ".join(repr(name) for name in names)
+        msg = (
+            "`grouping` must say which of the table's groupings the `subgroups` are: "
+            f"{listed}."
+        )
+        raise ValueError(msg)
+    return table
 
 
 def _worst(table: Any, codes: SubgroupCodes) -> list[int]:
     """Return the codes of the largest subgroups of the quarter that is served worst."""
+    _check_same_labels(table.subgroup, codes.labels)
     loss = table.as_loss(table.estimate)
     known = np.flatnonzero(np.isfinite(loss))
     n_worst = max(int(np.ceil(_WORST_SHARE * len(known))), 1)
     worst = known[np.argsort(-loss[known], kind="stable")[:n_worst]]
     largest = worst[np.argsort(-table.n[worst], kind="stable")[:_N_DESCRIBED]]
     code_of = {label: code for code, label in enumerate(codes.labels)}
-    labels = [table.subgroup[i] for i in largest]
-    absent = [label for label in labels if label not in code_of]
-    if absent:
-        msg = (
-            "`table` must be of these `subgroups`; it has the label "
-            f"{format_label(absent[0])!r}, which they have not."
-        )
-        raise ValueError(msg)
-    return [code_of[label] for label in labels]
+    return [code_of[table.subgroup[i]] for i in largest]
+
+
+def _check_same_labels(
+    in_table: tuple[Hashable, ...], given: tuple[Hashable, ...]
+) -> None:
+    """Refuse a table of other subgroups: equal labels could mean other people."""
+    for some, others, said in (
+        (in_table, set(given), "it has the label {}, which they have not"),
+        (given, set(in_table), "they have the label {}, which it has not"),
+    ):
+        absent = [label for label in some if label not in others]
+        if absent:
+            what = said.format(repr(format_label(absent[0])))
+            msg = f"`table` must be of these `subgroups`; {what}."
+            raise ValueError(msg)
 
 
 def _find_rules(

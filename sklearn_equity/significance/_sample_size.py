@@ -1,6 +1,9 @@
 """How many more people are needed before a subgroup can be judged?"""
 
+import textwrap
 from bisect import bisect_left
+from collections.abc import Hashable
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
@@ -8,13 +11,112 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
-from sklearn_equity._checks import check_confidence_level, check_numbers
+from sklearn_equity._checks import (
+    check_confidence_level,
+    check_numbers,
+    format_label,
+)
+from sklearn_equity._optional import build_frame
 
-__all__ = ["required_sample_size"]
+__all__ = ["RequiredSampleSize", "required_sample_size"]
 
 Vector = NDArray[np.float64]
 
 _FEWEST, _MOST = 2, 10**15
+_TEXT_WIDTH = 88
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RequiredSampleSize:
+    """How many people each subgroup of a table needs, a row each.
+
+    What `required_sample_size` returns for a table.
+
+    Parameters
+    ----------
+    grouping : tuple of str
+        The grouping that each row belongs to.
+    subgroup : tuple
+        The label of each row's subgroup.
+    n : ndarray of shape (n_rows,)
+        How many people it has.
+    required : ndarray of shape (n_rows,)
+        How many it needs: whole numbers, infinite above 1e15, NaN where no spread is
+        known to plan with.
+    more : ndarray of shape (n_rows,)
+        How many are still to be found; 0 if it has enough.
+    aim : str
+        What they are needed for.
+
+    See Also
+    --------
+    required_sample_size : Makes it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_equity import required_sample_size, subgroup_fidelity
+    >>> y_true, ward = np.full(60, 50.0), np.repeat(["east", "west"], [40, 20])
+    >>> y_pred = y_true + np.tile([3.0, 5.0], 30)
+    >>> table = subgroup_fidelity(
+    ...     y_true, y_pred, subgroups=ward, metric="bias", random_state=0
+    ... )
+    >>> required_sample_size(table, half_width=0.4)
+    grouping   subgroup  n   required  more
+    subgroups  east      40  28        0
+    subgroups  west      20  28        8
+    bias: people needed for 0.95 intervals that reach 0.4 to either side.
+    """
+
+    grouping: tuple[str, ...]
+    subgroup: tuple[Hashable, ...]
+    n: NDArray[np.intp]
+    required: Vector
+    more: Vector
+    aim: str
+
+    def __len__(self) -> int:
+        return len(self.subgroup)
+
+    def to_frame(self) -> Any:
+        """Return the rows as a data frame.
+
+        Returns
+        -------
+        pandas.DataFrame or polars.DataFrame
+            The columns ``grouping, subgroup, n, required, more``, numbers of people as
+            integers where all of them are finite; polars if
+            ``sklearn.set_config(transform_output="polars")`` says so.
+        """
+        columns = {
+            "grouping": list(self.grouping),
+            "subgroup": [format_label(label) for label in self.subgroup],
+            "n": self.n.tolist(),
+            "required": _whole(self.required).tolist(),
+            "more": _whole(self.more).tolist(),
+        }
+        return build_frame(columns, feature="RequiredSampleSize.to_frame")
+
+    def __repr__(self) -> str:
+        cells = [["grouping", "subgroup", "n", "required", "more"]]
+        for i, label in enumerate(self.subgroup):
+            people = (self.n[i], self.required[i], self.more[i])
+            cells.append(
+                [self.grouping[i], format_label(label), *map(_as_text, people)]
+            )
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
+        return "\n".join([*lines, *textwrap.wrap(self.aim, _TEXT_WIDTH)])
+
+
+def _whole(people: Vector) -> NDArray[Any]:
+    return people.astype(np.int64) if np.isfinite(people).all() else people
+
+
+def _as_text(people: float) -> str:
+    if np.isnan(people):
+        return "unknown"
+    return "infinite" if np.isinf(people) else f"{people:,.0f}"
 
 
 def required_sample_size(
@@ -26,7 +128,7 @@ def required_sample_size(
     confidence_level: float = 0.95,
     power: float = 0.8,
     n_comparisons: int = 1,
-) -> Vector:
+) -> RequiredSampleSize | Vector:
     r"""How many people each subgroup needs for an interval or to show a gap.
 
     In people, 2 or more. The number says what the spread seen so far would need: where
@@ -35,7 +137,8 @@ def required_sample_size(
     Parameters
     ----------
     table : SubgroupTable or array-like of shape (n_subgroups,)
-        What `subgroup_fidelity` returns; or standard errors, with `n`.
+        What `subgroup_fidelity` returns, the `fidelity` of an audit's result; or
+        standard errors, with `n`.
     n : array-like of shape (n_subgroups,), default=None
         The people that each standard error is from; needed if `table` holds standard
         errors alone. With ones, the standard errors are the spreads of single people.
@@ -43,8 +146,8 @@ def required_sample_size(
         The wanted reach of the interval on either side, in the metric's unit. Either
         this or `gap` is given.
     gap : float, default=None
-        How much worse than a known reference a subgroup is, to be shown by a one-sided
-        test.
+        How much worse than a known reference a subgroup is, in the metric's unit, to be
+        shown by a one-sided test: 0.05 of an NRMSE, 0.5 mmHg of an RMSE in mmHg.
     confidence_level : float, default=0.95
         The level of the interval; or 1 less the level of the test.
     power : float, default=0.8
@@ -56,12 +159,16 @@ def required_sample_size(
 
     Returns
     -------
-    ndarray of shape (n_subgroups,)
-        Whole numbers of people, infinite above 1e15. NaN where the standard error is
-        unknown, or 0: no spread has been seen yet that could be planned with.
+    RequiredSampleSize or ndarray of shape (n_subgroups,)
+        Of a table, its subgroups with the people they have, need and lack; of standard
+        errors, the need alone. Whole numbers of people, infinite above 1e15. NaN where
+        the standard error is unknown, or 0: no spread has been seen yet that could be
+        planned with.
 
     Raises
     ------
+    TypeError
+        If `table` is neither of the two.
     ValueError
         If not one of `half_width` and `gap` is given, or a number is out of range.
 
@@ -97,6 +204,7 @@ def required_sample_size(
     >>> required_sample_size([0.5, 1.0], n=[100, 100], gap=2.0)
     array([ 41., 157.])
     """
+    _check_kind(table)
     std_error, people = _read(table, n)
     alpha = 1.0 - check_confidence_level(confidence_level)
     _check_options(half_width, gap, power, n_comparisons)
@@ -106,7 +214,23 @@ def required_sample_size(
         target, shares = float(half_width), [1.0 - alpha / 2.0]
     else:
         target, shares = float(gap or 0.0), [1.0 - alpha, float(power)]
-    return np.array([_least(one, target, shares) for one in spread])
+    required = np.array([_least(one, target, shares) for one in spread])
+    if not _is_table(table):
+        return required
+    reach = f"for {confidence_level:.4g} intervals that reach {target:g} to either side"
+    show = (
+        f"to show that a subgroup is {target:g} worse than a known reference, with "
+        f"power {power:g} in a one-sided test at level {1.0 - confidence_level:.4g}"
+    )
+    together = f", over {n_comparisons} subgroups together" if n_comparisons > 1 else ""
+    aim = (
+        f"{table.metric.partition(' (')[0]}: people needed "
+        f"{show if half_width is None else reach}{together}."
+    )
+    more = np.maximum(required - people, 0.0)
+    return RequiredSampleSize(
+        table.grouping, table.subgroup, table.n, required, more, aim
+    )
 
 
 def _least(spread: float, target: float, shares: list[float]) -> float:
@@ -118,13 +242,29 @@ def _least(spread: float, target: float, shares: list[float]) -> float:
         quantiles = sum(float(stdtrit(n - 1, share)) for share in shares)
         return -quantiles * spread / np.sqrt(n)
 
-    candidates = range(_FEWEST, _MOST)
+    if reached(_MOST) < -target:
+        return np.inf
+    candidates = range(_FEWEST, _MOST + 1)
     position = bisect_left(candidates, -target, key=reached)
-    return float(candidates[position]) if position < len(candidates) else np.inf
+    return float(candidates[position])
+
+
+def _is_table(table: Any) -> bool:
+    return hasattr(table, "subgroup") and hasattr(table, "std_error")
+
+
+def _check_kind(table: Any) -> None:
+    if _is_table(table) or np.ndim(table) > 0:
+        return
+    msg = (
+        "`table` must be what subgroup_fidelity returns, of an audit result.fidelity; "
+        f"or an array of standard errors. Got {type(table).__name__}."
+    )
+    raise TypeError(msg)
 
 
 def _read(table: Any, n: ArrayLike | None) -> tuple[Vector, Vector]:
-    if hasattr(table, "std_error"):
+    if _is_table(table):
         if n is not None:
             raise ValueError("`n` must not be given with a table, which has its own.")
         table, n = table.std_error, table.n

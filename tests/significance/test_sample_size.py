@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from sklearn_equity import required_sample_size, subgroup_fidelity
+from sklearn_equity import fidelity_curve, required_sample_size, subgroup_fidelity
 
 
 # ---- worked by hand and by theory ------------------------------------------------
@@ -46,21 +46,51 @@ def test_more_people_than_there_can_be_are_infinitely_many():
     assert required_sample_size([1e9], n=[1], half_width=1e-3)[0] == np.inf
 
 
-def test_a_table_is_read():
+@pytest.fixture
+def table():
     rng = np.random.default_rng(3)
     y_true = rng.uniform(30, 60, size=400)
-    table = subgroup_fidelity(
+    spread = np.select([np.arange(400) % 4 == 0, np.arange(400) % 4 == 1], [9, 0], 1)
+    return subgroup_fidelity(
         y_true,
-        y_true + rng.normal(size=400),
-        subgroups=np.arange(400) % 4,
+        y_true + spread * rng.normal(size=400),
+        subgroups=np.array(["east", "north", "south", "west"])[np.arange(400) % 4],
         metric="mae",
         n_resamples=50,
         random_state=0,
     )
-    assert_allclose(
-        required_sample_size(table, half_width=0.1),
-        required_sample_size(table.std_error, n=table.n, half_width=0.1),
-    )
+
+
+def test_a_table_is_read(table):
+    needed = required_sample_size(table, half_width=0.1)
+    plain = required_sample_size(table.std_error, n=table.n, half_width=0.1)
+    assert_allclose(needed.required, plain)
+    assert_allclose(needed.more, np.maximum(plain - 100, 0))
+    assert (needed.grouping, needed.subgroup) == (table.grouping, table.subgroup)
+    assert needed.n.tolist() == [100] * 4
+
+
+def test_a_table_is_answered_in_words(table):
+    needed = required_sample_size(table, gap=20, n_comparisons=3)
+    lines = repr(needed).splitlines()
+    assert lines[0].split() == ["grouping", "subgroup", "n", "required", "more"]
+    east, north = lines[1].split(), lines[2].split()
+    assert east == ["subgroups", "east", "100", f"{needed.required[0]:.0f}", "0"]
+    assert north == ["subgroups", "north", "100", "unknown", "unknown"]
+    text = " ".join(lines[5:])
+    assert text.startswith("MAE: people needed to show that a subgroup is 20 worse")
+    assert "power 0.8 in a one-sided test at level 0.05, over 3 subgroups" in text
+    assert "infinite" in repr(required_sample_size(table, half_width=1e-9))
+
+
+def test_a_frame_holds_whole_numbers_of_people(table):
+    pytest.importorskip("pandas")
+    frame = required_sample_size(table.take([0, 2, 3]), half_width=0.1).to_frame()
+    assert [*frame.columns] == ["grouping", "subgroup", "n", "required", "more"]
+    assert frame["required"].dtype.kind == "i"
+    assert (frame["more"] == np.maximum(frame["required"] - frame["n"], 0)).all()
+    unknown = required_sample_size(table, half_width=0.1).to_frame()
+    assert unknown["required"].isna().tolist() == [False, True, False, False]
 
 
 # ---- simulation ------------------------------------------------------------------
@@ -105,3 +135,16 @@ def test_samples_of_the_required_size_do_what_was_asked(size, capsys):
 def test_refusals_name_the_argument(options, message):
     with pytest.raises(ValueError, match=message):
         required_sample_size([1.0, 2.0], **{"n": [10, 10], **options})
+
+
+@pytest.mark.parametrize("given", [None, "mae", 3.0, object()])
+def test_something_else_than_a_table_is_told_what_is_wanted(given):
+    with pytest.raises(TypeError, match=r"subgroup_fidelity returns.*result\.fidelity"):
+        required_sample_size(given, gap=1.0)
+
+
+def test_a_curve_is_no_table():
+    y = np.linspace(0, 1, 200)
+    curve = fidelity_curve(y, y**2, y, metric="mae", n_resamples=50, random_state=0)
+    with pytest.raises(TypeError, match=r"subgroup_fidelity returns.*FidelityCurve"):
+        required_sample_size(curve, gap=1.0)
