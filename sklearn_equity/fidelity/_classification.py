@@ -20,7 +20,8 @@ from sklearn_equity.fidelity._metric import (
 
 __all__ = ["CLASSIFICATION_METRICS", "FEW", "check_binary_truth", "check_probabilities"]
 
-# Below, a share, an area or a slope is next to unknown whatever the other class has.
+# Below, a share, an area or a slope is next to unknown whatever the other class has,
+# and the few of a rare class carry most of a loss, whose interval is then too short.
 FEW = 10
 
 
@@ -123,6 +124,8 @@ CLASSIFICATION_METRICS = (
         bounds=(0.0, 1.0),
         best=0.0,
         task="classification",
+        min_rows=2 * FEW,
+        min_of_class=(FEW, FEW),
         check=functools.partial(check_probabilities, "brier"),
         response="predict_proba",
         **mean_of(_squared_error),
@@ -134,6 +137,8 @@ CLASSIFICATION_METRICS = (
         bounds=(0.0, np.inf),
         best=0.0,
         task="classification",
+        min_rows=2 * FEW,
+        min_of_class=(FEW, FEW),
         check=functools.partial(check_probabilities, "log_loss"),
         response="predict_proba",
         **mean_of(_log_loss),

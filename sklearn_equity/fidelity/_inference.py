@@ -41,6 +41,7 @@ Interval = tuple[float, float]
 
 _MOST_UNITS = 1024  # their blocks put a standard error off by 2%, as resamples do
 _LEAST_DEFINED = 0.9  # of the resamples, or the interval is unknown
+_FEWEST_ROWS = 10  # or it is unknown too, but for shares: it would be far too short
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ def infer(
     if metric.shares is not None:
         shares = metric.shares(data.y_true, data.y_pred)
         interval = share_interval(shares, data.sample_weight, tail)
+    elif len(data.y_true) < _FEWEST_ROWS:
+        interval = np.nan, np.nan
     elif std_error == 0.0:
         interval = _interval_without_variation(metric, estimate)
     if interval is None:

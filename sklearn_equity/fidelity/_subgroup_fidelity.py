@@ -113,7 +113,8 @@ def subgroup_fidelity(
     min_subgroup_size : int, default=30
         Smaller subgroups are shown, but neither judged nor part of the average. Never
         less than what the metric needs: 50 rows for ranks and calibration, 30 for a
-        function or scores, 10 for the others; and 10 of each class that it counts.
+        function or scores, 10 for the others; and 10 of each class that it counts,
+        of both for "brier" and "log_loss".
     confidence_level : float, default=0.95
         The level of intervals and verdicts.
     interval : {"single", "simultaneous"}, default="single"
@@ -162,10 +163,12 @@ def subgroup_fidelity(
     300 rows covered 93 to 97% for every metric; with errors of kurtosis 30 and 50 rows,
     94% for the MAE and the NRMSE (with a subgroup's own rows alone 88%). Where the
     other subgroups have lighter tails, those of a subgroup with errors of kurtosis 30
-    cover about 90%. No method helps where squared errors have no variance. An NRMSE by
-    "iqr", "range", "max" or a function rests on the subgroup's own rows (by "iqr" with
-    normal errors and 50 rows it covered 97.5%), and that of "range" and "max" takes the
-    divisor as it is.
+    cover about 90%. Of 50 rows with 4% of cases, the Brier score covered 89% and the
+    log loss 86%: by them, nobody with fewer than 10 of a class is judged. Below 10 rows
+    an interval is unknown, but for shares. No method helps where squared errors have no
+    variance. An NRMSE by "iqr", "range", "max" or a function rests on the subgroup's
+    own rows (by "iqr" with normal errors and 50 rows it covered 97.5%), and that of
+    "range" and "max" takes the divisor as it is.
 
     **Verdict.** The reference is how the average person of the grouping is served: the
     mean estimate over its subgroups with at least `min_subgroup_size` rows, weighted by

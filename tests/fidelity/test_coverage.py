@@ -5,6 +5,7 @@ from zlib import crc32
 
 import numpy as np
 import pytest
+from scipy.special import expit
 
 from sklearn_equity._checks import SubgroupCodes
 from sklearn_equity.fidelity import METRIC_NAMES, resolve_metric, subgroup_estimates
@@ -140,6 +141,35 @@ def test_coverage_of_shares_near_the_ends(prevalence):
         f"\naccuracy of {prevalence:.0%}, 100 rows: covered {covered / n_runs / 2:.1%}"
     )
     assert 0.925 <= covered / n_runs / 2 <= 0.985
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("intercept", "n_rows"), [(-4.0, 300), (-2.7, 100)])
+@pytest.mark.parametrize("name", ["brier", "log_loss"])
+def test_coverage_of_losses_of_rare_outcomes_that_are_judged(name, intercept, n_rows):
+    rng = np.random.default_rng(20260905)
+    metric = resolve_metric(name)
+    labels = tuple(range(N_SUBGROUPS))
+    codes = SubgroupCodes(np.repeat(labels, n_rows), labels, "subgroup")
+
+    def draw_rare(n):
+        risk = expit(intercept + 1.5 * rng.normal(size=n))
+        return 1.0 * (rng.random(n) < risk), risk
+
+    everybody = SubgroupCodes(np.zeros(1_000_000, dtype=np.intp), ("all",), "all")
+    y_true, risk = draw_rare(1_000_000)
+    truth = subgroup_estimates(y_true, risk, everybody, metric)[0]
+    covered = []
+    for run in range(60):
+        data = Population(*draw_rare(N_SUBGROUPS * n_rows), None)
+        part = measure(data, codes, Settings(metric, 20, 0.95, 0.1, 400), run)
+        held = (part.ci_low <= truth) & (truth <= part.ci_high)
+        covered += held[part.measured.judged].tolist()
+    print(
+        f"\n{name}, {y_true.mean():.1%} of {n_rows} rows: covered "
+        f"{np.mean(covered):.1%} of {len(covered)}"
+    )
+    assert 0.92 <= np.mean(covered) <= 0.98
 
 
 @pytest.mark.slow

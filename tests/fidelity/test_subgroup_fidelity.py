@@ -363,7 +363,9 @@ def test_too_few_of_a_class_are_not_judged():
     risk = np.clip(0.3 + 0.2 * y_true + 0.2 * rng.normal(size=600), 0.01, 0.99)
     for metric, judged in (
         ("roc_auc", [True, True, False]),
-        ("brier", [True, True, True]),
+        ("brier", [True, True, False]),
+        ("log_loss", [True, True, False]),
+        ("rmse", [True, True, True]),
     ):
         table = audit(y_true, risk, ward, metric=metric)
         assert table.judged.tolist() == judged
@@ -617,6 +619,20 @@ def test_input_is_not_changed_and_read_only_works():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         audit(*arrays, metric="r2", sample_weight=weights)
+
+
+def test_a_handful_of_rows_has_an_estimate_and_no_interval():
+    rng = np.random.default_rng(1961)
+    ward = np.repeat([*"abcd"], [300, 10, 9, 2])
+    y_true = rng.uniform(30, 60, size=321)
+    y_pred = y_true + rng.normal(size=321)
+    for metric in ("rmse", "bias", "nrmse"):
+        table = audit(y_true, y_pred, ward, metric=metric, interval="simultaneous")
+        assert np.isfinite(table.estimate).all()
+        known = [True, True, False, False]
+        assert_array_equal(np.isfinite(table.ci_low + table.ci_high), known)
+    right = audit(1.0 * (y_true > 45), 1.0 * (y_pred > 45), ward, metric="accuracy")
+    assert np.isfinite(right.ci_low).all()  # Wilson's holds for any number of people
 
 
 # ---- nobody differs ------------------------------------------------------------------
