@@ -25,6 +25,10 @@ _SPREAD_OF_OUTCOME = (
     "An error is larger where the outcome itself is more spread, whatever the model: "
     'compare with normalization="std", which divides by the spread of each subgroup.'
 )
+_TWO_VALUES = (
+    "The target has two values, and the metric is one of numbers: for classes take "
+    '"roc_auc", "brier", "balanced_accuracy" or another metric of theirs.'
+)
 _NOTES_ON = {"NRMSE": (_SPREAD_OF_OUTCOME,), "RMSE": (_SPREAD_OF_OUTCOME,)}
 
 
@@ -293,6 +297,7 @@ def _audit_predictions(
     *,
     model: str,
     target: str,
+    metric: Any,
     random_state: int | None,
     **options: Any,
 ) -> AuditResult:
@@ -300,15 +305,19 @@ def _audit_predictions(
         y_true,
         y_pred,
         subgroups=groupings,
+        metric=metric,
         random_state=random_state,
         **options,
     )
+    notes = _NOTES_ON.get(table.metric.partition(" (")[0], ())
+    if resolve_metric(metric).task == "regression" and len(np.unique(y_true)) == 2:
+        notes = (*notes, _TWO_VALUES)
     return AuditResult(
         model=model,
         target=target,
         fidelity=table,
         spreads=grouping_spreads(table, random_state=random_state),
-        notes=_NOTES_ON.get(table.metric.partition(" (")[0], ()),
+        notes=notes,
     )
 
 

@@ -324,6 +324,13 @@ def test_a_metric_of_classes_is_refused_for_a_regressor(town, metric):
         audit(model, X, y > 40, subgroups="ward", metric=metric)
 
 
+@pytest.mark.parametrize(("metric", "noted"), [("nrmse", True), ("brier", False)])
+def test_classes_in_a_column_measured_as_numbers_are_noted(metric, noted):
+    table = pd.DataFrame({"y": [0, 1] * 50, "p": [0.2, 0.7] * 50, "s": [*"aabb"] * 25})
+    result = audit_frame(table, y_true="y", y_pred="p", subgroups="s", metric=metric)
+    assert ("Note: The target has two values" in str(result)) == noted
+
+
 def test_probabilities_are_no_classes():
     table = pd.DataFrame({"y": [0, 1] * 50, "p": [0.2, 0.7] * 50, "s": [*"aabb"] * 25})
     with pytest.raises(ValueError, match="needs `y_pred` to be classes; got fractions"):
