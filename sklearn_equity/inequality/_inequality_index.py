@@ -44,7 +44,7 @@ _INDICES: dict[str, Index] = {
 _N_NORMAL_DRAWS = 1000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class InequalityIndex:
     """An inequality index of estimates, with what noise has to do with it.
 
@@ -91,11 +91,12 @@ class InequalityIndex:
     >>> ward = np.repeat(["east", "north", "south", "west"], 100)
     >>> y_pred = y_true + rng.normal(size=400) * np.where(ward == "west", 9, 3)
     >>> table = subgroup_fidelity(y_true, y_pred, subgroups=ward, random_state=0)
-    >>> inequality = inequality_index(table)
-    >>> round(inequality.p_value, 3)
-    0.001
-    >>> inequality.ci_low < inequality.corrected < inequality.ci_high
-    True
+    >>> inequality_index(table)
+    gini of 4 subgroups with one voice each, mean 0.1
+    raw             0.280...
+    equal would be  0.05...
+    without noise   0.27...  (0.95 interval 0.2... to 0.33...)
+    p               0.000999
     """
 
     index: str
@@ -110,6 +111,21 @@ class InequalityIndex:
     n_left_out: int
     voice: Voice
     confidence_level: float
+
+    def __repr__(self) -> str:
+        voice = "each" if self.voice == "subgroup" else "a person"
+        left_out = f" ({self.n_left_out:,} left out)" if self.n_left_out else ""
+        return "\n".join(
+            [
+                f"{self.index} of {self.n_subgroups:,} subgroups{left_out} with one "
+                f"voice {voice}, mean {self.mean:.4g}",
+                f"raw             {self.raw:.4g}",
+                f"equal would be  {self.if_equal:.4g}",
+                f"without noise   {self.corrected:.4g}  ({self.confidence_level:.4g} "
+                f"interval {self.ci_low:.4g} to {self.ci_high:.4g})",
+                f"p               {self.p_value:.3g}",
+            ]
+        )
 
 
 def inequality_index(

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 from scipy import optimize, stats
 
 from sklearn_equity import (
+    InequalityIndex,
     atkinson,
     gini,
     inequality_index,
@@ -136,6 +137,19 @@ def test_a_function_and_a_voice_are_taken():
     found = inequality_index(table, index=severe, voice="person", random_state=0)
     assert_allclose(found.raw, severe([1, 2, 4], sample_weight=[10, 20, 30]))
     assert_allclose(found.mean, (10 + 40 + 120) / 60)
+
+
+def test_the_result_reads_as_a_few_short_lines():
+    found = InequalityIndex(
+        "gini", 1 / 7, -1 / 300, 0.0, 2 / 300, 1 / 3, 1 / 8, 2 / 3, 50, 2, "person", 0.9
+    )
+    assert repr(found).splitlines() == [
+        "gini of 50 subgroups (2 left out) with one voice a person, mean 0.6667",
+        "raw             0.1429",
+        "equal would be  0.125",
+        "without noise   -0.003333  (0.9 interval 0 to 0.006667)",
+        "p               0.333",
+    ]
 
 
 def test_the_same_seed_gives_the_same_result():
