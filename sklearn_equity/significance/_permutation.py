@@ -178,7 +178,20 @@ def check_n_permutations(n_permutations: Any) -> None:
 
 def _check_values(values: ArrayLike) -> Vector:
     array = values if hasattr(values, "ndim") else np.asarray(values)
-    table = check_array(array, dtype=np.float64, ensure_2d=False, input_name="values")
+    table = check_array(
+        array,
+        dtype=np.float64,
+        ensure_2d=False,
+        ensure_all_finite=False,
+        input_name="values",
+    )
+    n_bad = int((~np.isfinite(table)).sum())
+    if n_bad:
+        msg = (
+            f"`values` must hold finite numbers; got {n_bad:,} of {table.size:,} "
+            "missing or infinite. Leave those rows out, or fill them in."
+        )
+        raise ValueError(msg)
     return table[:, np.newaxis] if table.ndim == 1 else table
 
 

@@ -1,5 +1,6 @@
 """What sets a subgroup apart: means, tests, the published protocol, and short rules."""
 
+import functools
 from types import SimpleNamespace
 
 import numpy as np
@@ -110,6 +111,8 @@ def test_the_five_largest_of_the_worst_quarter():
         estimate=loss,
         n=np.bincount(labels),
         subgroup=tuple(range(40)),
+        grouping=("ward",) * 40,
+        origin="measured",
         as_loss=lambda values: values,
     )
     found = describe_subgroups(X, subgroups=labels, table=table, random_state=0)
@@ -130,6 +133,44 @@ def test_a_table_of_fidelity_is_taken():
     assert set(found.subgroup) == {0, 1}
     with pytest.raises(ValueError, match="must be of these `subgroups`"):
         describe_subgroups(X, subgroups=ward + 1, table=table)
+
+
+def test_a_table_of_several_groupings_describes_the_one_asked_for():
+    """Labels of both are 0 and 1: those of the wrong one would be found, too."""
+    rng = np.random.default_rng(1)
+    sex, ward = np.arange(600) % 2, np.arange(600) // 2 % 6
+    y_true = rng.uniform(30, 60, size=600)
+    y_pred = y_true + rng.normal(size=600) * np.where(sex == 1, 9, 3 + (ward == 4))
+    table = subgroup_fidelity(
+        y_true,
+        y_pred,
+        subgroups={"ward": ward, "sex": sex},
+        n_resamples=50,
+        random_state=0,
+    )
+    call = functools.partial(
+        describe_subgroups, rng.normal(size=(600, 2)), table=table, n_permutations=9
+    )
+    with pytest.raises(ValueError, match=r"`grouping` must say.*'ward', 'sex'"):
+        call(subgroups=ward)
+    with pytest.raises(ValueError, match=r"they have the label '2', which it has not"):
+        call(subgroups=ward, grouping="sex")
+    with pytest.raises(ValueError, match=r"it has the label '2', which they have not"):
+        call(subgroups=sex, grouping="ward")
+    assert set(call(subgroups=sex, grouping="sex").subgroup) == {1}
+
+
+def test_a_picked_table_and_what_is_no_table_are_refused():
+    X, ward = np.arange(8.0)[:, np.newaxis], np.arange(8) % 4
+    table = subgroup_fidelity(
+        np.arange(8.0), np.ones(8), subgroups=ward, n_resamples=50, random_state=0
+    )
+    with pytest.raises(ValueError, match=r"rows picked as worst.*before worst"):
+        describe_subgroups(X, subgroups=ward, table=table.worst(2))
+    with pytest.raises(TypeError, match=r"`table` must be what.*got list"):
+        describe_subgroups(X, subgroups=ward, table=[1, 2])
+    with pytest.raises(TypeError, match=r"`honest` must be True or False; got 'yes'"):
+        describe_subgroups(X, subgroups=ward, honest="yes")
 
 
 @pytest.mark.slow

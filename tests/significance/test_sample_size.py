@@ -44,6 +44,7 @@ def test_no_spread_known_is_no_number():
 
 def test_more_people_than_there_can_be_are_infinitely_many():
     assert required_sample_size([1e9], n=[1], half_width=1e-3)[0] == np.inf
+    assert required_sample_size([1e9], n=[100], half_width=1.0)[0] == np.inf
 
 
 @pytest.fixture
