@@ -177,29 +177,31 @@ class CrossTable:
         return build_frame(columns, feature="CrossTable.to_frame")
 
     def __repr__(self) -> str:
-        estimate, n = self.matrix("estimate"), self.matrix("n")
+        labels = map(_parts, self.cells.subgroup)
+        pairs = dict(zip(labels, _printed(self.cells), strict=True))
         heads = [format_label(label) for label in self.learnt.subgroup]
         corner = f"{self.declared.grouping[0]} by {self.learnt.grouping[0]}"
         rows = [[corner, *heads, "(all)"]]
-        for i, label in enumerate(self.declared.subgroup):
-            cells = [
-                f"{value:.4g} ({count:,.0f})" if count else ""
-                for value, count in zip(estimate[i], n[i], strict=True)
-            ]
-            margin = f"{self.declared.estimate[i]:.4g} ({self.declared.n[i]:,})"
-            rows.append([format_label(label), *cells, margin])
-        margins = zip(self.learnt.estimate, self.learnt.n, strict=True)
+        margins = zip(self.declared.subgroup, _printed(self.declared), strict=True)
+        for label, margin in margins:
+            row = [pairs.get((label, other), "-") for other in self.learnt.subgroup]
+            rows.append([format_label(label), *row, margin])
         everybody = self.cells.overall
         rows.append(
             [
                 "(all)",
-                *(f"{value:.4g} ({count:,})" for value, count in margins),
+                *_printed(self.learnt),
                 f"{everybody.estimate:.4g} ({everybody.n:,})",
             ]
         )
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-        return "\n".join([*lines, f"{self.cells.metric}, (n).", *self.sentences()])
+        legend = f"{self.cells.metric}, (n)."
+        if not all(t.judged.all() for t in (self.declared, self.learnt, self.cells)):
+            legend += " In brackets: too few people, or too unsure, to be judged."
+        if len(pairs) < len(self.declared) * len(self.learnt):
+            legend += " A dash: nobody is there."
+        return "\n".join([*lines, legend, *self.sentences()])
 
 
 def cross_tabulate(
@@ -387,6 +389,18 @@ def _parts(label: Hashable) -> tuple[Hashable, Hashable]:
     if not isinstance(label, tuple) or len(label) != 2:
         raise TypeError(f"A cell's label is a pair; got {label!r}.")
     return label[0], label[1]
+
+
+def _printed(table: SubgroupTable) -> list[str]:
+    """Write each subgroup's estimate and count; in brackets where it is not judged."""
+    texts = [
+        f"{value:.4g} ({count:,})"
+        for value, count in zip(table.estimate, table.n, strict=True)
+    ]
+    return [
+        text if judged else f"[{text}]"
+        for text, judged in zip(texts, table.judged, strict=True)
+    ]
 
 
 def _between(table: SubgroupTable) -> TrueSpread:

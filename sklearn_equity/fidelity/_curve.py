@@ -51,7 +51,8 @@ class FidelityCurve:
         Values of the characteristic, ascending; as many people lie between one and the
         next.
     estimate : ndarray of shape (n_points,)
-        The metric there; NaN where too few people are near.
+        The metric there; NaN where too few people are near, or too few resamples have
+        a value.
     std_error : ndarray of shape (n_points,)
         Its standard error.
     ci_low, ci_high : ndarray of shape (n_points,)
@@ -121,7 +122,8 @@ class FidelityCurve:
             figures = f"{self.estimate[i]:.4g}"
             figures += f" ({self.ci_low[i]:.4g} to {self.ci_high[i]:.4g})"
             if np.isnan(self.estimate[i]):
-                figures = "too few people near"
+                near = f"{self.n_effective[i]:.0f} people's worth"
+                figures = f"not enough evidence near ({near})"
             lines.append(f"{self.points[i]:>10.4g}  {figures}")
         lines.append(
             f"{self.band} band at level {self.confidence_level:.4g}; "

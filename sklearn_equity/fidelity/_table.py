@@ -186,9 +186,10 @@ class SubgroupTable:
             How many, at least 1; all if there are fewer.
         honest : bool, default=True
             Whether the figures allow for having been picked: the estimate is the
-            shrunken one, and the interval one of those that hold for all at once. If
-            False, they are those of the table, of which the worst of many looks worse
-            than it is (the winner's curse).
+            shrunken one, and the interval one of those that hold for all at once,
+            stretched to that estimate where it lies outside. If False, they are those
+            of the table, of which the worst of many looks worse than it is (the
+            winner's curse).
 
         Returns
         -------
@@ -212,10 +213,14 @@ class SubgroupTable:
         rule = (
             f"{self.rule} Picked as worst of {len(self)}: estimates are shrunken to the"
             " mean by as much as they are noise, and intervals hold for all "
-            f"{len(self)} at once."
+            f"{len(self)} at once, stretched to the estimate where it lies outside."
         )
         return replace(
-            picked.with_simultaneous_intervals(), estimate=picked.shrunken, rule=rule
+            picked,
+            estimate=picked.shrunken,
+            ci_low=np.minimum(picked.joint_low, picked.shrunken),
+            ci_high=np.maximum(picked.joint_high, picked.shrunken),
+            rule=rule,
         )
 
     def with_simultaneous_intervals(self) -> "SubgroupTable":
@@ -289,6 +294,8 @@ class SubgroupTable:
         )
 
     def __repr__(self) -> str:
+        if not len(self):
+            return f"Nobody ({self.metric})."
         level = f"{self.confidence_level:.4g}"
         metric = self.metric.partition(" (")[0]  # what divides it stands below
         heads = ["grouping", "subgroup", "n", metric, f"interval ({level})"]

@@ -83,7 +83,10 @@ def test_a_combination_that_nobody_has_is_left_empty():
     assert len(crossed.cells) == 5
     assert np.isnan(crossed.matrix("estimate")[1, 1])
     assert crossed.matrix("n")[1, 1] == 0
-    assert "nan" not in repr(crossed)
+    shown = repr(crossed)
+    assert "nan" not in shown
+    assert "A dash: nobody is there." in shown
+    assert "[" not in shown
 
 
 def test_small_cells_are_shown_but_are_no_part_of_a_spread():
@@ -94,6 +97,19 @@ def test_small_cells_are_shown_but_are_no_part_of_a_spread():
     )
     assert len(crossed.cells) == 8
     assert crossed.within_declared.n_subgroups == 6
+    row = repr(crossed).splitlines()[1]
+    assert row.startswith("female")
+    assert row.count("[") == 1  # the small cell alone
+    assert "In brackets: too few people" in repr(crossed)
+    assert "A dash" not in repr(crossed)
+
+
+def test_nobody_hidden_prints_as_nobody():
+    y_true, y_pred, sex, segment = hidden_people(worse_by=1.0)
+    crossed = cross_tabulate(
+        y_true, y_pred, declared=sex, learnt=segment, n_resamples=50, random_state=0
+    )
+    assert repr(crossed.hidden()) == f"Nobody ({crossed.cells.metric})."
 
 
 def test_missing_labels_follow_the_policy():

@@ -115,7 +115,8 @@ def test_where_few_people_are_near_there_is_a_gap():
     np.testing.assert_array_equal(np.isnan(curve.estimate), curve.n_effective < 20)
     assert np.isnan(curve.estimate).any()
     assert np.isnan(curve.ci_low[np.isnan(curve.estimate)]).all()
-    assert "too few people near" in repr(fidelity_curve(*data, span=0.1))
+    shown = repr(fidelity_curve(*data, span=0.1))
+    assert "not enough evidence near (2 people's worth)" in shown  # at an end
 
 
 def test_ages_in_years_and_a_heap_at_the_top():

@@ -313,6 +313,22 @@ def test_worst_ranks_by_the_shrunken_estimate():
     assert len(table.worst(2)) == 2
 
 
+def test_an_honest_estimate_lies_in_its_interval():
+    outside = 0
+    for seed in (4, 9):
+        rng = np.random.default_rng(seed)
+        ward = np.repeat(np.arange(40), 40)
+        y_true = rng.uniform(30, 60, 1600)
+        y_pred = y_true + rng.normal(size=1600) * np.where(ward < 2, 2.0, 1.0)
+        options = {"metric": "rmse", "n_resamples": 100, "random_state": seed}
+        table = audit(y_true, y_pred, ward, **options)
+        outside += (table.shrunken < table.joint_low).sum()
+        worst = table.worst(40)
+        assert (worst.ci_low <= worst.estimate).all()
+        assert (worst.estimate <= worst.ci_high).all()
+    assert outside > 0  # or nothing was tested
+
+
 def test_the_worst_is_honest_unless_asked_not_to_be():
     table = audit(*cohort())
     plain = table.worst(2, honest=False)
