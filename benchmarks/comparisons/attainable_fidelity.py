@@ -110,12 +110,17 @@ def judge(population, shape, strength, model, n_people):
         name: (
             spearmanr(values[kept], truth[kept])[0],
             spearmanr(values[planted], truth[planted])[0],
-            values[learnable].sum() / truth[learnable].sum(),
+            _share(values[learnable].sum(), truth[learnable].sum()),
         )
         for name, values in scores.items()
     }
     above = (table.ci_low > truth)[kept].mean()
     return rows, above, seconds, int(kept.sum()), int(planted.sum())
+
+
+def _share(found, there):
+    """Return NaN where no planted subgroup of that size is remediable."""
+    return found / there if there > 0.0 else np.nan
 
 
 def main():
@@ -142,7 +147,7 @@ def report(title, results):
     print(f"\n{title}: {n_kept} subgroups, {n_planted} of them planted")
     print(f"{'ranked by':<30} {'all':>6} {'planted':>8} {'share found':>12}")
     for name in results[0][0]:
-        means = np.mean([result[0][name] for result in results], axis=0)
+        means = np.nanmean([result[0][name] for result in results], axis=0)
         print(f"{name:<30} {means[0]:>6.2f} {means[1]:>8.2f} {means[2]:>12.2f}")
     above = np.mean([result[1] for result in results])
     seconds = np.median([result[2] for result in results])

@@ -111,7 +111,7 @@ def attainable_fidelity(
     The models are those of `departure_from_attainable`, with the mean outcome for a
     prediction to start from. Verdicts compare subgroups with each other: here
     "under-served" says that a subgroup is harder to predict, whoever tries with these
-    data.
+    data. About 4 seconds of one slow core for 10,000 rows and 20 columns.
 
     Examples
     --------
@@ -242,13 +242,19 @@ def departure_from_attainable(
 
     **How well.** On generated cohorts of 25,000 to 40,000 people with planted
     subgroups, and a linear model or a network, subgroups of 300 rows and more were
-    ranked by their true remediable error with Spearman correlations of .72 to .97, the
-    planted ones alone with .71 to 1.00; by the mean squared error the latter with -.54
-    to -.37. Of what was remediable in planted subgroups .70 to .93 was found. No
-    interval lay above the truth: the bound is careful. Of a best model, 1.5% of
-    intervals lay above 0, and nobody was called under-served in 60 runs. A subgroup
-    that is not named in `subgroups` has no regression of its own: about a third of what
-    is remediable was found there.
+    ranked by their true remediable error with Spearman correlations of .78 to .96, the
+    planted ones alone with .65 to .99; by the mean squared error the latter with -.86
+    to -.15. Of what was remediable in planted subgroups .78 to .95 was found. At most
+    1.1% of intervals lay above the truth. A subgroup that is not named in `subgroups`
+    has no regression of its own: about a third of what is remediable was found there.
+
+    **Units.** Another unit of the outcome changes the unit of the bound alone, and
+    another zero nothing. An `estimator` of yours gets residuals in their unit.
+
+    **No fidelity.** The bounds of a table can be negative and are no errors made:
+    `inequality_index` of them means nothing.
+
+    **Time.** About 4 seconds of one slow core for 10,000 rows and 20 columns.
 
     **Verdict.** One-sided t test of the estimate against 0, after Holm's correction for
     all subgroups with at least `min_subgroup_size` rows.

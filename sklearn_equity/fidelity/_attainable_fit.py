@@ -24,7 +24,7 @@ Rows = NDArray[np.intp]
 # In rows: a subgroup's own coefficients are drawn to 0 as if so many had shown nothing.
 _PENALTY = 30.0
 _FEWEST_ROWS = 10
-_N_BINS = 64  # of a column, for the trees: found once, they take a quarter of the time
+_N_BINS = 64  # of a column, found once a fold and not for every ensemble anew
 # Squared errors above this quantile count as much as it: single outliers of HbA1c, say,
 # would make whole regions look noisy.
 _WINSORISED_AT = 0.99
