@@ -186,7 +186,11 @@ def equity_scorer(
     ===================  ============  ============  ============
 
     In one sample of ten, the twofold normal error reads below 1.3. Larger subgroups
-    are shrunk less, as c / n says.
+    are shrunk less, as c / n says. A gap of exactly 0 means "not distinguishable with
+    so many people", not "equal": of five subgroups of 300 people, 15% of them in class
+    1, four with an area under the ROC curve of .80 and one of .70, it was 0 in a third
+    of the samples, and the worst read .75 (without shrinkage .70, and a gap of .14 for
+    the true .10). For few large subgroups take ``shrink=False``.
 
     Bands of ``("age", 4)`` are learnt from all rows that the nearest surrounding search
     or cross-validation was given, so that they are the same in every fold and for any
