@@ -21,6 +21,7 @@ _N_BISECTIONS = 40
 _N_SHARPENINGS = 100
 _DENSITY_BINS = np.linspace(-10.0, 10.0, 161)
 _NORMAL_PART = 0.01
+_LEAST_SCALE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -91,11 +92,11 @@ class NoiseModel:
         return (low + high) / 2.0
 
     def p_value(self) -> float:
-        """Return the chance that equal subgroups show as much excess or more."""
-        drawn = self._excess(self.draws)
-        rounding = _ROUNDING * max(abs(self.excess), float(np.abs(drawn).max()))
-        n_above = int((drawn >= self.excess - rounding).sum())
-        return (1 + n_above) / (1 + len(drawn))
+        """Return the chance that equal subgroups show as much excess or more.
+
+        At most `tail` if and only if the interval of that tail starts above 0.
+        """
+        return self._chance_above(0.0)
 
     def spread_out(self, deviation: float) -> Vector:
         """Return figures with the estimates' mean, their order, and that deviation.
@@ -108,10 +109,11 @@ class NoiseModel:
         """Return the standard deviations of true figures that the data allow.
 
         Outside them an excess as high, or as low, as the one at hand would be rarer
-        than `tail`.
+        than `tail`. The upper end takes each standard error as it is: where the worst
+        are small, the wider noise of these is not to be told from chance.
         """
         return (
-            self._first_where(lambda deviation: self._share_above(deviation) >= tail),
+            self._first_where(lambda deviation: self._chance_above(deviation) > tail),
             self._first_where(lambda deviation: self._share_below(deviation) <= tail),
         )
 
@@ -131,28 +133,39 @@ class NoiseModel:
         return drawn / deviation if deviation > 0.0 else np.zeros_like(drawn)
 
     @cached_property
-    def _noise(self) -> Draws:
+    def _shown_noise(self) -> Draws:
+        """Draws about 0, each subgroup's as wide as its standard error shows it is."""
+        return self._scaled(_own_scale(self.std_error, self.draws.std_error))
+
+    @cached_property
+    def _own_noise(self) -> Draws:
         """Draws about 0, each subgroup's as wide as its own standard error says."""
         typical = np.sqrt((self.draws.std_error**2).mean(axis=0))
         scale = np.divide(
             self.std_error, typical, out=np.ones_like(typical), where=typical > 0.0
         )
+        return self._scaled(scale)
+
+    def _scaled(self, scale: Vector) -> Draws:
         center = self.draws.estimate.mean(axis=0)
         return Draws(
             (self.draws.estimate - center) * scale, self.draws.std_error * scale
         )
 
-    def _excess_of(self, deviation: float) -> Vector:
+    def _excess_of(self, deviation: float, noise: Draws) -> Vector:
         """Draw the excess, if the true figures had that standard deviation."""
-        noise = self._noise
         estimate = noise.estimate + deviation * self._shape
         return self._excess(Draws(estimate, noise.std_error))
 
-    def _share_above(self, deviation: float) -> float:
-        return float((self._excess_of(deviation) >= self.excess).mean())
+    def _chance_above(self, deviation: float) -> float:
+        drawn = self._excess_of(deviation, self._shown_noise)
+        rounding = _ROUNDING * max(abs(self.excess), float(np.abs(drawn).max()))
+        n_above = int((drawn >= self.excess - rounding).sum())
+        return (1 + n_above) / (1 + len(drawn))
 
     def _share_below(self, deviation: float) -> float:
-        return float((self._excess_of(deviation) <= self.excess).mean())
+        drawn = self._excess_of(deviation, self._own_noise)
+        return float((drawn <= self.excess).mean())
 
     def _first_where(self, holds: Callable[[float], bool]) -> float:
         """Return the least deviation at which something holds that holds from there."""
@@ -192,6 +205,36 @@ class NoiseModel:
 
 def _signed_root(values: Vector | float) -> Vector:
     return np.asarray(np.copysign(np.sqrt(np.abs(values)), values))
+
+
+def _own_scale(std_error: Vector, drawn: Vector) -> Vector:
+    """Return how much wider each subgroup's noise is than that of its draws.
+
+    Standard errors of equal subgroups differ, too, and a high one goes with a high
+    estimate. Taken over as they are they would hide inequality; not at all, draws would
+    mistake a few large subgroups with light tails for unequal ones. Their logarithms
+    are shrunken to those of the draws, by as much as they differ by chance [1]_.
+
+    References
+    ----------
+    .. [1] Morris (1983), "Parametric empirical Bayes inference: theory and
+       applications", Journal of the American Statistical Association 78, 47-55.
+    """
+    typical = np.sqrt((drawn**2).mean(axis=0))
+    known = typical > 0.0
+    typical = np.where(known, typical, 1.0)
+    log_drawn = 2.0 * np.log(np.maximum(drawn / typical, _LEAST_SCALE))
+    log_own = 2.0 * np.log(np.maximum(std_error / typical, _LEAST_SCALE))
+    chance = log_drawn.var(axis=0)
+    known &= chance > 0.0
+    if not known.any():
+        return np.ones_like(typical)
+    beyond = (log_own - log_drawn.mean(axis=0))[known]
+    weights = 1.0 / chance[known]
+    variance = max(float(weights @ beyond**2 - known.sum()) / float(weights.sum()), 0.0)
+    shrinkage = np.zeros_like(typical)
+    shrinkage[known] = variance / (variance + chance[known])
+    return np.asarray(np.exp(shrinkage * log_own / 2.0))
 
 
 def _sharpened(

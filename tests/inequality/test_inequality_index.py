@@ -200,6 +200,13 @@ def test_small_samples_and_unknown_errors_are_left_out_and_counted():
     assert (found.n_subgroups, found.n_left_out) == (2, 2)
 
 
+@pytest.mark.parametrize("spread", [0.0, 0.05, 0.1, 0.15])
+def test_the_p_value_agrees_with_the_interval(spread):
+    """At most half of what the level leaves, if and only if equality is excluded."""
+    for _, found in _runs(8, 1000, "unequal", "normal", spread, 20260508):
+        assert (found.p_value <= 0.025) == (found.ci_low > 0.0)
+
+
 # ---- refusals --------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("options", "message"),
