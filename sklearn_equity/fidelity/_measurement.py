@@ -10,6 +10,7 @@ from scipy.special import stdtrit
 from sklearn_equity._checks import SubgroupCodes, format_label
 from sklearn_equity.fidelity._estimates import rows_of_subgroups, subgroup_estimates
 from sklearn_equity.fidelity._inference import Inference, infer
+from sklearn_equity.fidelity._line import slope
 from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._pooled_shape import PivotQuantiles, pooled_pivots
 from sklearn_equity.fidelity._population import Population
@@ -78,11 +79,13 @@ def measure(
     ci_high = np.array([one.ci_high for one in inferences])
     large = (n >= settings.min_subgroup_size) & _has_classes(data, codes, metric)
     judged = large & np.isfinite(std_error + ci_low)
+    guarded, shortfall = _guarded(metric, n, estimate, std_error, judged, pivots)
     measured = Measured(
         n=n,
         estimate=estimate,
         std_error=std_error,
-        guarded=guarded_errors(n, std_error, judged),
+        guarded=guarded,
+        shortfall=shortfall,
         skew=_skew(settings, n, estimate, std_error, ci_low, ci_high),
         replicates=np.vstack([one.replicates for one in inferences]),
         judged=judged,
@@ -116,6 +119,34 @@ def _pivots(
         tail=settings.tail,
         rng=generator(seed, "shape of errors"),
     )
+
+
+def _guarded(
+    metric: Metric,
+    n: NDArray[np.intp],
+    estimate: Vector,
+    std_error: Vector,
+    judged: NDArray[np.bool_],
+    pivots: PivotQuantiles | None,
+) -> tuple[Vector, Vector]:
+    """Return guarded standard errors, and how far short of the truth losses fall.
+
+    Both by the shape of everybody's errors: subgroups that have not yet met the rare
+    large ones look good, and sure of it.
+    """
+    guarded = guarded_errors(n, std_error, judged)
+    shortfall = np.zeros(len(n))
+    speaking = judged if judged.any() else np.isfinite(estimate + std_error)
+    if pivots is None or not speaking.any():
+        return guarded, shortfall
+    average = np.asarray(np.average(estimate[speaking], weights=n[speaking]))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        unit = float(1.0 / slope(metric, average))
+    if not np.isfinite(unit):
+        return guarded, shortfall
+    floor = unit * np.sqrt(pivots.per_row / np.maximum(n, 1))
+    guarded = np.where(np.isfinite(guarded), np.maximum(guarded, floor), np.nan)
+    return guarded, unit * pivots.shortfall(n)
 
 
 def _has_classes(

@@ -46,16 +46,28 @@ class PivotQuantiles:
         One over the square roots of the sizes, increasing from 0, an endless sample.
     quantiles : ndarray of shape (n_sizes, 2)
         The lower and the upper quantile for each.
+    per_row : float
+        The variance of a figure of everybody's rows, times their number, on the scale
+        without ends.
+    shortfalls : ndarray of shape (n_sizes,)
+        By how much a sample's loss falls short of everybody's on average, in the unit
+        of that scale at everybody's value; 0 or more.
     """
 
     roots: Vector
     quantiles: NDArray[np.float64]
+    per_row: float
+    shortfalls: Vector
 
     def at(self, n_rows: int) -> tuple[float, float]:
         """Interpolate: skewness and tails fade as the root of the size."""
         root = 1.0 / np.sqrt(n_rows)
         low, high = (np.interp(root, self.roots, q) for q in self.quantiles.T)
         return float(low), float(high)
+
+    def shortfall(self, n_rows: NDArray[np.intp]) -> Vector:
+        """Interpolate: what curvature takes from a mean fades as the size."""
+        return np.interp(1.0 / np.maximum(n_rows, 1), self.roots**2, self.shortfalls)
 
 
 def pooled_pivots(
@@ -97,16 +109,22 @@ def pooled_pivots(
     if len(units) > _LARGEST_POOL:
         units = units[rng.choice(len(units), _LARGEST_POOL, replace=False)]
     table = with_products(units)
-    truth, _ = delta_method(metric, *moments_of(units))
+    truth, error = delta_method(metric, *moments_of(units))
+    per_row = len(units) * float(error * slope(metric, truth)) ** 2
     n_resamples = max(n_resamples, _FEWEST_SAMPLES)
     roots, quantiles = [0.0], [[ndtri(tail), ndtri(1.0 - tail)]]
+    shortfalls = [0.0]
     for size in sizes:
-        pivots = _pivots(metric, table, truth, int(size), n_resamples, rng)
+        values, pivots = _pivots(metric, table, truth, int(size), n_resamples, rng)
         if not len(pivots):
             return None
+        gap = float(metric.as_loss(truth) - np.mean(metric.as_loss(values)))
+        shortfalls.append(max(gap * float(slope(metric, truth)), 0.0))
         roots.append(1.0 / np.sqrt(size))
         quantiles.append(np.quantile(pivots, [tail, 1.0 - tail]).tolist())
-    return PivotQuantiles(np.array(roots), np.array(quantiles))
+    return PivotQuantiles(
+        np.array(roots), np.array(quantiles), per_row, np.array(shortfalls)
+    )
 
 
 def _sizes(codes: SubgroupCodes) -> NDArray[np.int64]:
@@ -126,8 +144,8 @@ def _pivots(
     size: int,
     n_resamples: int,
     rng: np.random.Generator,
-) -> Vector:
-    """Draw samples of a size; return their errors in their own standard errors."""
+) -> tuple[Vector, Vector]:
+    """Draw samples of a size; also return their errors in their own standard errors."""
     n_columns = int((np.sqrt(9.0 + 8.0 * table.shape[1]) - 3.0) / 2.0)
     totals = np.empty((n_resamples, table.shape[1]))
     batch = max(_BATCH_ROWS // size, 1)
@@ -139,7 +157,7 @@ def _pivots(
     with np.errstate(divide="ignore", invalid="ignore"):
         distances = to_line(metric, values) - to_line(metric, truth)
         pivots = distances / (errors * slope(metric, values))
-    return pivots[np.isfinite(pivots)]
+    return values[np.isfinite(values)], pivots[np.isfinite(pivots)]
 
 
 # ---------------------------------------------------------------------------------

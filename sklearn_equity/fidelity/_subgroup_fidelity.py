@@ -176,13 +176,20 @@ def subgroup_fidelity(
     test, on the difference's bootstrap standard error, shows it to be worse, after
     Holm's correction for the number of subgroups in all groupings. In the test no
     standard error is below what the per-row variance of the subgroup of the median
-    person gives for the subgroup's rows. It is served if a test at the same level,
+    person gives for the subgroup's rows, nor, for sizes of errors, below what that of
+    everybody's errors, brought to one scale, gives; and the reference is raised by as
+    much as samples of the subgroups' sizes from those fall short on average. It is
+    served if a test at the same level,
     uncorrected, shows that it is not worse by `tolerance` times the reference: with
     many rows a gap can be shown and be that small, and then the subgroup is served. A
     bias is worse the further it is from 0, on either side; as its reference is near 0,
-    few are shown to be served. Where nobody differed, among 2 to 50 subgroups of 30 to
-    1,000 rows, at most 5% of runs called anybody under-served with normal errors, and
-    2% with errors of kurtosis 30.
+    few are shown to be served. Where nobody differed, neither in the metric nor in the
+    shape of errors, among 2 to 50 subgroups of 30 to 1,000 rows, at most 5% of runs
+    called anybody under-served with normal errors, and 2% with errors of kurtosis 30.
+    Where all have one RMSE but shapes differ, a large subgroup of normal errors can be
+    called so beside many small ones with rare large errors, most of which have not seen
+    them: 2,000 rows beside 20 subgroups of 50 rows, 2% of whose errors are ten times as
+    large (kurtosis 68), in 8% of 160 runs. Compare the "mae" there.
 
     **Shrunken estimate.** With those standard errors :math:`s_g`, the mean :math:`m` of
     the grouping and the variance :math:`\tau^2` between subgroups, both weighted by

@@ -5,11 +5,14 @@ its subgroups, each with the weight of its people, whose own uncertainty comes f
 same resamples. The median subgroup would hide a half that is served well behind several
 small subgroups that are not.
 
-Two things keep chance from calling anybody under-served where errors have heavy tails.
-The test is made in the metric's own unit, where an estimate blown up by one row has a
-standard error blown up with it. And no subgroup is taken to be surer than the one in
-which the median person sits would be with as few rows: a small subgroup without its
-share of large errors looks good and sure at once.
+Three things keep chance from calling anybody under-served where errors have heavy
+tails. The test is made in the metric's own unit, where an estimate blown up by one row
+has a standard error blown up with it. No subgroup is taken to be surer than the one in
+which the median person sits would be with as few rows, nor than everybody's errors,
+brought to one scale, say: a small subgroup without its share of large errors looks good
+and sure at once. And the average is raised by as much as samples of the subgroups'
+sizes from those errors fall short of the truth, or many small subgroups with rare large
+errors would make a large one look worse than it is.
 """
 
 from dataclasses import dataclass
@@ -42,7 +45,9 @@ class Measured:
     estimate, std_error : ndarray of shape (n_subgroups,)
         The metric and its standard error; NaN where unknown.
     guarded : ndarray of shape (n_subgroups,)
-        What `guarded_errors` makes of the standard errors.
+        The standard errors, none below what others' rows say of as few.
+    shortfall : ndarray of shape (n_subgroups,)
+        By how much the loss of as few rows falls short of the truth on average.
     skew : ndarray of shape (n_subgroups,)
         How much further the interval reaches to the worse side than Student's t would,
         at least 1.
@@ -56,6 +61,7 @@ class Measured:
     estimate: Vector
     std_error: Vector
     guarded: Vector
+    shortfall: Vector
     skew: Vector
     replicates: Vector
     judged: NDArray[np.bool_]
@@ -134,7 +140,8 @@ def compare_with_average(
     people = measured.n[judged] / measured.n[judged].sum()
     loss, losses, average, averages = _as_losses(metric, estimate, replicates, people)
     freedom = measured.n[judged] - 1
-    t_worse = _t(loss - average, losses - averages)
+    unseen = float(people @ measured.shortfall[judged])
+    t_worse = _t(loss - average - unseen, losses - averages)
     sides = 2.0 if metric.best_is_inside else 1.0  # a bias may be worse upwards or down
     p_worse[judged] = np.minimum(sides * stdtr(freedom, -t_worse), 1.0)
     limit = average + tolerance * abs(average)

@@ -10,11 +10,15 @@ import polars as pl
 import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import expit, gammaln
 from scipy.stats import t as student
 from sklearn.metrics import median_absolute_error, root_mean_squared_error
 
+from sklearn_equity._checks import SubgroupCodes
 from sklearn_equity.fidelity import QuantileBands, SubgroupTable, subgroup_fidelity
 from sklearn_equity.fidelity._metrics import resolve_metric
+from sklearn_equity.fidelity._pooled_shape import pooled_pivots
+from sklearn_equity.fidelity._population import Population
 from sklearn_equity.fidelity._verdicts import (
     Measured,
     compare_with_average,
@@ -498,6 +502,47 @@ def test_standard_errors_are_raised_to_those_of_the_median_persons_subgroup():
     assert_allclose(guarded, [np.sqrt(10 / 100), 0.1, 0.2])
 
 
+def test_shape_of_normal_errors_against_theory():
+    """log RMSE has variance 1 / (2 n); the mean of the RMSE is that of a chi."""
+    rng = np.random.default_rng(1908)
+    labels = np.r_[np.zeros(20_000, dtype=int), np.repeat(np.arange(1, 101), 20)]
+    y_true = rng.normal(36.0, 6.6, len(labels))
+    pivots = pooled_pivots(
+        resolve_metric("rmse"),
+        Population(y_true, y_true + rng.normal(size=len(labels)), None),
+        SubgroupCodes(labels, tuple(range(101)), "ward"),
+        n_resamples=20_000,
+        tail=0.025,
+        rng=rng,
+    )
+    assert_allclose(pivots.per_row, 1 / 2, rtol=0.1)
+    mean = np.sqrt(2 / 20) * np.exp(gammaln(21 / 2) - gammaln(20 / 2))
+    assert_allclose(pivots.shortfall(np.array([20, 10**9])), [1 - mean, 0], atol=0.005)
+    assert pivots.shortfall(np.array([20]))[0] > 0.005
+
+
+def test_what_samples_fall_short_of_raises_the_average_alone():
+    rng = np.random.default_rng(0)
+    estimate, error = np.array([5.0, 6.0]), np.array([0.3, 0.3])
+    shared = {"n": np.array([200, 200]), "estimate": estimate, "std_error": error}
+    shared |= {"guarded": error, "skew": np.ones(2), "judged": np.full(2, True)}
+    replicates = estimate[:, np.newaxis] + 0.3 * rng.normal(size=(2, 20_000))
+    plain, raised = (
+        compare_with_average(
+            resolve_metric("mae"),
+            Measured(**shared, replicates=replicates, shortfall=np.array(shortfall)),
+            tolerance=0.0,
+            rng=np.random.default_rng(1),
+        )
+        for shortfall in ([0.0, 0.0], [0.1, 0.3])
+    )
+    # By the mean of .1 and .3, of the standard error of half a difference.
+    t = (0.5 - 0.2) / (np.sqrt(0.3**2 + 0.3**2) / 2)
+    assert_allclose(raised.p_worse[1], student(199).sf(t), rtol=0.1)
+    assert_array_equal(raised.p_not_worse, plain.p_not_worse)
+    assert raised.reference == plain.reference == 5.5
+
+
 def test_comparison_against_the_t_test_of_two_subgroups():
     # Of two alike in size, the average is their mean: half the difference, with half
     # its standard error.
@@ -508,6 +553,7 @@ def test_comparison_against_the_t_test_of_two_subgroups():
         estimate=estimate,
         std_error=error,
         guarded=error,
+        shortfall=np.zeros(2),
         skew=np.ones(2),
         replicates=estimate[:, np.newaxis] + 0.3 * rng.normal(size=(2, 20_000)),
         judged=np.array([True, True]),
@@ -686,6 +732,48 @@ def test_where_nobody_differs_hardly_a_run_calls_anybody_under_served(
         table = audit(y_true, y_pred, labels, random_state=run, metric="rmse")
         alarms += "under-served" in table.verdict
     print(f"\n{kind}, {request.node.callspec.id}: false alarms {alarms / n_runs:.1%}")
+    assert alarms / n_runs <= 0.06 + 2 * np.sqrt(0.06 * 0.94 / n_runs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "promised"), [("kurtosis 30", 0.06), ("rare", 0.10)])
+def test_a_large_subgroup_beside_small_ones_of_heavier_tails(kind, promised):
+    """All have one RMSE; of the rare errors, promised is what the Notes say, and more.
+
+    The rare ones, 2% ten times as large (kurtosis 68), are seen by few small subgroups.
+    """
+    rng = np.random.default_rng(68)
+    labels, n_runs, alarms = np.repeat(np.arange(21), [2000, *[50] * 20]), 80, 0
+    for run in range(n_runs):
+        error = rng.normal(size=3000)
+        heavy = _errors("heavy-tailed", 3000, rng)
+        if kind == "rare":
+            scale = np.where(rng.random(3000) < 0.02, 10.0, 1.0)
+            heavy = scale * rng.normal(size=3000) / np.sqrt(0.98 + 0.02 * 10.0**2)
+        y_true = rng.uniform(30, 60, 3000)
+        y_pred = y_true + np.where(labels == 0, error, heavy)
+        table = audit(y_true, y_pred, labels, random_state=run, metric="rmse")
+        alarms += "under-served" in table.verdict
+    print(f"\nnormal beside {kind}: false alarms {alarms / n_runs:.1%}")
+    assert alarms / n_runs <= promised + 2 * np.sqrt(promised * (1 - promised) / n_runs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("intercept", [-0.5, -3.0])  # 40% and 9% of cases
+@pytest.mark.parametrize(
+    "metric", ["roc_auc", "log_loss", "average_precision", "calibration_in_the_large"]
+)
+def test_false_alarms_of_risks(metric, intercept):
+    rng = np.random.default_rng(crc32(f"{metric} {intercept}".encode()))
+    labels, n_runs, alarms = np.repeat(np.arange(11), [1500, *[150] * 10]), 80, 0
+    for run in range(n_runs):
+        risk = expit(intercept + 1.5 * rng.normal(size=3000))
+        y_true = 1.0 * (rng.random(3000) < risk)
+        table = audit(
+            y_true, risk, labels, random_state=run, metric=metric, n_resamples=100
+        )
+        alarms += "under-served" in table.verdict
+    print(f"\n{metric}, intercept {intercept}: false alarms {alarms / n_runs:.1%}")
     assert alarms / n_runs <= 0.06 + 2 * np.sqrt(0.06 * 0.94 / n_runs)
 
 
