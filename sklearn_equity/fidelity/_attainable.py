@@ -19,7 +19,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr
 from sklearn.utils import check_random_state
 
-from sklearn_equity._checks import MissingPolicy, SubgroupCodes, check_numbers
+from sklearn_equity._checks import (
+    MissingPolicy,
+    SubgroupCodes,
+    check_confidence_level,
+    check_numbers,
+)
 from sklearn_equity.fidelity._attainable_fit import cross_fit
 from sklearn_equity.fidelity._attainable_inputs import (
     check_folds,
@@ -126,6 +131,7 @@ def attainable_fidelity(
     if metric not in _METRICS:
         names = ", ".join(f'"{name}"' for name in _METRICS)
         raise ValueError(f"`metric` must be one of {names}; got {metric!r}.")
+    check_confidence_level(confidence_level)  # before the models, which take long
     outcome = check_numbers(y, name="y")
     rng = check_random_state(random_state)
     groupings = check_groupings(
@@ -279,6 +285,7 @@ def departure_from_attainable(
     >>> table.worst().subgroup
     ('learnable',)
     """
+    check_confidence_level(confidence_level)  # before the models, which take long
     outcome = check_numbers(y, name="y")
     prediction = check_numbers(y_pred, name="y_pred", n_rows=len(outcome), rows_of="y")
     rng = check_random_state(random_state)
