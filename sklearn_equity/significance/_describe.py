@@ -1,7 +1,7 @@
 """What sets a subgroup apart from everybody else?"""
 
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -62,6 +62,9 @@ class SubgroupDescription:
         Whether the q-value is at most the false discovery rate asked for.
     rules : tuple of SubgroupRule
         A short rule for each subgroup, with its precision and recall.
+    verdict : tuple of str, default=()
+        The table's verdict on each rule's subgroup: one that is in the worst quarter by
+        its estimate may still have "insufficient evidence". Empty without a table.
 
     See Also
     --------
@@ -85,6 +88,7 @@ class SubgroupDescription:
     q_value: Vector
     sets_apart: NDArray[np.bool_]
     rules: tuple[SubgroupRule, ...]
+    verdict: tuple[str, ...] = ()
 
     def to_frame(self) -> Any:
         """Return the rows as a data frame.
@@ -110,20 +114,23 @@ class SubgroupDescription:
         -------
         pandas.DataFrame or polars.DataFrame
             A row for each subgroup: ``subgroup, rule, precision, recall, n_matched,
-            n_rows``.
+            n_rows``, and with a table ``verdict``.
         """
         names = ("precision", "recall", "n_matched", "n_rows")
         columns = {
             "subgroup": [format_label(rule.subgroup) for rule in self.rules],
             "rule": [rule.text for rule in self.rules],
             **{name: [getattr(rule, name) for rule in self.rules] for name in names},
+            **({"verdict": list(self.verdict)} if self.verdict else {}),
         }
         return build_frame(columns, feature="SubgroupDescription.rules_to_frame")
 
     def __repr__(self) -> str:
         lines = []
-        for rule in self.rules:
+        for position, rule in enumerate(self.rules):
             name = format_label(rule.subgroup)
+            if self.verdict:
+                name += f" ({self.verdict[position]})"
             lines.append(
                 f"{name}: {rule.text} (precision {rule.precision:.2f}, recall "
                 f"{rule.recall:.2f} on {rule.n_rows:,} rows)"
@@ -172,8 +179,8 @@ def describe_subgroups(
         One label a row, such as the segments that a segmenter predicts.
     table : SubgroupTable, default=None
         What `subgroup_fidelity` returns for these subgroups, whole: only the five
-        largest of the quarter that is served worst are then described. None describes
-        all.
+        largest of the quarter that is served worst are then described, each with its
+        verdict: some may have insufficient evidence. None describes all.
     grouping : str, default=None
         Which grouping of `table` the subgroups are; needed if it has several.
     n_permutations : int, default=1000
@@ -287,7 +294,12 @@ def describe_subgroups(
         honest=honest,
         random_state=random_state,
     )
-    return _describe(compared, variables, list(chosen), float(fdr), rules)
+    described = _describe(compared, variables, list(chosen), float(fdr), rules)
+    if part is None:
+        return described
+    verdict_on = dict(zip(part.subgroup, part.verdict, strict=True))
+    verdict = tuple(verdict_on[rule.subgroup] for rule in rules)
+    return replace(described, verdict=verdict)
 
 
 def _check_options(n_permutations: Any, fdr: Any, rule_depth: Any, honest: Any) -> None:

@@ -78,9 +78,18 @@ def read_variables(X: Any, *, missing: MissingPolicy) -> Variables:
             n_rows=len(values),
             rows_of="X",
             name=f"X[{name!r}]",
-            missing=missing,
+            missing="group",
             max_subgroups=_MOST_LEVELS,
         )
+        if missing == "raise" and MISSING_LABEL in codes.labels:
+            lost = codes.codes == codes.labels.index(MISSING_LABEL)
+            msg = (
+                f"`X[{name!r}]` must not have missing labels; got {int(lost.sum())} of "
+                f"{len(lost)}. Impute them, such as by SimpleImputer(strategy="
+                '"most_frequent"); or make them a label of the column with '
+                'missing="group".'
+            )
+            raise ValueError(msg)
         shown = range(codes.n_subgroups)
         if codes.n_subgroups == 2 and MISSING_LABEL not in codes.labels:
             shown = range(1, 2)

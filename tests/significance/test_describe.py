@@ -58,7 +58,8 @@ def test_columns_of_labels_become_shares():
 
 def test_missing_labels_of_a_column_may_be_one_of_them():
     X = pd.DataFrame({"smokes": ["yes", None, "no", "no"]})
-    with pytest.raises(ValueError, match=r"smokes.*must not have missing labels"):
+    message = r"X\['smokes'\].*missing labels; got 1 of 4\. Impute them"
+    with pytest.raises(ValueError, match=message):
         describe_subgroups(X, subgroups=[0, 0, 1, 1])
     found = describe_subgroups(X, subgroups=[0, 0, 1, 1], missing="group")
     assert found.variable[:3] == ("smokes = no", "smokes = yes", "smokes = (missing)")
@@ -112,6 +113,7 @@ def test_the_five_largest_of_the_worst_quarter():
         n=np.bincount(labels),
         subgroup=tuple(range(40)),
         grouping=("ward",) * 40,
+        verdict=("insufficient evidence",) * 40,
         origin="measured",
         as_loss=lambda values: values,
     )
@@ -131,6 +133,10 @@ def test_a_table_of_fidelity_is_taken():
     )
     found = describe_subgroups(X, subgroups=ward, table=table, random_state=0)
     assert set(found.subgroup) == {0, 1}
+    on = dict(zip(table.subgroup, table.verdict, strict=True))
+    assert found.verdict == tuple(on[rule.subgroup] for rule in found.rules)
+    assert repr(found).startswith(f"{found.rules[0].subgroup} ({found.verdict[0]}): ")
+    assert "verdict" in found.rules_to_frame().columns
     with pytest.raises(ValueError, match="must be of these `subgroups`"):
         describe_subgroups(X, subgroups=ward + 1, table=table)
 
