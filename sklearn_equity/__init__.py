@@ -31,6 +31,7 @@ from sklearn_equity.density import (
 from sklearn_equity.fidelity import (
     CrossTable,
     FidelityCurve,
+    QuantileBands,
     SubgroupTable,
     attainable_fidelity,
     cross_tabulate,
@@ -123,6 +124,7 @@ __all__ = [
     "ParetoPick",
     "PermutationResult",
     "PlantedSubgroup",
+    "QuantileBands",
     "RemediationEffectDisplay",
     "RequiredSampleSize",
     "SegmentationStability",
