@@ -189,7 +189,10 @@ def subgroup_fidelity(
     Where all have one RMSE but shapes differ, a large subgroup of normal errors can be
     called so beside many small ones with rare large errors, most of which have not seen
     them: 2,000 rows beside 20 subgroups of 50 rows, 2% of whose errors are ten times as
-    large (kurtosis 68), in 8% of 160 runs. Compare the "mae" there.
+    large (kurtosis 68), in 8% of 160 runs. Compare the "mae" there. By "roc_auc",
+    "average_precision", "log_loss" and "calibration_in_the_large", with 9% and 40% of
+    cases, 0 to 5% of 80 runs called one of 11 so. One of ten that is 30% worse is found
+    in 71% of runs with 100 rows each and in all with 300.
 
     **Shrunken estimate.** With those standard errors :math:`s_g`, the mean :math:`m` of
     the grouping and the variance :math:`\tau^2` between subgroups, both weighted by
