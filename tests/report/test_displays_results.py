@@ -70,7 +70,7 @@ def test_curve_is_open_where_too_few_people_are_near(old_and_young):
     display = CalibrationByFeatureDisplay(curve).plot()
     drawn = np.isnan(np.asarray(display.line_.get_ydata()))
     assert drawn.tolist() == np.isnan(curve.estimate).tolist()
-    assert "gaps: too few people near" in _legend(display)[1]
+    assert "gaps: not enough evidence near" in _legend(display)[1]
 
 
 def test_curve_of_a_model_runs_along_a_column_by_name(old_and_young):

@@ -200,7 +200,7 @@ class CalibrationByFeatureDisplay:
         )
         band = f"{percent(curve.confidence_level)} {curve.band} band"
         if np.isnan(curve.estimate).any():
-            band += "; gaps: too few people near"
+            band += "; gaps: not enough evidence near"
         handles = [self.line_, self.band_, self.overall_line_]
         self.legend_ = add_legend(
             ax, handles, ["estimate", band, f"everybody: {curve.overall:.3g}"]
