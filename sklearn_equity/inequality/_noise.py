@@ -94,9 +94,11 @@ class NoiseModel:
     def p_value(self) -> float:
         """Return the chance that equal subgroups show as much excess or more.
 
-        At most `tail` if and only if the interval of that tail starts above 0.
+        The higher chance of noise as drawn and noise as it is shown to be. At most
+        `tail` if the interval of that tail starts above 0.
         """
-        return self._chance_above(0.0)
+        as_drawn = self._scaled(np.ones_like(self.estimate))
+        return self._chance_above(0.0, as_drawn, self._shown_noise)
 
     def spread_out(self, deviation: float) -> Vector:
         """Return figures with the estimates' mean, their order, and that deviation.
@@ -109,11 +111,11 @@ class NoiseModel:
         """Return the standard deviations of true figures that the data allow.
 
         Outside them an excess as high, or as low, as the one at hand would be rarer
-        than `tail`. The upper end takes each standard error as it is: where the worst
-        are small, the wider noise of these is not to be told from chance.
+        than `tail`. The upper end takes each standard error as it is, and the lower one
+        does so too where that is more cautious than the p-value.
         """
         return (
-            self._first_where(lambda deviation: self._chance_above(deviation) > tail),
+            self._first_where(lambda deviation: self._chance_within(deviation) > tail),
             self._first_where(lambda deviation: self._share_below(deviation) <= tail),
         )
 
@@ -157,11 +159,19 @@ class NoiseModel:
         estimate = noise.estimate + deviation * self._shape
         return self._excess(Draws(estimate, noise.std_error))
 
-    def _chance_above(self, deviation: float) -> float:
-        drawn = self._excess_of(deviation, self._shown_noise)
-        rounding = _ROUNDING * max(abs(self.excess), float(np.abs(drawn).max()))
-        n_above = int((drawn >= self.excess - rounding).sum())
-        return (1 + n_above) / (1 + len(drawn))
+    def _chance_within(self, deviation: float) -> float:
+        as_drawn = self._scaled(np.ones_like(self.estimate))
+        noises = (as_drawn, self._shown_noise, self._own_noise)
+        return self._chance_above(deviation, *noises)
+
+    def _chance_above(self, deviation: float, *noises: Draws) -> float:
+        """Return the highest chance of as much excess under several noises."""
+        n_above = 0
+        for noise in noises:
+            drawn = self._excess_of(deviation, noise)
+            rounding = _ROUNDING * max(abs(self.excess), float(np.abs(drawn).max()))
+            n_above = max(n_above, int((drawn >= self.excess - rounding).sum()))
+        return (1 + n_above) / (1 + len(self.draws.estimate))
 
     def _share_below(self, deviation: float) -> float:
         drawn = self._excess_of(deviation, self._own_noise)
