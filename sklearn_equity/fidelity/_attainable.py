@@ -24,6 +24,7 @@ from sklearn_equity._checks import (
     SubgroupCodes,
     check_confidence_level,
     check_numbers,
+    check_same_order,
 )
 from sklearn_equity.fidelity._attainable_fit import cross_fit
 from sklearn_equity.fidelity._attainable_inputs import (
@@ -132,6 +133,7 @@ def attainable_fidelity(
         names = ", ".join(f'"{name}"' for name in _METRICS)
         raise ValueError(f"`metric` must be one of {names}; got {metric!r}.")
     check_confidence_level(confidence_level)  # before the models, which take long
+    check_same_order(X=X, y=y, subgroups=subgroups)
     outcome = check_numbers(y, name="y")
     rng = check_random_state(random_state)
     groupings = check_groupings(
@@ -286,6 +288,7 @@ def departure_from_attainable(
     ('learnable',)
     """
     check_confidence_level(confidence_level)  # before the models, which take long
+    check_same_order(X=X, y=y, y_pred=y_pred, subgroups=subgroups)
     outcome = check_numbers(y, name="y")
     prediction = check_numbers(y_pred, name="y_pred", n_rows=len(outcome), rows_of="y")
     rng = check_random_state(random_state)

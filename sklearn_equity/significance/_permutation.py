@@ -11,7 +11,7 @@ from scipy.sparse import csc_array
 from scipy.stats import hypergeom
 from sklearn.utils import check_array, check_random_state
 
-from sklearn_equity._checks import SubgroupCodes, check_subgroups
+from sklearn_equity._checks import SubgroupCodes, check_same_order, check_subgroups
 
 __all__ = [
     "PermutationResult",
@@ -143,6 +143,7 @@ def permutation_test(
     >>> found.p_value[1] < 0.01
     array([ True])
     """
+    check_same_order(values=values, subgroups=subgroups)
     table = _check_values(values)
     codes = check_subgroups(
         subgroups, n_rows=len(table), rows_of="values", min_subgroups=2

@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
@@ -485,3 +486,13 @@ def test_where_nothing_is_remediable_nobody_is_called_under_served():
     )
     assert np.mean(called) <= 0.05
     assert np.mean(above) <= 0.025
+
+
+def test_rows_in_another_order_are_refused_before_any_fit():
+    X = pd.DataFrame({"age": np.arange(60.0)}, index=np.arange(60) + 7)
+    ward = pd.Series(np.resize(["east", "west"], 60), index=X.index)
+    shuffled = ward.sample(frac=1, random_state=0)
+    with pytest.raises(ValueError, match="`subgroups` and `X` have different indexes"):
+        attainable_fidelity(X, X["age"], subgroups=shuffled)
+    with pytest.raises(ValueError, match="`subgroups` and `X` have different indexes"):
+        departure_from_attainable(X, X["age"], X["age"], subgroups=shuffled)

@@ -207,3 +207,10 @@ def test_binomial_by_hand():
         [1] * 3 + [0] * 7, subgroups=[0] * 5 + [1] * 5, alternative="greater"
     )
     assert_allclose(found.p_value[0, 0], comb(5, 3) / comb(10, 3))
+
+
+def test_rows_in_another_order_are_refused():
+    values = pd.Series(np.arange(40.0), index=np.arange(40) + 7)
+    ward = pd.Series(np.resize(["east", "west"], 40), index=values.index)
+    with pytest.raises(ValueError, match="`subgroups` and `values` have different ind"):
+        permutation_test(values, subgroups=ward.sample(frac=1, random_state=0))
