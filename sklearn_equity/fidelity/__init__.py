@@ -5,7 +5,8 @@ from sklearn_equity.fidelity._attainable import (
     departure_from_attainable,
 )
 from sklearn_equity.fidelity._bands import Band, QuantileBands
-from sklearn_equity.fidelity._cross_table import CrossTable, cross_tabulate
+from sklearn_equity.fidelity._cross_table import cross_tabulate
+from sklearn_equity.fidelity._crossed import CrossTable
 from sklearn_equity.fidelity._curve import FidelityCurve, fidelity_curve
 from sklearn_equity.fidelity._delta_method import delta_method
 from sklearn_equity.fidelity._estimates import nrmse, subgroup_estimates
