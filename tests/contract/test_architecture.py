@@ -19,7 +19,8 @@ MAY_IMPORT = {
     "significance": set(),
     "fidelity": {"sufficient_statistics", "significance"},
     "allocation": {"density", "significance"},
-    "discovery": {"fidelity", "significance"},
+    # A consensus of representations needs representations to start from.
+    "discovery": {"fidelity", "significance", "representation", "segmentation"},
     "remediation": {"fidelity", "significance", "discovery"},
     "scorers": {
         *("sufficient_statistics", "fidelity", "inequality", "allocation"),

@@ -1,0 +1,3 @@
+"""Who is under-served, found among everybody and honestly tested?"""
+
+__all__: list[str] = []
