@@ -28,6 +28,9 @@ from sklearn_equity.datasets import (
 from sklearn_equity.density import (
     BoundedKDE,
 )
+from sklearn_equity.discovery import (
+    ErrorMap,
+)
 from sklearn_equity.fidelity import (
     CrossTable,
     FidelityCurve,
@@ -110,6 +113,7 @@ __all__ = [
     "CalibrationByFeatureDisplay",
     "CrossTable",
     "DensityDisplay",
+    "ErrorMap",
     "ExacerbationResult",
     "FidelityChange",
     "FidelityCurve",
