@@ -15,19 +15,26 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.utils import check_random_state
 
-__all__ = ["ErrorModel", "Fold", "cross_fit", "cross_fitted_scores"]
+__all__ = [
+    "ErrorModel",
+    "Fold",
+    "cross_fit",
+    "cross_fitted_scores",
+    "mean_prediction",
+]
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 Rows = NDArray[np.intp]
 Fold = tuple[Rows, Rows]
 
-# Few, shallow, slow trees with large leaves: with these two samples of a population
-# rank people most alike, at no cost in accuracy.
+# Few, slow trees with large leaves. Of the settings tried on generated people, sixteen
+# leaves found more of the planted than eight and were as stable; the logarithm of
+# losses found as many as the root, less stably.
 _TREES = {
     "max_iter": 60,
-    "learning_rate": 0.1,
-    "max_leaf_nodes": 8,
+    "learning_rate": 0.06,
+    "max_leaf_nodes": 16,
     "max_bins": 64,
     "l2_regularization": 5.0,
     "max_features": 0.5,
@@ -148,7 +155,8 @@ def _is_unset_seed(estimator: Any, name: str) -> bool:
 
 def mean_prediction(models: Iterable[ErrorModel], X: Matrix) -> Vector:
     """Return the mean over models of the expected loss of every person."""
-    return np.mean([model.predict(X) for model in models], axis=0)
+    mean: Vector = np.mean([model.predict(X) for model in models], axis=0)
+    return mean
 
 
 def cross_fitted_scores(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.model_selection import KFold
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_equity._checks import check_numbers, check_same_order
@@ -23,6 +23,7 @@ from sklearn_equity.discovery._cross_fit import (
     mean_prediction,
 )
 from sklearn_equity.discovery._map_evidence import (
+    ColumnImportance,
     calibrate_bands,
     measure_evidence,
     measure_importances,
@@ -345,7 +346,7 @@ class ErrorMap(TransformerMixin, BaseEstimator):
         self.bands_ = calibrate_bands(
             self._bands_of(scores), scores, losses, self.n_bands_
         )
-        self.importances_ = ()
+        self.importances_: tuple[ColumnImportance, ...] = ()
         if self.n_repeats:
             self.importances_ = measure_importances(
                 self._people.names,
@@ -367,10 +368,12 @@ class ErrorMap(TransformerMixin, BaseEstimator):
         return np.searchsorted(self.band_edges_, scores, side="right")
 
     def __sklearn_tags__(self) -> Tags:
-        """Say that gaps and labels are welcome, and that losses are needed."""
+        """Say that labels are welcome, gaps as the regressor says, losses needed."""
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
-        tags.input_tags.allow_nan = True
+        tags.input_tags.allow_nan = (
+            self.estimator is None or get_tags(self.estimator).input_tags.allow_nan
+        )
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags

@@ -13,7 +13,15 @@ from scipy.stats import norm, rankdata, t
 
 from sklearn_equity.discovery._cross_fit import ErrorModel, Fold
 
-__all__ = ["BandOfPeople", "ColumnImportance", "MapEvidence"]
+__all__ = [
+    "BandOfPeople",
+    "ColumnImportance",
+    "MapEvidence",
+    "calibrate_bands",
+    "measure_evidence",
+    "measure_importances",
+    "rank_correlation",
+]
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
