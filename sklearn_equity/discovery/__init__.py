@@ -1,3 +1,5 @@
 """Who is under-served, found among everybody and honestly tested?"""
 
-__all__: list[str] = []
+from sklearn_equity.discovery._error_map import ErrorMap
+
+__all__ = ["ErrorMap"]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.model_selection import KFold
-from sklearn.utils import Tags, check_random_state, get_tags
+from sklearn.utils import Tags, check_array, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_equity._checks import check_numbers, check_same_order
@@ -239,6 +239,8 @@ class ErrorMap(TransformerMixin, BaseEstimator):
             In the unit of the loss; larger for those served worse.
         """
         check_is_fitted(self)
+        if getattr(X, "ndim", 2) != 2:
+            check_array(X)  # tells how to reshape it
         validate_data(self, X, reset=False, skip_check_array=True)
         return mean_prediction(self._models, self._people.read(X))
 
