@@ -30,6 +30,8 @@ from sklearn_equity.density import (
 )
 from sklearn_equity.discovery import (
     ErrorMap,
+    TriageResult,
+    triage,
 )
 from sklearn_equity.fidelity import (
     CrossTable,
@@ -137,6 +139,7 @@ __all__ = [
     "SubgroupOversampler",
     "SubgroupStratifiedKFold",
     "SubgroupTable",
+    "TriageResult",
     "__version__",
     "allocation_deterioration_curve",
     "atkinson",
@@ -178,4 +181,5 @@ __all__ = [
     "severity_score",
     "subgroup_fidelity",
     "theil",
+    "triage",
 ]

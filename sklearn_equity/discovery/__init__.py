@@ -3,3 +3,7 @@
 from sklearn_equity.discovery._error_map import ErrorMap
 
 __all__ = ["ErrorMap"]
+from sklearn_equity.discovery._triage import triage
+from sklearn_equity.discovery._triage_result import TriageResult
+
+__all__ = ["TriageResult", "triage"]

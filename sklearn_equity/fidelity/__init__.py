@@ -4,6 +4,11 @@ from sklearn_equity.fidelity._attainable import (
     attainable_fidelity,
     departure_from_attainable,
 )
+from sklearn_equity.fidelity._attainable_inputs import (
+    check_folds,
+    check_inputs,
+    check_regressor,
+)
 from sklearn_equity.fidelity._bands import Band, QuantileBands
 from sklearn_equity.fidelity._cross_table import cross_tabulate
 from sklearn_equity.fidelity._crossed import CrossTable
@@ -27,6 +32,9 @@ __all__ = [
     "QuantileBands",
     "SubgroupTable",
     "attainable_fidelity",
+    "check_folds",
+    "check_inputs",
+    "check_regressor",
     "cross_tabulate",
     "delta_method",
     "departure_from_attainable",

@@ -20,13 +20,13 @@ Folds = list[tuple[NDArray[np.intp], NDArray[np.intp]]]
 _NAMES_SHOWN = 5
 
 
-def check_inputs(X: ArrayLike, n_rows: int) -> Matrix:
+def check_inputs(X: ArrayLike, n_rows: int, *, rows_of: str = "y") -> Matrix:
     """Return inputs as finite numbers or NaN, a column of which tells something."""
     columns = list(_columns(X))
     for _, values in columns[:1]:
         if len(values) != n_rows:
-            msg = f"`X` must have one row per row of `y` ({n_rows}); got {len(values)}."
-            raise ValueError(msg)
+            msg = f"`X` must have one row per row of `{rows_of}` ({n_rows}); "
+            raise ValueError(msg + f"got {len(values)}.")
     text = [name for name, values in columns if _holds_text(values)]
     if text:
         msg = (
