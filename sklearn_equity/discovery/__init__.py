@@ -1,9 +1,7 @@
 """Who is under-served, found among everybody and honestly tested?"""
 
 from sklearn_equity.discovery._error_map import ErrorMap
-
-__all__ = ["ErrorMap"]
 from sklearn_equity.discovery._triage import triage
 from sklearn_equity.discovery._triage_result import TriageResult
 
-__all__ = ["TriageResult", "triage"]
+__all__ = ["ErrorMap", "TriageResult", "triage"]
