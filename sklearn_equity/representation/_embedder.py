@@ -6,14 +6,13 @@ Torch is imported when a network is trained or used, never before.
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from numbers import Integral, Real
-from types import ModuleType
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_equity._sklearn_shims import (
@@ -22,23 +21,17 @@ from sklearn_equity._sklearn_shims import (
     StrOptions,
     fit_context,
 )
-from sklearn_equity.representation._columns import ColumnPreparation, cut_blocks
-from sklearn_equity.representation._diagnosis import Diagnosis
+from sklearn_equity.representation._plan import PlannedAutoencoder
 from sklearn_equity.representation._tasks import open_tasks
-from sklearn_equity.representation._trained import TrainedAutoencoder, load_network
+from sklearn_equity.representation._trained import load_network
 from sklearn_equity.representation._training import (
     check_own_random_state,
-    collect_history,
-    count_rows_aside,
     count_trainings,
-    fit_batch_size,
     train_candidates,
 )
 
-_Rows = NDArray[np.float32]
 
-
-class AutoencoderEmbedder(CallbackSupportMixin, TrainedAutoencoder):
+class AutoencoderEmbedder(CallbackSupportMixin, PlannedAutoencoder):
     r"""Embed rows in a space of few dimensions with an autoencoder.
 
     An encoder network maps a row to `n_components` numbers, a decoder network rebuilds
@@ -382,94 +375,3 @@ class AutoencoderEmbedder(CallbackSupportMixin, TrainedAutoencoder):
         network.train_chunk(self.net_, rows, schedule, seed=seed)
         self._record(rows, None)
         return self
-
-    # ---- preparation -------------------------------------------------------------
-    def _learn_columns(self, table: NDArray[Any]) -> None:
-        self._columns = ColumnPreparation(getattr(self, "feature_names_in_", None))
-        self._columns.learn(table)
-        binary = self._columns.binary
-        self._entropic = binary if self.loss == "mixed" else np.zeros_like(binary)
-        self._n_features_out = self.n_components
-        self._is_variational = self.variational
-
-    def _prepare(
-        self,
-        table: NDArray[Any],
-        validation_table: NDArray[Any] | None,
-        random_state: np.random.RandomState,
-    ) -> tuple[_Rows, _Rows, _Rows | None]:
-        """Return all prepared rows, those that train and those that stop the training.
-
-        Rows set aside lie before the others in the one copy that is made.
-        """
-        if validation_table is not None:
-            self._columns.refuse_beyond_binary(validation_table, name="X_val")
-            aside = self._columns.prepare(validation_table, np.float32)
-            prepared = self._columns.prepare(table, np.float32)
-            return prepared, prepared, aside
-        if self.validation_fraction is None:
-            prepared = self._columns.prepare(table, np.float32)
-            return prepared, prepared, None
-        n_aside = count_rows_aside(len(table), self.validation_fraction)
-        order = random_state.permutation(len(table))
-        prepared = self._columns.prepare(table, np.float32, order=order)
-        return prepared, prepared[n_aside:], prepared[:n_aside]
-
-    # ---- training ----------------------------------------------------------------
-    def _design(self, network: ModuleType) -> Any:
-        hidden = _check_hidden_layer_sizes(self.hidden_layer_sizes)
-        return network.Architecture(
-            layer_sizes=(self.n_features_in_, *hidden, self.n_components),
-            activation=self.activation,
-            binary_columns=self._entropic,
-            kl_weight=self.kl_weight if self.variational else None,
-            encoder=self.encoder,
-            decoder=self.decoder,
-        )
-
-    def _schedule(self, network: ModuleType, device: str, n_rows: int) -> Any:
-        return network.Schedule(
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            batch_size=fit_batch_size(self.batch_size, n_rows),
-            max_epochs=self.max_epochs,
-            patience=self.patience,
-            device=device,
-            verbose=int(self.verbose),
-        )
-
-    def _finder_of_failure(
-        self, rows: _Rows, architecture: Any
-    ) -> Callable[[Any, float], str | None]:
-        """Make what says of a net and its least loss what is wrong with them."""
-        cures = "lower `kl_weight`" if self.variational else "widen the network"
-        diagnosis = Diagnosis(
-            rows,
-            self.n_components,
-            linear=architecture.is_linear,
-            noise=self.kl_weight / 2 if self.variational else 0.0,
-            cures=f"raise `n_init`, `max_epochs` or `patience`, or {cures}",
-        )
-
-        def find_failure(net: Any, loss: float) -> str | None:
-            latent = self._evaluator(net).encode(rows)
-            return diagnosis.describe(
-                latent, self._errors(cut_blocks(rows), net).mean(), loss
-            )
-
-        return find_failure
-
-    def _record(self, rows: _Rows, validation_rows: _Rows | None) -> None:
-        self.history_ = collect_history(self.net_)
-        self.n_epochs_ = len(self.net_.history)
-        judged = rows if validation_rows is None else validation_rows
-        self.reconstruction_error_ = float(self._errors(cut_blocks(judged)).mean())
-        if self._is_variational:
-            self._residual_scale = self._column_errors(rows)
-
-
-def _check_hidden_layer_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
-    if not all(isinstance(size, Integral) and int(size) >= 1 for size in sizes):
-        msg = f"`hidden_layer_sizes` must be integers of 1 or more; got {sizes!r}."
-        raise ValueError(msg)
-    return tuple(int(size) for size in sizes)
