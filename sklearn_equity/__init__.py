@@ -32,6 +32,7 @@ from sklearn_equity.discovery import (
     ErrorMap,
     TriageResult,
     triage,
+    ConsensusSegmenter,
 )
 from sklearn_equity.fidelity import (
     CrossTable,
@@ -113,6 +114,7 @@ __all__ = [
     "AutoencoderEmbedder",
     "BoundedKDE",
     "CalibrationByFeatureDisplay",
+    "ConsensusSegmenter",
     "CrossTable",
     "DensityDisplay",
     "ErrorMap",

@@ -17,7 +17,7 @@ fit, and what the way is good for:
 - error: mean squared reconstruction error of the embedding, over standardised columns
 - log-lik: log-likelihood of a row in the standardised latent space, to be compared
   between mixtures of one embedding only
-- smallest: rows of the smallest segment
+- smallest: rows of the smallest segment; segments: how many there are
 - separates: of the variance of the absolute errors that a model of HbA1c makes, in
   thousandths, what lies between segments: the covariance of the segments' means over
   random halves of the people, so that noise adds nothing
@@ -36,7 +36,7 @@ import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 from scipy.special import logsumexp
-from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin, clone
 from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.mixture import GaussianMixture
@@ -47,6 +47,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_equity import (
     AutoencoderEmbedder,
+    ConsensusSegmenter,
     LatentGMMSegmenter,
     segmentation_stability,
 )
@@ -207,6 +208,12 @@ def ways(quick):
         yield "PCA", "GaussianMixture", PCA(2), theirs
     yield "PCA(8)", "ours, default", PCA(8), default
     yield "PCA(8)", "consensus of six", PCA(8), Consensus()
+    ten = ConsensusSegmenter(default)
+    yield "PCA(8)", "ten, on halves", PCA(8), ten
+    yield "PCA(8)", "ten, agreeing", PCA(8), clone(ten).set_params(min_agreement=0.8)
+    eight = AutoencoderEmbedder(8, hidden_layer_sizes=(16, 12))
+    yield "Autoencoder, eight", "ours, default", eight, default
+    yield "Autoencoder, eight", "ten, on halves", eight, ten
     loose = LatentGMMSegmenter(N_SEGMENTS, tol=0.01)
     for name, embedder in (
         ("PCA", PCA(2)),
@@ -226,15 +233,18 @@ def measure(name, mixture, pipeline, X, errors, n_repeats):
     embedder = pipeline[0]
     latent = embedder.transform(X)
     error = np.mean((reconstruct(embedder, X) - X) ** 2)
-    likelihood = pipeline[-1].score(latent)
-    if mixture != "GaussianMixture":  # ours is in the units of the latent space
+    likelihood = np.nan  # of a consensus
+    if hasattr(pipeline[-1], "score"):
+        likelihood = pipeline[-1].score(latent)
+    if hasattr(pipeline[-1], "scaler_"):  # ours is in the units of the latent space
         likelihood += np.log(pipeline[-1].scaler_.scale_).sum()
     found = segmentation_stability(pipeline, X, n_repeats=n_repeats, random_state=0)
     print(
         f"{name:20} {mixture:16} {found.seeds.median:6.2f} "
         f"{found.bootstraps.median:10.2f} {found.halves.median:7.2f} "
         f"{seconds:9.2f} {error:6.3f} {likelihood:8.3f} "
-        f"{np.bincount(labels).min():9} {1e3 * separates(labels, errors):9.0f}",
+        f"{np.bincount(labels).min():9} {1e3 * separates(labels, errors):9.0f} "
+        f"{len(np.unique(labels)):9}",
         flush=True,
     )
 
@@ -254,7 +264,7 @@ def main():
     print(
         f"{'embedding':20} {'mixture':16} {'seeds':>6} {'bootstraps':>10} "
         f"{'halves':>7} {'seconds':>9} {'error':>6} {'log-lik':>8} {'smallest':>9} "
-        f"{'separates':>9}"
+        f"{'separates':>9} {'segments':>9}"
     )
     for name, mixture, embedder, segmenter in ways(arguments.quick):
         if arguments.only not in f"{name} {mixture}":

@@ -5,3 +5,6 @@ from sklearn_equity.discovery._triage import triage
 from sklearn_equity.discovery._triage_result import TriageResult
 
 __all__ = ["ErrorMap", "TriageResult", "triage"]
+from sklearn_equity.discovery._consensus_segmenter import ConsensusSegmenter
+
+__all__ = ["ConsensusSegmenter"]

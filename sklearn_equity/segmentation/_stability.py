@@ -25,6 +25,7 @@ from sklearn_equity._checks import format_label
 from sklearn_equity._factorize import DROPPED, factorize
 from sklearn_equity._optional import build_frame
 from sklearn_equity._sklearn_shims import num_samples, safe_indexing
+from sklearn_equity.segmentation._reseed import draw_seed, reseed
 
 __all__ = ["Agreement", "SegmentationStability", "segmentation_stability"]
 
@@ -33,7 +34,6 @@ Rows = NDArray[np.intp] | None
 Codes = NDArray[np.intp]
 
 _VARIED: tuple[Varied, ...] = ("seeds", "bootstraps", "halves")
-_LARGEST_SEED = np.iinfo(np.int32).max
 _SHOWN = 8  # least stable segments in the printed result
 _LEGEND = (
     "Adjusted Rand index of two refits: 1 is the same division, 0 what chance gives. "
@@ -262,7 +262,7 @@ def segmentation_stability(
     _check_arguments(segmenter, n_rows, n_repeats, vary)
     rng = check_random_state(random_state)
     plans = {name: _plan(name, n_rows, n_repeats, rng) for name in _VARIED}
-    reference = _Refit(None, _draw_seed(rng))
+    reference = _Refit(None, draw_seed(rng))
     refits = [reference, *(refit for name in vary for refit in plans[name])]
     divisions = Parallel(n_jobs=n_jobs)(
         delayed(_assign)(segmenter, X, refit) for refit in refits
@@ -313,17 +313,13 @@ def _plan(
         else:
             order = rng.permutation(n_rows)
             parts = [np.sort(half) for half in np.array_split(order, 2)]
-        refits += [_Refit(rows, _draw_seed(rng)) for rows in parts]
+        refits += [_Refit(rows, draw_seed(rng)) for rows in parts]
     return refits
-
-
-def _draw_seed(rng: RandomState) -> int:
-    return int(rng.randint(_LARGEST_SEED))
 
 
 def _assign(segmenter: Any, X: Any, refit: _Refit) -> Any:
     """Fit a clone to some of the rows, and let it assign all of them."""
-    fresh = _reseed(clone(segmenter), refit.seed)
+    fresh = reseed(clone(segmenter), refit.seed)
     fresh.fit(X if refit.rows is None else safe_indexing(X, refit.rows))
     return np.asarray(fresh.predict(X))
 
@@ -339,17 +335,6 @@ def _encode(division: Any) -> tuple[Codes, tuple[Hashable, ...]]:
         )
         raise ValueError(msg)
     return codes, labels
-
-
-def _reseed(estimator: Any, seed: int) -> Any:
-    """Replace every random state in an estimator, each by a seed of its own."""
-    rng = check_random_state(seed)
-    names = [
-        name
-        for name in sorted(estimator.get_params(deep=True))
-        if name.rpartition("__")[2] == "random_state"
-    ]
-    return estimator.set_params(**{name: _draw_seed(rng) for name in names})
 
 
 # ---- agreement ---------------------------------------------------------------------

@@ -18,7 +18,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.random_projection import GaussianRandomProjection
 
 from sklearn_equity.segmentation import segmentation_stability
-from sklearn_equity.segmentation._stability import _compare, _find_again, _reseed
+from sklearn_equity.segmentation._reseed import reseed
+from sklearn_equity.segmentation._stability import _compare, _find_again
 
 
 class Bands(BaseEstimator):
@@ -172,7 +173,7 @@ def test_every_random_state_of_a_pipeline_gets_a_seed_of_its_own():
     pipeline = make_pipeline(
         StandardScaler(), GaussianRandomProjection(2, random_state=0), KMeans(3)
     )
-    params = _reseed(pipeline, 5).get_params()
+    params = reseed(pipeline, 5).get_params()
     seeds = {value for name, value in params.items() if name.endswith("random_state")}
     assert len(seeds) == 2
     assert all(isinstance(seed, int) for seed in seeds)
