@@ -34,6 +34,7 @@ from sklearn_equity.discovery import (
     triage,
     ConsensusSegmenter,
 )
+from sklearn_equity.discovery import RuleScanner, ScannedRule
 from sklearn_equity.fidelity import (
     CrossTable,
     FidelityCurve,
@@ -135,6 +136,8 @@ __all__ = [
     "QuantileBands",
     "RemediationEffectDisplay",
     "RequiredSampleSize",
+    "RuleScanner",
+    "ScannedRule",
     "SegmentationStability",
     "SubgroupDescription",
     "SubgroupFidelityDisplay",
