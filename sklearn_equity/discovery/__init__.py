@@ -8,3 +8,7 @@ __all__ = ["ErrorMap", "TriageResult", "triage"]
 from sklearn_equity.discovery._consensus_segmenter import ConsensusSegmenter
 
 __all__ = ["ConsensusSegmenter"]
+from sklearn_equity.discovery._rule_evidence import ScannedRule
+from sklearn_equity.discovery._rule_scanner import RuleScanner
+
+__all__ = ["RuleScanner", "ScannedRule"]
