@@ -5,7 +5,6 @@ explains is taken from the losses, and the next one is chosen by what is left: s
 near copies and mixtures of rules that are there already do not follow.
 """
 
-import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -46,7 +45,7 @@ def rows_of(rule: Sequence[Item], table: Matrix) -> Mask:
 
 
 def choose_rules(
-    candidates: Sequence[tuple[float, tuple[Item, ...]]],
+    candidates: Sequence[tuple[Item, ...]],
     table: Matrix,
     losses: Vector,
     *,
@@ -55,43 +54,44 @@ def choose_rules(
     max_overlap: float,
     least_score: float,
 ) -> list[tuple[Item, ...]]:
-    """Choose few diverse rules, the strongest first, and move their cuts.
-
-    Scores only fall as losses are explained away, so a candidate whose score is new and
-    above all others' old scores is the best.
-    """
-    left = losses - losses.mean()
-    scale = float(left.std())
-    if scale == 0:
+    """Choose few diverse rules, the strongest first, and move their cuts."""
+    centred = losses - losses.mean()
+    scale = float(centred.std())
+    if scale == 0 or not candidates:
         return []
-    state = _Losses(table, left, scale, min_size)
-    queue = [(-score, k) for k, (score, _) in enumerate(candidates)]
-    heapq.heapify(queue)
+    state = _Losses(table, centred, scale, min_size)
+    # One byte a candidate and row: who is in it is asked once for every rule chosen.
+    held = np.array([rows_of(rule, table) for rule in candidates])
+    root = np.sqrt(held.sum(axis=1))
+    sums = np.array([centred[inside].sum() for inside in held])
+    is_open = np.ones(len(candidates), dtype=bool)
     chosen: list[tuple[Item, ...]] = []
     members: list[Mask] = []
-    while queue and len(chosen) < max_rules:
-        _, k = heapq.heappop(queue)
-        rule = candidates[k][1]
-        score = state.score(rows_of(rule, table))
-        if score < least_score:
-            continue
-        if queue and score < -queue[0][0]:
-            heapq.heappush(queue, (-score, k))
-            continue
-        rule = _polish(rule, state)
+    while len(chosen) < max_rules:
+        scores = np.where(is_open, sums / (scale * root), -np.inf)
+        best = int(np.argmax(scores))
+        if scores[best] < least_score:
+            break
+        is_open[best] = False
+        rule = _polish(candidates[best], state)
         inside = rows_of(rule, table)
         if any(_jaccard(inside, other) > max_overlap for other in members):
             continue
         chosen.append(rule)
         members.append(inside)
-        state = _explain_away(state, inside)
+        gap = _gap(state.left, inside)
+        left = state.left - gap * inside
+        shift = float(left.mean())
+        sums -= gap * (held & inside).sum(axis=1) + shift * root**2
+        state = replace(state, left=left - shift)
     return chosen
 
 
-def _explain_away(state: _Losses, inside: Mask) -> _Losses:
-    left = state.left.copy()
-    left[inside] -= max(float(left[inside].mean()), 0.0)
-    return replace(state, left=left)
+def _gap(left: Vector, inside: Mask) -> float:
+    """Return what is taken from losses inside, so that the mean is that outside."""
+    if inside.all():
+        return 0.0
+    return max(float(left[inside].mean() - left[~inside].mean()), 0.0)
 
 
 def _jaccard(one: Mask, other: Mask) -> float:

@@ -31,6 +31,7 @@ NO_RULE = "no rule"
 # Of rules that are no better than this many standard errors, chance makes hundreds.
 _LEAST_SCORE = 2.0
 _N_KEPT = 1000
+_MOST_BYTES = 200_000_000  # of who is in which candidate
 _MAX_WORK = 2e11
 _WINSORISED_AT = 0.99
 
@@ -98,10 +99,10 @@ class RuleScanner(TransformerMixin, BaseEstimator):
     ``sd / sqrt(n)``, above everybody's. The scan over the quantiles is exhaustive to
     `max_depth`: conjunctions are left out only if they are too small, if a condition
     leaves over 97% of the rows of the rest, or if no part of theirs can reach the
-    thousand best by a sound bound [1]_; of conjunctions of the same columns and
-    directions the best is kept. Tables with very many items exceed 2e11
-    multiplications: the most promising prefixes are then searched, as in a beam, and
-    `is_exhaustive_` is False.
+    thousand best by a sound bound [1]_ (from 200,000 rows, fewer are kept). Of
+    conjunctions of the same columns and directions the best is kept. Tables with very
+    many items exceed 2e11 multiplications: the most promising prefixes are then
+    searched, as in a beam, and `is_exhaustive_` is False.
 
     Rules are chosen greedily. The cuts of the best conjunction are moved one after the
     other over all values, conditions that raise its score by less than a twentieth are
@@ -360,17 +361,14 @@ class RuleScanner(TransformerMixin, BaseEstimator):
             families=found.families,
             max_depth=self.max_depth,
             min_size=self.min_subgroup_size,
-            n_kept=max(_N_KEPT, self.max_rules),
+            n_kept=max(min(_N_KEPT, _MOST_BYTES // len(table)), self.max_rules),
             least_score=_LEAST_SCORE,
             max_work=_MAX_WORK,
         )
         self.is_exhaustive_ = search.is_exhaustive
         self.n_candidates_ = search.n_candidates
         return choose_rules(
-            [
-                (one.score, tuple(found.items[j] for j in one.items))
-                for one in search.conjunctions
-            ],
+            [tuple(found.items[j] for j in one.items) for one in search.conjunctions],
             table,
             losses,
             max_rules=self.max_rules,
@@ -407,7 +405,8 @@ class RuleScanner(TransformerMixin, BaseEstimator):
     # ---- using what was found ----------------------------------------------------
     def _read(self, X: Any) -> NDArray[np.float64]:
         check_is_fitted(self)
-        validate_data(self, X, reset=False, skip_check_array=True)
+        if getattr(X, "ndim", 2) == 2:  # else the reader says what to reshape
+            validate_data(self, X, reset=False, skip_check_array=True)
         return self._people.read(X)
 
     def _first_match(self, X: Any) -> NDArray[np.intp]:

