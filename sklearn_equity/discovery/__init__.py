@@ -1,14 +1,17 @@
 """Who is under-served, found among everybody and honestly tested?"""
 
+from sklearn_equity.discovery._consensus_segmenter import ConsensusSegmenter
 from sklearn_equity.discovery._error_map import ErrorMap
+from sklearn_equity.discovery._rule_evidence import ScannedRule
+from sklearn_equity.discovery._rule_scanner import RuleScanner
 from sklearn_equity.discovery._triage import triage
 from sklearn_equity.discovery._triage_result import TriageResult
 
-__all__ = ["ErrorMap", "TriageResult", "triage"]
-from sklearn_equity.discovery._consensus_segmenter import ConsensusSegmenter
-
-__all__ = ["ConsensusSegmenter"]
-from sklearn_equity.discovery._rule_evidence import ScannedRule
-from sklearn_equity.discovery._rule_scanner import RuleScanner
-
-__all__ = ["RuleScanner", "ScannedRule"]
+__all__ = [
+    "ConsensusSegmenter",
+    "ErrorMap",
+    "RuleScanner",
+    "ScannedRule",
+    "TriageResult",
+    "triage",
+]
