@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 __all__ = ["subgroup_sums"]
 
-Columns = Sequence[NDArray[np.float64]] | NDArray[np.float64]
+Columns = Sequence[NDArray[np.float64] | None] | NDArray[np.float64]
 
 
 def subgroup_sums(
@@ -34,7 +34,7 @@ def subgroup_sums(
     n_subgroups : int
         The number of subgroups, those without a row included.
     columns : sequence of ndarrays of shape (n_rows,), or ndarray (n_rows, n_columns)
-        The numbers to add up.
+        The numbers to add up. None stands for a column of ones: counting is quicker.
     sample_weight : ndarray of shape (n_rows,), default=None
         Weight w counts a row w times.
 
@@ -60,7 +60,15 @@ def subgroup_sums(
     bins = codes + 1 if n_ghosts else codes
     sums = np.empty((n_subgroups, len(columns)))
     for j, column in enumerate(columns):
-        weighted = column if sample_weight is None else column * sample_weight
+        weighted = _weighted(column, sample_weight)
         counted = np.bincount(bins, weighted, minlength=n_subgroups + n_ghosts)
         sums[:, j] = counted[n_ghosts:]
     return sums
+
+
+def _weighted(
+    column: NDArray[np.float64] | None, sample_weight: NDArray[np.float64] | None
+) -> NDArray[np.float64] | None:
+    if column is None or sample_weight is None:
+        return sample_weight if column is None else column
+    return column * sample_weight

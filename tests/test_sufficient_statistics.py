@@ -48,6 +48,17 @@ def test_unit_weights_are_no_weights():
     )
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_none_is_a_column_of_ones(weighted):
+    codes, columns, weights = _population(2)
+    weights = weights if weighted else None
+    assert_allclose(
+        subgroup_sums(codes, 5, [None, columns[:, 0]], weights),
+        subgroup_sums(codes, 5, [np.ones(len(codes)), columns[:, 0]], weights),
+        rtol=1e-15,
+    )
+
+
 def test_a_list_of_columns_is_a_table_of_columns():
     codes, columns, weights = _population(1)
     assert_allclose(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 from scipy.special import xlogy
+from sklearn.utils import gen_batches
 
 from sklearn_equity.fidelity._metric import (
     Metric,
@@ -23,6 +24,7 @@ __all__ = ["CLASSIFICATION_METRICS", "FEW", "check_binary_truth", "check_probabi
 # Below, a share, an area or a slope is next to unknown whatever the other class has,
 # and the few of a rare class carry most of a loss, whose interval is then too short.
 FEW = 10
+_BLOCK_ROWS = 16_384
 
 
 def _right(y_true: Vector, y_pred: Vector) -> Vector:
@@ -90,14 +92,21 @@ def _check_two_classes(metric: str) -> Callable[[Vector, Vector], None]:
 
 def _check_labels(y_true: Vector, y_pred: Vector) -> None:
     """Refuse probabilities where classes are compared: none would ever be right."""
+    if not _has_fractions(y_pred) or _has_fractions(y_true):
+        return
     fractions = y_pred != np.floor(y_pred)
-    if fractions.any() and (y_true == np.floor(y_true)).all():
-        msg = (
-            'metric="accuracy" needs `y_pred` to be classes; got fractions in '
-            f"{int(fractions.sum())} of {len(y_pred)} rows, such as "
-            f'{y_pred[fractions][0]:g}. For probabilities use "brier" or "roc_auc".'
-        )
-        raise ValueError(msg)
+    msg = (
+        'metric="accuracy" needs `y_pred` to be classes; got fractions in '
+        f"{int(fractions.sum())} of {len(y_pred)} rows, such as "
+        f'{y_pred[fractions][0]:g}. For probabilities use "brier" or "roc_auc".'
+    )
+    raise ValueError(msg)
+
+
+def _has_fractions(values: Vector) -> bool:
+    """Look in blocks, which stay in the processor's cache."""
+    blocks = (values[rows] for rows in gen_batches(len(values), _BLOCK_ROWS))
+    return any(bool((block != np.floor(block)).any()) for block in blocks)
 
 
 CLASSIFICATION_METRICS = (

@@ -127,6 +127,25 @@ def test_large_offset_does_not_swallow_the_variance(name):
     )
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_subgroups_near_and_far_from_all_others(weighted):
+    rng = np.random.default_rng(2)
+    code = rng.integers(-1, 3, 3000)  # -1 is dropped, and nobody is the last
+    y_true = rng.normal(size=3000) + np.where(code == 1, 2.0**20, 0.0)
+    y_pred = y_true + rng.normal(scale=0.5, size=3000)
+    weights = rng.uniform(0, 3, 3000) if weighted else None
+    codes = SubgroupCodes(code, ("near", "far", "by", "nobody"), "ward")
+    found = subgroup_estimates(
+        y_true, y_pred, codes, resolve_metric("r2"), sample_weight=weights
+    )
+    for j in range(3):
+        rows = code == j
+        weight = None if weights is None else weights[rows]
+        expected = metrics.r2_score(y_true[rows], y_pred[rows], sample_weight=weight)
+        assert_allclose(found[j], expected, rtol=1e-9 if j == 1 else 1e-12)
+    assert np.isnan(found[3])
+
+
 @pytest.mark.parametrize("constant", [0.1, 1e9 / 3])
 def test_a_constant_target_has_no_r2_and_no_nrmse_by_std(constant):
     y_true = np.full(40_000, constant)
