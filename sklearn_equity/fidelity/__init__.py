@@ -13,7 +13,7 @@ from sklearn_equity.fidelity._bands import Band, QuantileBands
 from sklearn_equity.fidelity._cross_table import cross_tabulate
 from sklearn_equity.fidelity._crossed import CrossTable
 from sklearn_equity.fidelity._curve import FidelityCurve, fidelity_curve
-from sklearn_equity.fidelity._delta_method import delta_method
+from sklearn_equity.fidelity._delta_method import delta_method, gradient_of
 from sklearn_equity.fidelity._estimates import nrmse, subgroup_estimates
 from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._metrics import METRIC_NAMES, resolve_metric
@@ -40,6 +40,7 @@ __all__ = [
     "departure_from_attainable",
     "dice_score",
     "fidelity_curve",
+    "gradient_of",
     "nrmse",
     "resolve_metric",
     "scorers_by_function",

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_equity.fidelity._metric import Metric
+from sklearn_equity.fidelity._metric import Finish, Metric
 
-__all__ = ["delta_method", "moments_of", "with_products"]
+__all__ = ["delta_method", "gradient_of", "moments_of", "with_products"]
 
 Vector = NDArray[np.float64]
 
@@ -23,19 +23,28 @@ def delta_method(
     n_columns = sums.shape[-1]
     first, second = np.triu_indices(n_columns)
     diagonal = moments[..., first == second]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        # A small part of what each sum would be if all its terms had one sign.
-        steps = 1e-6 * sums[..., :1] * np.sqrt(diagonal / diagonal[..., :1])
-        gradient = np.empty_like(sums)
-        for j in range(n_columns):
-            step = np.zeros_like(sums)
-            step[..., j] = steps[..., j]
-            rise = metric.finish(sums + step) - metric.finish(sums - step)
-            gradient[..., j] = rise / (2.0 * steps[..., j])
-    gradient[diagonal == 0.0] = 0.0  # a column of zeros moves nothing
+    gradient = gradient_of(metric.finish, sums, diagonal)
     twice = np.where(first == second, 1.0, 2.0)
     products = gradient[..., first] * gradient[..., second] * moments * twice
     return metric.finish(sums), np.sqrt(np.maximum(products.sum(axis=-1), 0.0))
+
+
+def gradient_of(finish: Finish, sums: Vector, squares: Vector) -> Vector:
+    """Return how fast a function of sums rises with each sum.
+
+    `squares` holds the sums of the squared columns: their size sets the steps.
+    """
+    gradient = np.empty_like(sums)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # A small part of what each sum would be if all its terms had one sign.
+        steps = 1e-6 * sums[..., :1] * np.sqrt(squares / squares[..., :1])
+        for j in range(sums.shape[-1]):
+            step = np.zeros_like(sums)
+            step[..., j] = steps[..., j]
+            rise = finish(sums + step) - finish(sums - step)
+            gradient[..., j] = rise / (2.0 * steps[..., j])
+    gradient[squares == 0.0] = 0.0  # a column of zeros moves nothing
+    return gradient
 
 
 def with_products(units: Vector) -> Vector:

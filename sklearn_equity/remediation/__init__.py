@@ -9,6 +9,17 @@ from sklearn_equity.remediation._change import (
     FidelityChange,
     fidelity_change,
 )
+from sklearn_equity.remediation._no_harm import NoHarmResult, no_harm_test
 from sklearn_equity.remediation._oversampler import SubgroupOversampler
+from sklearn_equity.remediation._path import RemediationPath, remediation_path
 
-__all__ = ["EVERYBODY", "FidelityChange", "SubgroupOversampler", "fidelity_change"]
+__all__ = [
+    "EVERYBODY",
+    "FidelityChange",
+    "NoHarmResult",
+    "RemediationPath",
+    "SubgroupOversampler",
+    "fidelity_change",
+    "no_harm_test",
+    "remediation_path",
+]

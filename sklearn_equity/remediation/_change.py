@@ -4,8 +4,8 @@ Before and after are compared on the same held-out rows, person by person: what 
 row hard for one model makes it hard for the other, and cancels in the difference.
 """
 
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,11 @@ from sklearn_equity._checks import (
     check_subgroups,
     format_label,
 )
-from sklearn_equity.fidelity import Metric, delta_method, resolve_metric
+from sklearn_equity.fidelity import Metric, resolve_metric
+from sklearn_equity.remediation._levelling import LevellingDown, find_levelling_down
+from sklearn_equity.remediation._paired import PairedRows, standard_error
 
 Vector = NDArray[np.float64]
-_Sums = tuple[Callable[[Vector, Vector], list[Vector]], Callable[[Vector], Vector]]
 EVERYBODY = "everybody"
 
 
@@ -54,10 +55,15 @@ class FidelityChange:
         The metric's orientation.
     confidence_level : float
         The coverage of each interval.
+    levelling_down : tuple, default=()
+        The groupings whose gap narrowed while some of the better served were shown to
+        be worse off: records with `grouping`, `gap_before`, `gap_after`, the `share` of
+        the narrowing that the better served paid for, and who was `harmed`.
 
     See Also
     --------
     fidelity_change : Makes such a table.
+    no_harm_test : Bounds the harm to each, all bounds holding at once.
 
     Examples
     --------
@@ -86,6 +92,7 @@ class FidelityChange:
     metric: str
     greater_is_better: bool
     confidence_level: float
+    levelling_down: tuple[LevellingDown, ...] = ()
 
     def to_columns(self) -> dict[str, Any]:
         """Return the table as columns by name, one row a subgroup."""
@@ -109,7 +116,7 @@ class FidelityChange:
             f"{self._names(verdict) or 'nobody'}."
             for verdict in ("better", "worse")
         ]
-        return (overall, *named)
+        return (overall, *named, *map(str, self.levelling_down))
 
     def _names(self, verdict: str) -> str:
         return "; ".join(
@@ -220,31 +227,30 @@ def fidelity_change(
     ]
     level = check_confidence_level(confidence_level)
     resolved = resolve_metric(metric)
-    _parts(resolved)
     if resolved.check is not None:
         for values in predictions:
             resolved.check(truth, values)
-    everybody = SubgroupCodes(np.zeros(len(truth), np.intp), (EVERYBODY,), EVERYBODY)
-    parts = {EVERYBODY: everybody} | _check_groupings(subgroups, len(truth), missing)
     rows = []
-    for name, codes in parts.items():
+    for name, codes in check_groupings(subgroups, len(truth), missing).items():
         for code, label in enumerate(codes.labels):
             mine = codes.codes == code
-            theirs = [prediction[mine] for prediction in predictions]
-            rows.append((name, label, *_paired_change(resolved, truth[mine], theirs)))
+            theirs = [values[mine] for values in (truth, *predictions)]
+            rows.append((name, label, *_paired_change(resolved, *theirs)))
     return _tabulate(rows, resolved, level, min_subgroup_size)
 
 
-def _check_groupings(
+def check_groupings(
     subgroups: Mapping[str, Any], n_rows: int, missing: MissingPolicy
 ) -> dict[str, SubgroupCodes]:
+    """Number the labels of each grouping, after everybody as a grouping of one."""
     if not isinstance(subgroups, Mapping):
         msg = (
             "`subgroups` must map the name of each grouping to its labels, such as "
             f"{{'sex': labels}}; got {type(subgroups).__name__}."
         )
         raise TypeError(msg)
-    return {
+    everybody = SubgroupCodes(np.zeros(n_rows, np.intp), (EVERYBODY,), EVERYBODY)
+    return {EVERYBODY: everybody} | {
         name: check_subgroups(
             labels, n_rows=n_rows, name=f"subgroups[{name!r}]", missing=missing
         )
@@ -253,45 +259,15 @@ def _check_groupings(
 
 
 def _paired_change(
-    metric: Metric, truth: Vector, predictions: list[Vector]
+    metric: Metric, truth: Vector, before: Vector, after: Vector
 ) -> tuple[int, float, float, float, float]:
     """Return the count, both values, and the errors of their change and of the harm."""
-    n = len(truth)
-    if metric.shift_invariant:  # large squares would swallow a small variance
-        predictions = [prediction - truth[0] for prediction in predictions]
-        truth = truth - truth[0]
-    columns_of, finish = _parts(metric)
-    halves = [columns_of(truth, prediction) for prediction in predictions]
-    units = np.column_stack([*halves[0], *halves[1]])
-    first, second = np.triu_indices(units.shape[1])
-    sums = units.sum(axis=0)
-    moments = (units[:, first] * units[:, second]).sum(axis=0)
-    width = len(halves[0])
-
-    def change(sums: Vector) -> Vector:
-        return finish(sums[..., width:]) - finish(sums[..., :width])
-
-    def harm(sums: Vector) -> Vector:
-        before, after = finish(sums[..., :width]), finish(sums[..., width:])
-        return metric.as_loss(after) - metric.as_loss(before)
-
+    rows = PairedRows.of(metric, truth, before, after)
     errors = [
-        float(delta_method(replace(metric, finish=pair), sums, moments)[1])
-        for pair in (change, harm)
+        standard_error(parts)
+        for parts in (rows.parts_in_change(), rows.parts_in_harm())
     ]
-    small = np.sqrt(n / (n - 1.0)) if n > 1 else np.nan
-    values = [float(finish(half)) for half in (sums[:width], sums[width:])]
-    return n, values[0], values[1], errors[0] * small, errors[1] * small
-
-
-def _parts(metric: Metric) -> _Sums:
-    if metric.columns is None or metric.finish is None:
-        msg = (
-            "`metric` must follow from sums over rows, as 'rmse' does; got "
-            f"{metric.name!r}."
-        )
-        raise ValueError(msg)
-    return metric.columns, metric.finish
+    return len(truth), *rows.values(), errors[0], errors[1]
 
 
 def _tabulate(
@@ -303,7 +279,11 @@ def _tabulate(
     freedom = np.maximum(n - 1, 1)
     margin = student_t.ppf((1.0 + level) / 2.0, freedom) * std_error
     sure = student_t.ppf(1.0 - (1.0 - level) / (2.0 * len(n)), freedom) * harm_error
-    harm = metric.as_loss(after) - metric.as_loss(before)
+    loss_before, loss_after = metric.as_loss(before), metric.as_loss(after)
+    verdict = tuple(
+        _verdict(*row, too_few=row_n < min_subgroup_size)
+        for *row, row_n in zip(loss_after - loss_before, sure, n, strict=True)
+    )
     return FidelityChange(
         grouping=grouping,
         subgroup=subgroup,
@@ -314,13 +294,18 @@ def _tabulate(
         std_error=std_error,
         ci_low=change - margin,
         ci_high=change + margin,
-        verdict=tuple(
-            _verdict(*row, too_few=row_n < min_subgroup_size)
-            for *row, row_n in zip(harm, sure, n, strict=True)
-        ),
+        verdict=verdict,
         metric=metric.label,
         greater_is_better=metric.greater_is_better,
         confidence_level=level,
+        levelling_down=find_levelling_down(
+            grouping,
+            subgroup,
+            n,
+            losses=(loss_before, loss_after),
+            judged=np.array([found != "insufficient evidence" for found in verdict]),
+            harmed=np.array([found == "worse" for found in verdict]),
+        ),
     )
 
 

@@ -5,7 +5,7 @@ after a split, never before it, so that no copy of a row that a model is measure
 among those that it was trained on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,8 +17,17 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_equity._sklearn_shims import safe_indexing
+from sklearn_equity.remediation._early_stopping import split_first, validation_params
+from sklearn_equity.remediation._synthetic import (
+    Synthesizer,
+    like_table,
+    stack,
+    stack_target,
+    stack_weights,
+)
 
-Strategy = Literal["duplicate", "weight"]
+Strategy = Literal["duplicate", "weight", "synthetic"]
+Rows = NDArray[np.intp]
 
 
 def draw_repeats(
@@ -48,56 +57,123 @@ class TrainingRows:
         In the caller's own types.
     fit_params : mapping
         Further arguments of ``fit``, each with one value a row.
-    strategy : {"duplicate", "weight"}
+    strategy : {"duplicate", "weight", "synthetic"}
         How an emphasis reaches the model.
+    synthesizer : Synthesizer or None
+        Makes new rows, for "synthetic".
     """
 
     X: Any
     y: Any
     fit_params: Mapping[str, Any]
     strategy: Strategy
+    synthesizer: Synthesizer | None = None
 
     def fit(
         self,
         estimator: Any,
         emphasis: NDArray[Any],
         *,
-        rows: NDArray[np.intp] | None = None,
+        rows: Rows | None = None,
     ) -> Any:
         """Fit a clone of the estimator to the given rows, by default to all.
 
         Without emphasis on any row this is the plain estimator's fit, argument by
         argument.
         """
+        plain = not (emphasis != 1).any()
+        if plain or self.strategy == "weight":
+            weight = None if plain else emphasis
+            return self._fit_rows(estimator, rows, weight)
+        if self.strategy == "synthetic":
+            X, y, fit_params, _ = self.synthesize(estimator, emphasis, rows=rows)
+            return clone(estimator).fit(X, y, **fit_params)
+        return self._fit_repeated(estimator, emphasis, rows)
+
+    def _fit_rows(self, estimator: Any, rows: Rows | None, weight: Any = None) -> Any:
         fit_params = dict(self.fit_params)
-        if self.strategy == "weight" and (emphasis != 1).any():
-            fit_params["sample_weight"] = emphasis * fit_params.get("sample_weight", 1)
-        index = rows
-        if self.strategy == "duplicate" and (emphasis != 1).any():
-            index = repeat_rows(emphasis, rows)
+        if weight is not None:
+            fit_params["sample_weight"] = weight * fit_params.get("sample_weight", 1)
         X, y = self.X, self.y
-        if index is not None:
-            X, y = safe_indexing(X, index), safe_indexing(y, index)
-            fit_params = {k: safe_indexing(v, index) for k, v in fit_params.items()}
+        if rows is not None:
+            X, y = safe_indexing(X, rows), safe_indexing(y, rows)
+            fit_params = {k: safe_indexing(v, rows) for k, v in fit_params.items()}
         return clone(estimator).fit(X, y, **fit_params)
+
+    def _fit_repeated(
+        self, estimator: Any, emphasis: NDArray[Any], rows: Rows | None
+    ) -> Any:
+        """Split off what the estimator validates on, then repeat the other rows."""
+        if rows is None:
+            rows = np.arange(len(emphasis))
+        learn, validate = split_first(
+            estimator, np.asarray(self.y), rows, n_rows=int(emphasis[rows].sum())
+        )
+        index = repeat_rows(emphasis, learn)
+        fit_params = {k: safe_indexing(v, index) for k, v in self.fit_params.items()}
+        if validate is not None:
+            fit_params |= validation_params(
+                self.X, self.y, validate, self.fit_params.get("sample_weight")
+            )
+        return clone(estimator).fit(
+            safe_indexing(self.X, index), safe_indexing(self.y, index), **fit_params
+        )
+
+    def synthesize(
+        self, estimator: Any, emphasis: NDArray[Any], *, rows: Rows | None = None
+    ) -> tuple[Any, Any, dict[str, Any], Rows]:
+        """Put new rows below those of the table, as far as the emphasis wants them.
+
+        Returns rows, targets, what ``fit`` gets beside them, and row numbers: -1 for a
+        new one.
+        """
+        maker = self.synthesizer
+        if maker is None:
+            raise TypeError("There is nothing to make rows with.")
+        if rows is None:
+            rows = np.arange(len(emphasis))
+        X, y = safe_indexing(self.X, rows), safe_indexing(self.y, rows)
+        numbers = maker.numbers(emphasis, rows)
+        if not numbers:
+            given = {k: safe_indexing(v, rows) for k, v in self.fit_params.items()}
+            return X, y, given, rows
+        table, segments = maker.draw_rows(numbers)
+        X_new = like_table(table, self.X)
+        y_new = maker.draw_targets(
+            X_new,
+            segments,
+            fit=lambda some: self._fit_rows(estimator, some),
+            X=self.X,
+            y=np.asarray(self.y),
+            rows=rows,
+        )
+        fit_params = {
+            name: stack_weights(values, maker.segment_of, rows, segments)
+            for name, values in self.fit_params.items()
+        }
+        origin = np.concatenate([rows, np.full(len(table), -1)])
+        return stack(X, X_new), stack_target(y, y_new), fit_params, origin
 
     def predict_held_out(
         self,
         estimator: Any,
         emphasis: NDArray[Any],
-        folds: list[tuple[NDArray[np.intp], NDArray[np.intp]]],
-    ) -> NDArray[Any]:
-        """Predict every row by a model that was fitted without that row's fold."""
-        parts = [
-            self.fit(estimator, emphasis, rows=train).predict(
-                safe_indexing(self.X, test)
-            )
-            for train, test in folds
-        ]
-        stacked = np.concatenate(parts)
-        predictions = np.empty_like(stacked)
-        predictions[np.concatenate([test for _, test in folds])] = stacked
-        return predictions
+        folds: list[tuple[Rows, Rows]],
+        *,
+        methods: Sequence[str] = ("predict",),
+    ) -> list[NDArray[Any]]:
+        """Ask models that were fitted without a row's fold about every row.
+
+        Returns one array for each of the methods asked.
+        """
+        parts: list[list[NDArray[Any]]] = [[] for _ in methods]
+        for train, test in folds:
+            model = self.fit(estimator, emphasis, rows=train)
+            held_out = safe_indexing(self.X, test)
+            for answers, method in zip(parts, methods, strict=True):
+                answers.append(getattr(model, method)(held_out))
+        order = np.argsort(np.concatenate([test for _, test in folds]))
+        return [np.concatenate(answers)[order] for answers in parts]
 
 
 def repeat_rows(

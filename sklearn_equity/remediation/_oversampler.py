@@ -17,7 +17,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import Tags, check_random_state, get_tags, indexable
 from sklearn.utils.metadata_routing import process_routing
 
-from sklearn_equity._checks import SubgroupCodes, check_sample_weight
+from sklearn_equity._checks import SubgroupCodes, check_sample_weight, take_columns
 from sklearn_equity._sklearn_shims import (
     HasMethods,
     Interval,
@@ -31,8 +31,8 @@ from sklearn_equity.fidelity import Metric, resolve_metric
 from sklearn_equity.remediation._calibration import (
     Calibration,
     Folds,
+    Loop,
     MetricOfTarget,
-    calibrate_and_remedy,
 )
 from sklearn_equity.remediation._emphasis import (
     TrainingRows,
@@ -40,7 +40,17 @@ from sklearn_equity.remediation._emphasis import (
     repeat_rows,
 )
 from sklearn_equity.remediation._inputs import check_target, number_labels
+from sklearn_equity.remediation._judging import (
+    Judge,
+    JudgedBy,
+    refuse_unattainable,
+)
 from sklearn_equity.remediation._remedied_model import RemediedModel
+from sklearn_equity.remediation._stopping import StopRule, StopWhen
+from sklearn_equity.remediation._synthetic import (
+    Synthesizer,
+    refuse_no_probabilities,
+)
 from sklearn_equity.remediation._under_served import UnderServedRule
 
 N_FOLDS = 5  # of the cross-validation behind measured_on="cv"
@@ -61,10 +71,11 @@ class SubgroupOversampler(RemediedModel):
     ----------
     estimator : estimator
         The regressor or classifier to remedy; cloned, never changed.
-    segmenter : estimator, default=None
-        Learns subgroups from X alone: anything with ``fit`` and ``predict``, such as
-        `LatentGMMSegmenter` or a pipeline that ends in it. Cloned and fitted in `fit`.
-        None takes the `subgroups` that are passed to `fit`.
+    segmenter : estimator, str or list of str, default=None
+        Who belongs together, said by X alone: an estimator with ``fit`` and
+        ``predict``, such as `LatentGMMSegmenter` or a pipeline that ends in it, cloned
+        and fitted in `fit`; or the names of columns of X, whose combinations are the
+        subgroups. None takes the `subgroups` that are passed to `fit`.
     metric : str, callable or Metric, default="nrmse"
         What fidelity is: a name that `subgroup_fidelity` knows, or a function such as
         those of `sklearn.metrics`. It compares y with what ``predict`` returns, so a
@@ -72,24 +83,40 @@ class SubgroupOversampler(RemediedModel):
     multiplier : float, default=2.0
         How often a row of an under-served subgroup counts; 1 or more, and 1 fits the
         plain estimator. A natural parameter to search over.
-    under_served : {"worse_than_median"}, callable or list of labels, \
+    under_served : {"worse_than_median"}, mapping, callable or list of labels, \
             default="worse_than_median"
         Which subgroups count as under-served. The default compares with the median over
-        subgroups of at least `min_subgroup_size` rows. A function gets a dict of those
-        subgroups' fidelities by label and returns labels. A list names the labels
-        outright, whatever their size and fidelity.
+        subgroups of at least `min_subgroup_size` rows. ``{"quantile": 0.75}`` takes
+        those beyond that quantile of the loss, here the worst quarter;
+        ``{"threshold": 0.2}`` those worse than a value; ``{"k_worst": 3}`` so many. A
+        function gets a dict of those subgroups' figures by label and returns labels. A
+        list names the labels outright, whatever their size and fidelity.
+    judged_by : {"estimate", "shrunken", "departure"}, default="estimate"
+        The figure that the rule reads: the fidelity as measured, as published; drawn to
+        the mean by as much as it is noise, as in `subgroup_fidelity`; or what better
+        models of the same data show to be remediable, as `departure_from_attainable`
+        finds it, in squared units of y, for numbers and for two classes.
     measured_on : {"cv", "train"}, default="cv"
         "cv" measures each row by a model that did not see it, in 5 folds; "train"
         measures on the training rows, as published, which flatters a flexible model.
-    strategy : {"duplicate", "weight"}, default="duplicate"
+    strategy : {"duplicate", "weight", "synthetic"}, default="duplicate"
         "duplicate" repeats rows; "weight" multiplies sample weights, which costs no
-        memory and needs an estimator that takes them.
+        memory and needs an estimator that takes them; "synthetic" adds new rows drawn
+        from the mixture components of the segment and decoded, with targets from the
+        model's own conditional distribution. It needs a `segmenter` whose last step
+        has ``sample(n, segment=)`` and whose other steps have ``inverse_transform``.
     min_subgroup_size : int, default=30
         Smaller subgroups are measured, but neither called under-served by rule nor
         counted in the median: their estimates are mostly noise.
     n_rounds : int, default=1
         How often to measure and remedy. Later rounds measure the model as remedied so
         far, and the multipliers of a subgroup called under-served again are multiplied.
+    stop_when : {"no_more_gain", "someone_harmed"}, mapping, list or None, default=None
+        What ends the rounds early: the under-served, taken together, gained nothing;
+        `no_harm_test` shows somebody harmed; or an inequality index of the fidelities
+        is at a bound or below, such as ``{"gini": 0.1}``. A list takes several. By the
+        first two the model is measured after the last round too, and the round that
+        failed is taken back.
     random_state : int, RandomState instance or None, default=None
         Shuffles the folds and draws the rows that a fraction of `multiplier` repeats.
 
@@ -98,18 +125,21 @@ class SubgroupOversampler(RemediedModel):
     estimator_ : estimator
         The remedied model, fitted on all rows; absent after `fit_resample`.
     segmenter_ : estimator or None
-        The fitted segmenter.
+        The fitted segmenter, if it is an estimator.
     under_served_ : tuple
         The labels that the last round called under-served.
     fidelity_ : dict
         The fidelity by label that the last round measured: that of the model before
         the round's remedy, so for one round that of the plain estimator.
     history_ : tuple of records
-        Of each round: `n_rows`, `fidelity` and `multiplier` by label, `overall`
-        fidelity, and `under_served`. Rounds end early when none is under-served.
+        Of each round: `n_rows`, `fidelity`, the figures `judged` and `multiplier` by
+        label, `overall` fidelity, `under_served`, why the rounds `stopped` there, and
+        whether what it did was `kept`. Rounds end early when none is under-served.
+    multiplier_ : dict
+        How often a row of each subgroup counts in ``estimator_``, by label.
     sample_indices_ : ndarray of shape (n_resampled_rows,)
         The training rows, in order, each as often as it is repeated; with
-        ``strategy="weight"`` each once.
+        ``strategy="weight"`` each once. A synthetic row has -1.
     classes_ : ndarray of shape (n_classes,)
         The classes, if the wrapped estimator has them.
     n_features_in_ : int
@@ -120,6 +150,7 @@ class SubgroupOversampler(RemediedModel):
     See Also
     --------
     fidelity_change : Who gained and who lost by it, on held-out rows, with intervals.
+    no_harm_test : Bounds on the harm to each, which hold for all at once.
     subgroup_fidelity : The fidelity of each subgroup on held-out rows, with intervals.
 
     Notes
@@ -127,15 +158,22 @@ class SubgroupOversampler(RemediedModel):
     With ``measured_on="cv"`` the folds are those of ``KFold(5, shuffle=True,
     random_state=random_state)``, for a classifier of ``StratifiedKFold``; they are the
     same in every round. Rows are split first and repeated afterwards, so no copy of a
-    row is on both sides. An estimator that splits rows again by itself, for early
-    stopping or as a search, does see copies on both sides if rows are duplicated: use
-    ``strategy="weight"``, or search around the oversampler instead of inside it.
+    row is on both sides. If the wrapped estimator keeps rows back to stop early and its
+    ``fit`` takes ``X_val``, those rows are split off first and the others repeated; if
+    it takes none, repeating is refused. An estimator that splits rows as a search does
+    would see copies on both sides: search around the oversampler, not inside it.
 
     A row whose multiplier is m is repeated floor(m) times, and once more with
     probability m - floor(m), by systematic sampling: the expected count is m exactly,
     the total lies within 1 of the sum of all m. A subgroup at the median is not worse
     than it. With equal fidelity everywhere, noise still puts about half of the
     subgroups below their median.
+
+    A synthetic row is a point drawn from the components of the segment, decoded by the
+    earlier steps of the segmenter. Its target is the plain model's prediction plus the
+    residual of a random row of that segment from a model that had not seen it, in 5
+    folds; a class is drawn by the predicted probabilities. The rows of a fold that is
+    measured shape neither, only the segments themselves, which are cut without y.
 
     With metadata routing on, `subgroups` is requested by default; `sample_weight`
     reaches the wrapped estimator if that requests it. User's weights multiply those of
@@ -180,14 +218,18 @@ class SubgroupOversampler(RemediedModel):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimator": [HasMethods(["fit", "predict"])],
-        "segmenter": [HasMethods(["fit", "predict"]), None],
+        "segmenter": [HasMethods(["fit", "predict"]), str, list, tuple, None],
         "metric": [str, callable, Metric],
         "multiplier": [Interval(Real, 1, None, closed="left")],
-        "under_served": [StrOptions({"worse_than_median"}), callable, "array-like"],
+        "under_served": [
+            *(StrOptions({"worse_than_median"}), callable, dict, "array-like"),
+        ],
+        "judged_by": [StrOptions({"estimate", "shrunken", "departure"})],
         "measured_on": [StrOptions({"cv", "train"})],
-        "strategy": [StrOptions({"duplicate", "weight"})],
+        "strategy": [StrOptions({"duplicate", "weight", "synthetic"})],
         "min_subgroup_size": [Interval(Integral, 1, None, closed="left")],
         "n_rounds": [Interval(Integral, 1, None, closed="left")],
+        "stop_when": [str, dict, list, tuple, None],
         "random_state": ["random_state"],
     }
 
@@ -199,10 +241,12 @@ class SubgroupOversampler(RemediedModel):
         metric: str | Callable[..., float] | Metric = "nrmse",
         multiplier: float = 2.0,
         under_served: UnderServedRule = "worse_than_median",
+        judged_by: JudgedBy = "estimate",
         measured_on: Literal["cv", "train"] = "cv",
-        strategy: Literal["duplicate", "weight"] = "duplicate",
+        strategy: Literal["duplicate", "weight", "synthetic"] = "duplicate",
         min_subgroup_size: int = 30,
         n_rounds: int = 1,
+        stop_when: StopWhen | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.estimator = estimator
@@ -210,10 +254,12 @@ class SubgroupOversampler(RemediedModel):
         self.metric = metric
         self.multiplier = multiplier
         self.under_served = under_served
+        self.judged_by = judged_by
         self.measured_on = measured_on
         self.strategy = strategy
         self.min_subgroup_size = min_subgroup_size
         self.n_rounds = n_rounds
+        self.stop_when = stop_when
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -250,6 +296,7 @@ class SubgroupOversampler(RemediedModel):
             If an argument breaks its rule, or there are fewer than two subgroups.
         """
         training, emphasis = self._remedy(X, y, subgroups, sample_weight)
+        self._note_rows(emphasis, training)
         self.estimator_ = training.fit(self.estimator, emphasis)
         return self
 
@@ -275,7 +322,8 @@ class SubgroupOversampler(RemediedModel):
         Returns
         -------
         X_resampled : array-like of shape (n_resampled_rows, n_features)
-            The rows ``sample_indices_`` of X, in the type of X.
+            The rows ``sample_indices_`` of X, in the type of X, and then new ones with
+            ``strategy="synthetic"``.
         y_resampled : array-like of shape (n_resampled_rows,)
             The same rows of y, in the type of y.
 
@@ -292,7 +340,13 @@ class SubgroupOversampler(RemediedModel):
             raise ValueError(msg)
         if hasattr(self, "estimator_"):
             del self.estimator_  # that of an earlier fit would not match the rest
-        training, _ = self._remedy(X, y, subgroups, None)
+        training, emphasis = self._remedy(X, y, subgroups, None)
+        if self.strategy == "synthetic":
+            X_new, y_new, _, self.sample_indices_ = training.synthesize(
+                self.estimator, emphasis
+            )
+            return X_new, y_new
+        self._note_rows(emphasis, training)
         return (
             safe_indexing(training.X, self.sample_indices_),
             safe_indexing(training.y, self.sample_indices_),
@@ -313,24 +367,60 @@ class SubgroupOversampler(RemediedModel):
             refuse_weights_that_do_not_arrive(self.estimator)
         fit_params = self._route_to_estimator(subgroups, weights)
         metric = self._check_metric(y_array)
+        if self.judged_by == "departure":
+            refuse_unattainable(self.estimator, y_array, weights, self.measured_on)
+        stop = StopRule.of(self.stop_when)
         random_state = check_random_state(self.random_state)
         folds = self._split(X, y_array, random_state)
         codes = self._find_subgroups(X, subgroups, n_rows)
-        training = TrainingRows(X, y, fit_params, self.strategy)
-        emphasis, self.history_ = calibrate_and_remedy(
-            Calibration(training, metric, codes, weights, folds),
-            self.estimator,
-            rule=self.under_served,
-            multiplier=self.multiplier,
-            min_subgroup_size=self.min_subgroup_size,
-            n_rounds=self.n_rounds,
+        judge = Judge.of(
+            self.judged_by,
+            metric.metric,
+            codes,
+            X,
+            y_array,
+            is_classifier=is_classifier(self.estimator),
             random_state=random_state,
         )
+        training = TrainingRows(
+            X, y, fit_params, self.strategy, self._make_synthesizer(codes, random_state)
+        )
+        loop = Loop(
+            Calibration(training, metric, codes, weights, folds, judge),
+            self.under_served,
+            self.multiplier,
+            self.min_subgroup_size,
+            self.n_rounds,
+            stop,
+            random_state,
+        )
+        emphasis, self.history_ = loop.run(self.estimator)
         self.fidelity_ = self.history_[-1].fidelity
         self.under_served_ = self.history_[-1].under_served
-        repeated = self.strategy == "duplicate"
-        self.sample_indices_ = repeat_rows(emphasis) if repeated else np.arange(n_rows)
+        kept = [done.multiplier for done in self.history_ if done.kept]
+        self.multiplier_ = kept[-1] if kept else dict.fromkeys(codes.labels, 1.0)
         return training, emphasis
+
+    def _note_rows(self, emphasis: NDArray[Any], training: TrainingRows) -> None:
+        """Say which rows the remedied model is trained on."""
+        rows = np.arange(len(emphasis))
+        if self.strategy == "duplicate":
+            rows = repeat_rows(emphasis)
+        maker = training.synthesizer
+        if maker is not None:
+            n_new = sum(maker.numbers(emphasis, rows).values())
+            rows = np.concatenate([rows, np.full(n_new, -1)])
+        self.sample_indices_ = rows
+
+    def _make_synthesizer(
+        self, codes: SubgroupCodes, random_state: np.random.RandomState
+    ) -> Synthesizer | None:
+        if self.strategy != "synthetic":
+            return None
+        refuse_no_probabilities(self.estimator)
+        seed = int(random_state.randint(2**31 - 1))
+        labels = np.array(codes.labels)
+        return Synthesizer.of(self.segmenter_, labels[codes.codes], seed)
 
     def _check_metric(self, y: NDArray[Any]) -> MetricOfTarget:
         metric = resolve_metric(self.metric)
@@ -394,7 +484,12 @@ class SubgroupOversampler(RemediedModel):
             )
             raise ValueError(msg)
         self.segmenter_ = None
-        if self.segmenter is not None:
+        if isinstance(self.segmenter, str | list | tuple):
+            names = self.segmenter
+            columns = [names] if isinstance(names, str) else list(names)
+            name = "segmenter"
+            subgroups = take_columns(X, columns, name=name).to_native()
+        elif self.segmenter is not None:
             # Without y: segments selected on the outcome would turn oversampling into
             # a shift of its distribution. FrozenEstimator wants to be told.
             self.segmenter_ = clone(self.segmenter).fit(X, None)
@@ -416,7 +511,7 @@ class SubgroupOversampler(RemediedModel):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        if self.segmenter is not None:
+        if hasattr(self.segmenter, "fit"):
             segmenter_tags = get_tags(self.segmenter).input_tags
             tags.input_tags.sparse &= segmenter_tags.sparse
             tags.input_tags.allow_nan &= segmenter_tags.allow_nan

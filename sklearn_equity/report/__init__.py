@@ -11,6 +11,7 @@ from sklearn_equity.report.displays import (
     LorenzDisplay,
     ParetoDisplay,
     RemediationEffectDisplay,
+    RemediationPathDisplay,
     SubgroupFidelityDisplay,
 )
 
@@ -24,6 +25,7 @@ __all__ = [
     "LorenzDisplay",
     "ParetoDisplay",
     "RemediationEffectDisplay",
+    "RemediationPathDisplay",
     "SubgroupFidelityDisplay",
     "audit",
     "audit_frame",

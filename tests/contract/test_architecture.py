@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "allocation": {"density", "significance"},
     # A consensus of representations needs representations to start from.
     "discovery": {"fidelity", "significance", "representation", "segmentation"},
-    "remediation": {"fidelity", "significance", "discovery"},
+    "remediation": {"fidelity", "inequality", "significance", "discovery"},
     "scorers": {
         *("sufficient_statistics", "fidelity", "inequality", "allocation"),
         "discovery",

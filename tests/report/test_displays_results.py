@@ -14,10 +14,13 @@ from sklearn_equity import (
     LorenzDisplay,
     ParetoDisplay,
     RemediationEffectDisplay,
+    RemediationPathDisplay,
+    SubgroupOversampler,
     allocation_deterioration_curve,
     fidelity_change,
     fidelity_curve,
     inequality_index,
+    remediation_path,
     subgroup_fidelity,
 )
 
@@ -338,3 +341,44 @@ def test_changes_and_their_intervals_are_drawn_by_verdict():
     names = [label.get_text() for label in display.ax_.get_yticklabels()]
     assert names[0] == "everybody, n = 410"
     assert names[3] == "ward = south, n = 10"
+
+
+# ---- a remedy by its strength -----------------------------------------------------
+@pytest.fixture(scope="module")
+def path_of_one_line():
+    ward = np.repeat(["A", "B"], [600, 200])
+    X = np.tile(np.arange(200.0), 4)[:, None]
+    y = 10 + np.where(ward == "A", 2, 1) * X[:, 0]
+    return remediation_path(
+        SubgroupOversampler(LinearRegression(), random_state=0),
+        X,
+        y,
+        subgroups=ward,
+        strengths=[2, 4],
+        random_state=0,
+    )
+
+
+def test_path_is_drawn_where_it_says(path_of_one_line):
+    display = RemediationPathDisplay(path_of_one_line).plot()
+    for name in ("overall", "base", "under_served"):
+        drawn = display.lines_[name].get_ydata()
+        assert drawn.tolist() == getattr(path_of_one_line, name).tolist()
+        level = display.plain_lines_[name].get_ydata()[0]
+        assert level == getattr(path_of_one_line, name)[0]
+    n = path_of_one_line.n
+    assert _legend(display) == [
+        f"everybody, n = {n[0]}",
+        f"base, n = {n[1]}",
+        f"under-served, n = {n[2]}",
+    ]
+
+
+def test_path_names_levelling_down_under_its_strength(path_of_one_line):
+    _, ax = plt.subplots()
+    display = RemediationPathDisplay(path_of_one_line).plot(ax=ax)
+    assert display.ax_ is ax
+    ticks = [text.get_text() for text in ax.get_xticklabels()]
+    assert ticks[0].startswith("plain\nGini ")
+    assert ticks[1].startswith("2\nGini ")
+    assert ticks[1].endswith("levelling\ndown")

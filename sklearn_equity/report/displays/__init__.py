@@ -11,6 +11,7 @@ from sklearn_equity.report.displays._pareto import ParetoDisplay
 from sklearn_equity.report.displays._remediation_effect import (
     RemediationEffectDisplay,
 )
+from sklearn_equity.report.displays._remediation_path import RemediationPathDisplay
 from sklearn_equity.report.displays._subgroup_fidelity import SubgroupFidelityDisplay
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "LorenzDisplay",
     "ParetoDisplay",
     "RemediationEffectDisplay",
+    "RemediationPathDisplay",
     "SubgroupFidelityDisplay",
 ]

@@ -1,0 +1,96 @@
+"""By how much does each person move the difference between two models?
+
+Both models are asked about the same people. A metric is a function g of sums S over
+rows, so the difference g(S_after) - g(S_before) is one function of the sums of both,
+and a person's part in it follows from their row under both models: what makes a row
+hard for one model makes it hard for the other, and cancels.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_equity.fidelity import Metric, gradient_of
+
+__all__ = ["PairedRows"]
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PairedRows:
+    """The rows of one subgroup under two models.
+
+    Attributes
+    ----------
+    metric : Metric
+        What is compared; it follows from sums over rows.
+    units : ndarray of shape (n_rows, 2 * n_sums)
+        What each row adds to the sums: of the model before, then of the one after.
+    """
+
+    metric: Metric
+    units: Vector
+
+    @classmethod
+    def of(
+        cls, metric: Metric, truth: Vector, before: Vector, after: Vector
+    ) -> "PairedRows":
+        """Take the rows of a subgroup, and refuse a metric that no sums give."""
+        if metric.columns is None or metric.finish is None:
+            msg = (
+                "`metric` must follow from sums over rows, as 'rmse' does; got "
+                f"{metric.name!r}."
+            )
+            raise ValueError(msg)
+        if metric.shift_invariant:  # large squares would swallow a small variance
+            origin = truth[0]
+            truth, before, after = truth - origin, before - origin, after - origin
+        halves = [metric.columns(truth, prediction) for prediction in (before, after)]
+        return cls(metric, np.column_stack([*halves[0], *halves[1]]))
+
+    def values(self) -> tuple[float, float]:
+        """Return the metric under the model before and under the one after."""
+        before, after = self._finish_both(self.units.sum(axis=0))
+        return float(before), float(after)
+
+    def harm(self) -> float:
+        """Return by how much the loss grew, in the metric's unit."""
+        return float(self._harm(self.units.sum(axis=0)))
+
+    def parts_in_change(self) -> Vector:
+        """Return by how much each row moves `after` less `before`; they sum to 0."""
+        return self._influence(self._change)
+
+    def parts_in_harm(self) -> Vector:
+        """Return by how much each row moves the growth of the loss; they sum to 0."""
+        return self._influence(self._harm)
+
+    def _influence(self, function: Callable[[Vector], Vector]) -> Vector:
+        sums, squares = self.units.sum(axis=0), (self.units**2).sum(axis=0)
+        parts: Vector = self.units @ gradient_of(function, sums, squares)
+        return parts
+
+    def _finish_both(self, sums: Vector) -> tuple[Vector, Vector]:
+        finish, width = self.metric.finish, self.units.shape[1] // 2
+        if finish is None:
+            raise TypeError(f"The metric {self.metric.name!r} has no sums.")
+        return finish(sums[..., :width]), finish(sums[..., width:])
+
+    def _change(self, sums: Vector) -> Vector:
+        before, after = self._finish_both(sums)
+        return after - before
+
+    def _harm(self, sums: Vector) -> Vector:
+        before, after = self._finish_both(sums)
+        return self.metric.as_loss(after) - self.metric.as_loss(before)
+
+
+def standard_error(parts: Vector) -> float:
+    """Return the standard error that the parts of all rows add up to."""
+    n = len(parts)
+    if n < 2:
+        return float("nan")
+    return float(np.sqrt((parts**2).sum() * n / (n - 1.0)))

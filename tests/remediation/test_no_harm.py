@@ -1,0 +1,264 @@
+"""Whom did a remedy harm? Bounds that hold at once, and what they are called."""
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import ttest_rel
+
+from sklearn_equity.remediation import fidelity_change, no_harm_test
+
+
+def _reseeded(rng, n_rows):
+    """Two models that differ by chance alone: heavy shared noise, own small errors."""
+    y_true = 40 + rng.gamma(2.0, 3.0, n_rows)
+    shared = y_true + 2.0 * rng.standard_t(4, n_rows)
+    return y_true, *(shared + 0.5 * rng.standard_t(4, n_rows) for _ in range(2))
+
+
+def _wards(n_rows, n_wards=4):
+    return np.arange(n_rows) % n_wards
+
+
+def _halved(y_true, before, who):
+    return np.where(who, (y_true + before) / 2.0, before)
+
+
+# ---- laws ------------------------------------------------------------------------
+def test_swapping_the_models_swaps_harm_and_gain():
+    y_true, before, after = _reseeded(np.random.default_rng(5), 400)
+    one, other = (
+        no_harm_test(y_true, *pair, subgroups=_wards(400), metric="mae", random_state=0)
+        for pair in ((before, after), (after, before))
+    )
+    assert_allclose(one.harm, -other.harm)
+    assert_allclose(one.harm_low, -other.harm_high, rtol=0.15)  # other flips
+
+
+def test_equal_seeds_agree_and_row_order_changes_no_figure_but_chance():
+    y_true, before, after = _reseeded(np.random.default_rng(6), 300)
+    order = np.random.default_rng(7).permutation(300)
+    wards = _wards(300)
+    one, same = (
+        no_harm_test(y_true, before, after, subgroups=wards, random_state=3)
+        for _ in range(2)
+    )
+    moved = no_harm_test(
+        y_true[order],
+        before[order],
+        after[order],
+        subgroups=wards[order],
+        random_state=3,
+    )
+    assert_array_equal(one.harm_high, same.harm_high)
+    assert_allclose(one.harm, moved.harm, rtol=1e-9)
+    assert_allclose(one.harm_high - one.harm, moved.harm_high - moved.harm, rtol=0.15)
+
+
+def test_the_same_predictions_harm_nobody():
+    y_true, before, _ = _reseeded(np.random.default_rng(8), 200)
+    result = no_harm_test(y_true, before, before, subgroups=_wards(200))
+    assert_array_equal(result.harm, 0.0)
+    assert set(result.verdict) == {"unharmed"}
+    assert result.no_harm
+    assert result.harmed == result.improved == ()
+
+
+def test_more_subgroups_widen_the_bounds_and_repeating_a_grouping_does_not():
+    y_true, before, after = _reseeded(np.random.default_rng(9), 600)
+    wards = _wards(600, 12)
+    reach = [
+        np.ptp([(r := test).harm_low[0], r.harm_high[0]])
+        for test in (
+            no_harm_test(
+                y_true, before, after, subgroups=groupings, n_resamples=2000,
+                random_state=0,
+            )
+            for groupings in ({}, {"ward": wards}, {"ward": wards, "again": wards})
+        )
+    ]  # fmt: skip
+    assert reach[1] > 1.2 * reach[0]
+    assert_allclose(reach[2], reach[1], rtol=1e-12)
+
+
+# ---- hand-worked cases and oracles -----------------------------------------------
+def test_p_value_against_all_sign_flips():
+    rng = np.random.default_rng(11)
+    y_true = np.zeros(12)
+    before, after = rng.normal(0, 1, 12), rng.normal(0, 1.6, 12)
+    difference = np.abs(after) - np.abs(before)
+    flipped = np.array(list(product([-1, 1], repeat=12))) @ difference
+    exact = np.mean(flipped >= difference.sum() - 1e-12)
+    result = no_harm_test(
+        y_true,
+        before,
+        after,
+        subgroups={},
+        metric="mae",
+        min_subgroup_size=10,
+        n_resamples=20000,
+        random_state=0,
+    )
+    assert_allclose(result.p_harm[0], exact, atol=0.012)
+
+
+def test_bounds_of_a_mean_against_a_paired_t_test():
+    rng = np.random.default_rng(12)
+    y_true, before, after = _reseeded(rng, 2000)
+    result = no_harm_test(
+        y_true,
+        before,
+        after,
+        subgroups={},
+        metric="mae",
+        n_resamples=20000,
+        random_state=0,
+    )
+    paired = ttest_rel(
+        np.abs(after - y_true), np.abs(before - y_true), alternative="greater"
+    )
+    assert_allclose(result.p_harm[0], paired.pvalue, atol=0.012)
+    low = paired.confidence_interval(0.95).low
+    assert_allclose(result.harm_low[0], low, atol=0.04 * abs(result.harm[0] - low))
+
+
+def test_figures_are_those_of_fidelity_change():
+    y_true, before, after = _reseeded(np.random.default_rng(13), 400)
+    groupings = {"ward": _wards(400)}
+    change = fidelity_change(y_true, before, after, subgroups=groupings)
+    result = no_harm_test(y_true, before, after, subgroups=groupings, random_state=0)
+    assert_allclose(result.before, change.before)
+    assert_allclose(result.harm, change.change)
+    assert result.subgroup == change.subgroup
+
+
+def test_harm_of_a_score_is_its_fall():
+    y_true = np.tile([0.0, 1.0], 100)
+    after = y_true.copy()
+    after[:40] = 1.0 - after[:40]
+    result = no_harm_test(
+        y_true, y_true, after, subgroups={}, metric="accuracy", random_state=0
+    )
+    assert result.harm[0] == pytest.approx(0.2)
+    assert result.harmed == ("everybody",)
+
+
+def test_verdicts_of_a_ward_that_gained_one_that_lost_and_one_too_small():
+    y_true, before, _ = _reseeded(np.random.default_rng(14), 620)
+    ward = np.repeat(["gains", "loses", "same", "tiny"], [200, 200, 200, 20])
+    after = _halved(y_true, before, ward == "gains")
+    after = np.where(ward == "loses", 2.0 * before - y_true, after)
+    result = no_harm_test(
+        y_true, before, after, subgroups={"ward": ward}, random_state=0
+    )
+    assert result.verdict[1:] == (
+        *("improved", "harmed", "unharmed"),
+        "insufficient evidence",
+    )
+    assert np.isnan(result.harm_high[-1])
+    assert not result.no_harm
+    assert "ward = loses" in result.harmed
+    text = repr(result)
+    assert "with a chance of at most 0.05 that anybody is called so in error" in text
+    assert "ward = gains" in text
+
+
+def _two_wards_of_unequal_error():
+    rng = np.random.default_rng(15)
+    y_true = rng.uniform(30, 60, 800)
+    ward = np.repeat(["best", "worst"], 400)
+    error = rng.normal(0, np.where(ward == "best", 1.0, 4.0))
+    return y_true, error, ward
+
+
+def test_levelling_down_is_named_where_the_best_lose():
+    y_true, error, ward = _two_wards_of_unequal_error()
+    after = np.where(ward == "best", 3.0 * error, error)
+    result = no_harm_test(
+        y_true, y_true + error, y_true + after, subgroups={"ward": ward}
+    )
+    (found,) = result.levelling_down
+    assert found.harmed == ("best",)
+    assert found.share == 1.0
+    gap = result.before[2] - result.before[1]
+    assert found.gap_before == pytest.approx(gap)
+    assert "Levelling down of ward: the gap narrowed from" in repr(result)
+    change = fidelity_change(
+        y_true, y_true + error, y_true + after, subgroups={"ward": ward}
+    )
+    assert change.levelling_down == result.levelling_down
+    assert "Levelling down of ward" in str(change)
+
+
+@pytest.mark.parametrize(
+    ("best", "worst"), [(1.0, 0.5), (2.0, 4.0)], ids=["worst gains", "gap grows"]
+)
+def test_levelling_down_is_not_said_of_a_gain_nor_of_a_wider_gap(best, worst):
+    y_true, error, ward = _two_wards_of_unequal_error()
+    after = error * np.where(ward == "best", best, worst)
+    result = no_harm_test(
+        y_true, y_true + error, y_true + after, subgroups={"ward": ward}
+    )
+    assert result.levelling_down == ()
+    assert "Levelling" not in repr(result)
+
+
+def test_frame_has_a_row_a_subgroup():
+    y_true, before, after = _reseeded(np.random.default_rng(16), 200)
+    ward = pd.Series(_wards(200), name="ward")
+    result = no_harm_test(y_true, before, after, subgroups=ward, random_state=0)
+    frame = result.to_frame()
+    assert isinstance(frame, pd.DataFrame)
+    assert frame["subgroup"].tolist() == ["everybody", "0", "1", "2", "3"]
+    assert frame["verdict"].tolist() == list(result.verdict)
+
+
+# ---- refusals --------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tolerance": -0.1}, "`tolerance` must be a number of at least 0; got -0.1"),
+        ({"n_resamples": 10}, "`n_resamples` must be a whole number of at least 100"),
+        ({"metric": "roc_auc"}, "`metric` must follow from sums over rows"),
+        ({"confidence_level": 1.0}, "`confidence_level` must lie strictly between"),
+        ({"subgroups": [1, 2]}, "must have one label per row of `y_true`"),
+    ],
+)
+def test_refuses(options, message):
+    y_true = np.tile([0.0, 1.0], 20)
+    options = {"subgroups": np.arange(40) % 2, **options}
+    with pytest.raises(ValueError, match=message):
+        no_harm_test(y_true, y_true, y_true, **options)
+
+
+# ---- how often it errs -----------------------------------------------------------
+def _false_alarms(draw, n_runs, **options):
+    alarms = 0
+    for run in range(n_runs):
+        rng = np.random.default_rng([731, run])
+        y_true, before, after = draw(rng)
+        sizes = np.repeat(np.arange(12), np.geomspace(40, 400, 12).astype(int))
+        sexes = rng.integers(0, 2, len(y_true))
+        result = no_harm_test(
+            y_true,
+            before,
+            after,
+            subgroups={"ward": sizes, "sex": sexes},
+            n_resamples=200,
+            random_state=run,
+            **options,
+        )
+        alarms += bool(result.harmed)
+    return alarms / n_runs
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("metric", ["rmse", "mae"])
+def test_false_alarms_between_reseeded_models_are_at_the_nominal_level(metric):
+    n_rows = int(np.geomspace(40, 400, 12).astype(int).sum())
+    rate = _false_alarms(lambda rng: _reseeded(rng, n_rows), 600, metric=metric)
+    print(f"{metric}: {rate:.3f} of 600 runs call somebody harmed (nominal .05)")
+    # Three standard errors of .0089 to either side.
+    assert 0.023 <= rate <= 0.077
