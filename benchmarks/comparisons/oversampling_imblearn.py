@@ -3,11 +3,11 @@
     python benchmarks/comparisons/oversampling_imblearn.py [--quick]
 
 Needs imbalanced-learn (pip install imbalanced-learn). 150,000 rows of 25 columns, three
-of ten wards to be counted twice. Ours measures a constant model besides, on the training
-rows; "rows alone" is the step that both have in common. CPU seconds, medians of rounds
-that take turns; memory is the peak above what was held before, as tracemalloc sees it.
-The check beside the time: both return each row of the three wards twice, ours exactly,
-the rival on average. `--quick` takes 30,000 rows.
+of ten wards to be counted twice. Ours measures a constant model besides, on the rows
+themselves; "rows alone" is the step that both have in common. CPU seconds, medians of
+rounds that take turns; memory is the peak above what was held before, as tracemalloc
+sees it. The check beside the time: both return each row of the three wards twice, ours
+exactly, the rival on average. `--quick` takes 30,000 rows.
 """
 
 import argparse

@@ -12,6 +12,7 @@ from sklearn_equity.remediation._change import (
 from sklearn_equity.remediation._no_harm import NoHarmResult, no_harm_test
 from sklearn_equity.remediation._oversampler import SubgroupOversampler
 from sklearn_equity.remediation._path import RemediationPath, remediation_path
+from sklearn_equity.remediation._reweighter import WorstSubgroupReweighter
 
 __all__ = [
     "EVERYBODY",
@@ -19,6 +20,7 @@ __all__ = [
     "NoHarmResult",
     "RemediationPath",
     "SubgroupOversampler",
+    "WorstSubgroupReweighter",
     "fidelity_change",
     "no_harm_test",
     "remediation_path",

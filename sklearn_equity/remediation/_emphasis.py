@@ -185,7 +185,12 @@ def repeat_rows(
     return np.repeat(rows, repeats[rows])
 
 
-def refuse_weights_that_do_not_arrive(estimator: Any) -> None:
+def refuse_weights_that_do_not_arrive(
+    estimator: Any,
+    *,
+    who: str = '`strategy`="weight"',
+    instead: str = 'Use strategy="duplicate". ',
+) -> None:
     """Refuse an estimator whose ``fit`` does not take sample weights."""
     if has_fit_parameter(estimator, "sample_weight"):
         return
@@ -193,9 +198,9 @@ def refuse_weights_that_do_not_arrive(estimator: Any) -> None:
     if routing and get_routing_for_object(estimator).consumes("fit", ["sample_weight"]):
         return
     msg = (
-        '`strategy`="weight" needs an `estimator` whose fit takes sample_weight; '
+        f"{who} needs an `estimator` whose fit takes sample_weight; "
         f"{type(estimator).__name__} is none. "
-        'Use strategy="duplicate". A Pipeline or a search passes weights on when '
+        f"{instead}A Pipeline or a search passes weights on when "
         "metadata routing is on and the step inside asks for them with "
         "set_fit_request(sample_weight=True)."
     )

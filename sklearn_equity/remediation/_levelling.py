@@ -76,7 +76,7 @@ def find_levelling_down(
             for part in (base, under_served)
         ]
         before, after = (means[1][i] - means[0][i] for i in (0, 1))
-        if after >= before:
+        if abs(after) >= before:  # as wide as before, or wider the other way round
             continue
         share = np.clip((means[0][1] - means[0][0]) / (before - after), 0.0, 1.0)
         labels = tuple(subgroup[i] for i in victims)

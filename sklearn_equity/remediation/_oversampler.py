@@ -11,13 +11,10 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn import get_config
-from sklearn.base import clone, is_classifier
-from sklearn.model_selection import KFold, StratifiedKFold
-from sklearn.utils import Tags, check_random_state, get_tags, indexable
-from sklearn.utils.metadata_routing import process_routing
+from sklearn.base import is_classifier
+from sklearn.utils import check_random_state, indexable
 
-from sklearn_equity._checks import SubgroupCodes, check_sample_weight, take_columns
+from sklearn_equity._checks import SubgroupCodes, check_sample_weight
 from sklearn_equity._sklearn_shims import (
     HasMethods,
     Interval,
@@ -27,36 +24,32 @@ from sklearn_equity._sklearn_shims import (
     num_samples,
     safe_indexing,
 )
-from sklearn_equity.fidelity import Metric, resolve_metric
+from sklearn_equity.fidelity import Metric
 from sklearn_equity.remediation._calibration import (
     Calibration,
-    Folds,
     Loop,
-    MetricOfTarget,
 )
 from sklearn_equity.remediation._emphasis import (
     TrainingRows,
     refuse_weights_that_do_not_arrive,
     repeat_rows,
 )
-from sklearn_equity.remediation._inputs import check_target, number_labels
+from sklearn_equity.remediation._inputs import check_target
 from sklearn_equity.remediation._judging import (
     Judge,
     JudgedBy,
     refuse_unattainable,
 )
-from sklearn_equity.remediation._remedied_model import RemediedModel
 from sklearn_equity.remediation._stopping import StopRule, StopWhen
+from sklearn_equity.remediation._subgroup_remedy import SubgroupRemedy
 from sklearn_equity.remediation._synthetic import (
     Synthesizer,
     refuse_no_probabilities,
 )
 from sklearn_equity.remediation._under_served import UnderServedRule
 
-N_FOLDS = 5  # of the cross-validation behind measured_on="cv"
 
-
-class SubgroupOversampler(RemediedModel):
+class SubgroupOversampler(SubgroupRemedy):
     """Train a model again with the rows of under-served subgroups repeated.
 
     The published remedy of representational ethical model calibration [1]_, around any
@@ -212,9 +205,6 @@ class SubgroupOversampler(RemediedModel):
     [12.4, 37.1]
     [24.8, 24.8]
     """
-
-    # The word is this library's own: no pipeline or search needs to be asked for it.
-    __metadata_request__fit: ClassVar[dict[str, bool]] = {"subgroups": True}
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimator": [HasMethods(["fit", "predict"])],
@@ -422,99 +412,15 @@ class SubgroupOversampler(RemediedModel):
         labels = np.array(codes.labels)
         return Synthesizer.of(self.segmenter_, labels[codes.codes], seed)
 
-    def _check_metric(self, y: NDArray[Any]) -> MetricOfTarget:
-        metric = resolve_metric(self.metric)
-        if is_classifier(self.estimator) and metric.name == "nrmse":
-            msg = (
-                '`metric`="nrmse" measures predicted numbers, but `estimator` '
-                f"({type(self.estimator).__name__}) is a classifier. Pass "
-                'metric="accuracy", metric="balanced_accuracy", or a function such as '
-                "sklearn.metrics.recall_score."
-            )
-            raise ValueError(msg)
-        if metric.response != "predict":
-            msg = (
-                f"`metric`={metric.name!r} compares probabilities or scores, but "
-                "fidelity is measured here by what `estimator` predicts. Pass "
-                'metric="balanced_accuracy", or another metric of predicted classes.'
-            )
-            raise ValueError(msg)
-        return MetricOfTarget.of(metric, y, is_classifier=is_classifier(self.estimator))
-
-    def _route_to_estimator(
-        self, subgroups: Any, weights: NDArray[np.float64] | None
-    ) -> dict[str, Any]:
-        """Return what the wrapped estimator's ``fit`` gets besides X and y."""
-        given = {
-            name: value
-            for name, value in (("subgroups", subgroups), ("sample_weight", weights))
-            if value is not None
-        }
-        if get_config()["enable_metadata_routing"]:
-            return dict(process_routing(self, "fit", **given)["estimator"]["fit"])
-        given.pop("subgroups", None)
-        return given
-
-    def _split(
-        self, X: Any, y: NDArray[Any], random_state: np.random.RandomState
-    ) -> Folds | None:
-        if self.measured_on == "train":
-            return None
-        if len(y) < N_FOLDS:
-            msg = (
-                f'`measured_on`="cv" needs at least {N_FOLDS} rows of `X`, one for '
-                f"each fold; got n_samples={len(y)}. Use more rows, or "
-                'measured_on="train".'
-            )
-            raise ValueError(msg)
-        splitter = StratifiedKFold if is_classifier(self.estimator) else KFold
-        folds = splitter(N_FOLDS, shuffle=True, random_state=random_state)
-        return list(folds.split(X, y))
-
-    def _find_subgroups(self, X: Any, subgroups: Any, n_rows: int) -> SubgroupCodes:
-        """Number the subgroups that were passed, or that are learnt from X."""
-        name = "subgroups"
-        if (subgroups is None) == (self.segmenter is None):
-            came = "neither" if subgroups is None else "both"
-            msg = (
-                "`subgroups` or a `segmenter` must say who belongs together, and not "
-                f"both; got {came}. Pass fit(X, y, subgroups=labels), or "
-                "SubgroupOversampler(..., segmenter=...). Pipelines and searches pass "
-                "subgroups on after sklearn.set_config(enable_metadata_routing=True)."
-            )
-            raise ValueError(msg)
-        self.segmenter_ = None
-        if isinstance(self.segmenter, str | list | tuple):
-            names = self.segmenter
-            columns = [names] if isinstance(names, str) else list(names)
-            name = "segmenter"
-            subgroups = take_columns(X, columns, name=name).to_native()
-        elif self.segmenter is not None:
-            # Without y: segments selected on the outcome would turn oversampling into
-            # a shift of its distribution. FrozenEstimator wants to be told.
-            self.segmenter_ = clone(self.segmenter).fit(X, None)
-            name, subgroups = "segmenter", self.segmenter_.predict(X)
-        return number_labels(subgroups, n_rows, name=name, at_least=2)
-
     # ---- what scikit-learn asks --------------------------------------------------
     def _get_metadata_request(self) -> MetadataRequest:
         """Request `subgroups` in fit_resample too.
 
         That method is known to metadata routing once imbalanced-learn is imported, so
-        a class attribute like the one above can't name it.
+        a class attribute, as the base has for `fit`, can't name it.
         """
         request = super()._get_metadata_request()
         sampling = getattr(request, "fit_resample", None)
         if sampling is not None and sampling.requests.get("subgroups") is None:
             sampling.add_request(param="subgroups", alias=True)
         return request
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        if hasattr(self.segmenter, "fit"):
-            segmenter_tags = get_tags(self.segmenter).input_tags
-            tags.input_tags.sparse &= segmenter_tags.sparse
-            tags.input_tags.allow_nan &= segmenter_tags.allow_nan
-        # The default metric divides by the mean of the target.
-        tags.target_tags.positive_only |= self.metric == "nrmse"
-        return tags

@@ -12,7 +12,7 @@ from sklearn.utils import gen_batches
 __all__ = ["largest_by_chance"]
 
 Vector = NDArray[np.float64]
-_BATCH = 2**23  # signs held at once
+_BATCH = 2**20  # signs held at once, which a cache holds
 
 
 def largest_by_chance(
@@ -61,7 +61,8 @@ def largest_by_chance(
         bits = np.unpackbits(rng.integers(256, size=shape, dtype=np.uint8), axis=1)
         signs = 2.0 * bits[:, :n_rows] - 1.0
         for part, rows in zip(scaled, members, strict=True):
-            total = signs[:, rows] @ part
+            mine = signs if len(rows) == n_rows else signs[:, rows]
+            total = mine @ part
             left = np.maximum(len(rows) - total**2, 1e-12 * len(rows))
             statistic = total * np.sqrt((len(rows) - 1.0) / left)
             np.maximum(largest[batch], statistic, out=largest[batch])

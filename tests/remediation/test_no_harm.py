@@ -73,7 +73,7 @@ def test_more_subgroups_widen_the_bounds_and_repeating_a_grouping_does_not():
         np.ptp([(r := test).harm_low[0], r.harm_high[0]])
         for test in (
             no_harm_test(
-                y_true, before, after, subgroups=groupings, n_resamples=2000,
+                y_true, before, after, subgroups=groupings, n_resamples=1000,
                 random_state=0,
             )
             for groupings in ({}, {"ward": wards}, {"ward": wards, "again": wards})
@@ -86,10 +86,10 @@ def test_more_subgroups_widen_the_bounds_and_repeating_a_grouping_does_not():
 # ---- hand-worked cases and oracles -----------------------------------------------
 def test_p_value_against_all_sign_flips():
     rng = np.random.default_rng(11)
-    y_true = np.zeros(12)
-    before, after = rng.normal(0, 1, 12), rng.normal(0, 1.6, 12)
+    y_true = np.zeros(10)
+    before, after = rng.normal(0, 1, 10), rng.normal(0, 1.6, 10)
     difference = np.abs(after) - np.abs(before)
-    flipped = np.array(list(product([-1, 1], repeat=12))) @ difference
+    flipped = np.array(list(product([-1, 1], repeat=10))) @ difference
     exact = np.mean(flipped >= difference.sum() - 1e-12)
     result = no_harm_test(
         y_true,
@@ -106,22 +106,22 @@ def test_p_value_against_all_sign_flips():
 
 def test_bounds_of_a_mean_against_a_paired_t_test():
     rng = np.random.default_rng(12)
-    y_true, before, after = _reseeded(rng, 2000)
+    y_true, before, after = _reseeded(rng, 500)
     result = no_harm_test(
         y_true,
         before,
         after,
         subgroups={},
         metric="mae",
-        n_resamples=20000,
+        n_resamples=4000,
         random_state=0,
     )
     paired = ttest_rel(
         np.abs(after - y_true), np.abs(before - y_true), alternative="greater"
     )
-    assert_allclose(result.p_harm[0], paired.pvalue, atol=0.012)
+    assert_allclose(result.p_harm[0], paired.pvalue, atol=0.025)
     low = paired.confidence_interval(0.95).low
-    assert_allclose(result.harm_low[0], low, atol=0.04 * abs(result.harm[0] - low))
+    assert_allclose(result.harm_low[0], low, atol=0.06 * abs(result.harm[0] - low))
 
 
 def test_figures_are_those_of_fidelity_change():
