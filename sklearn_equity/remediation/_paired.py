@@ -69,6 +69,9 @@ class PairedRows:
         return self._influence(self._harm)
 
     def _influence(self, function: Callable[[Vector], Vector]) -> Vector:
+        width = self.units.shape[1] // 2
+        if np.array_equal(self.units[:, :width], self.units[:, width:]):
+            return np.zeros(len(self.units))  # rather than rounding errors
         sums, squares = self.units.sum(axis=0), (self.units**2).sum(axis=0)
         parts: Vector = self.units @ gradient_of(function, sums, squares)
         return parts
