@@ -224,7 +224,7 @@ def remediation_path(
     ...     SubgroupOversampler(LinearRegression()), X, y, subgroups=ward,
     ...     strengths=[2, 4], random_state=0,
     ... )
-    >>> path.no_harm[0].harmed
+    >>> path.no_harm[1].harmed
     ('everybody', 'subgroup = A')
     """
     check_same_order(X=X, y=y, subgroups=subgroups)

@@ -7,7 +7,7 @@ import sklearn
 from numpy.testing import assert_allclose
 from sklearn.cluster import KMeans
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -86,7 +86,7 @@ def test_classifier_columns_and_search():
             LogisticRegression(), segmenter="ward", metric="accuracy", random_state=0
         ),
         {"step_size": [0.0, 1.0], "n_rounds": [2]},
-        cv=2,
+        cv=StratifiedKFold(2, shuffle=True, random_state=0),
         error_score="raise",
     )
     search.fit(frame, np.where(y > 100.0, "high", "low"))
