@@ -225,7 +225,7 @@ def remediation_path(
     ...     strengths=[2, 4], random_state=0,
     ... )
     >>> path.no_harm[1].harmed
-    ('everybody', 'subgroup = A')
+    ('subgroup = A',)
     """
     check_same_order(X=X, y=y, subgroups=subgroups)
     (X,) = indexable(X)
