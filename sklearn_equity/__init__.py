@@ -29,12 +29,13 @@ from sklearn_equity.density import (
     BoundedKDE,
 )
 from sklearn_equity.discovery import (
+    ConsensusSegmenter,
     ErrorMap,
+    RuleScanner,
+    ScannedRule,
     TriageResult,
     triage,
-    ConsensusSegmenter,
 )
-from sklearn_equity.discovery import RuleScanner, ScannedRule
 from sklearn_equity.fidelity import (
     CrossTable,
     FidelityCurve,
