@@ -30,10 +30,13 @@ from sklearn_equity.density import (
 )
 from sklearn_equity.discovery import (
     ConsensusSegmenter,
+    DiscoveryResult,
     ErrorMap,
+    Finding,
     RuleScanner,
     ScannedRule,
     TriageResult,
+    find_underserved,
     triage,
 )
 from sklearn_equity.fidelity import (
@@ -125,10 +128,12 @@ __all__ = [
     "ConsensusSegmenter",
     "CrossTable",
     "DensityDisplay",
+    "DiscoveryResult",
     "ErrorMap",
     "ExacerbationResult",
     "FidelityChange",
     "FidelityCurve",
+    "Finding",
     "HealthCohort",
     "InequalityIndex",
     "InequalityResult",
@@ -179,6 +184,7 @@ __all__ = [
     "exacerbation",
     "fidelity_change",
     "fidelity_curve",
+    "find_underserved",
     "generalized_entropy",
     "gini",
     "holm",

@@ -23,7 +23,7 @@ from sklearn_equity._checks import (
 )
 from sklearn_equity.fidelity import Metric, resolve_metric
 from sklearn_equity.remediation._levelling import LevellingDown, find_levelling_down
-from sklearn_equity.remediation._paired import PairedRows, standard_error
+from sklearn_equity.remediation._paired import PairedRows, columns_of, standard_error
 
 Vector = NDArray[np.float64]
 EVERYBODY = "everybody"
@@ -227,6 +227,7 @@ def fidelity_change(
     ]
     level = check_confidence_level(confidence_level)
     resolved = resolve_metric(metric)
+    columns_of(resolved)  # says what a metric must be, before what rows must
     if resolved.check is not None:
         for values in predictions:
             resolved.check(truth, values)

@@ -24,7 +24,7 @@ from sklearn_equity._optional import build_frame
 from sklearn_equity.fidelity import Metric, resolve_metric
 from sklearn_equity.remediation._change import check_groupings
 from sklearn_equity.remediation._levelling import LevellingDown, find_levelling_down
-from sklearn_equity.remediation._paired import PairedRows, standard_error
+from sklearn_equity.remediation._paired import PairedRows, columns_of, standard_error
 from sklearn_equity.remediation._sign_flips import largest_by_chance
 
 __all__ = ["NoHarmResult", "no_harm_test"]
@@ -291,6 +291,7 @@ def no_harm_test(
         for name, values in (("before", before), ("after", after))
     )
     resolved = resolve_metric(metric)
+    columns_of(resolved)  # says what a metric must be, before what rows must
     if resolved.check is not None:
         for values in (first, second):
             resolved.check(truth, values)

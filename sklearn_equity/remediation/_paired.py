@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sklearn_equity.fidelity import Metric, gradient_of
 
-__all__ = ["PairedRows"]
+__all__ = ["PairedRows", "columns_of", "standard_error"]
 
 Vector = NDArray[np.float64]
 
@@ -38,17 +38,12 @@ class PairedRows:
     def of(
         cls, metric: Metric, truth: Vector, before: Vector, after: Vector
     ) -> "PairedRows":
-        """Take the rows of a subgroup, and refuse a metric that no sums give."""
-        if metric.columns is None or metric.finish is None:
-            msg = (
-                "`metric` must follow from sums over rows, as 'rmse' does; got "
-                f"{metric.name!r}."
-            )
-            raise ValueError(msg)
+        """Take the rows of a subgroup."""
+        columns = columns_of(metric)
         if metric.shift_invariant:  # large squares would swallow a small variance
             origin = truth[0]
             truth, before, after = truth - origin, before - origin, after - origin
-        halves = [metric.columns(truth, prediction) for prediction in (before, after)]
+        halves = [columns(truth, prediction) for prediction in (before, after)]
         return cls(metric, np.column_stack([*halves[0], *halves[1]]))
 
     def values(self) -> tuple[float, float]:
@@ -89,6 +84,17 @@ class PairedRows:
     def _harm(self, sums: Vector) -> Vector:
         before, after = self._finish_both(sums)
         return self.metric.as_loss(after) - self.metric.as_loss(before)
+
+
+def columns_of(metric: Metric) -> Callable[[Vector, Vector], list[Vector]]:
+    """Return what the sums of a metric are of, or refuse one that no sums give."""
+    if metric.columns is None or metric.finish is None:
+        msg = (
+            "`metric` must follow from sums over rows, as 'rmse' does; got "
+            f"{metric.name!r}."
+        )
+        raise ValueError(msg)
+    return metric.columns
 
 
 def standard_error(parts: Vector) -> float:

@@ -1,0 +1,133 @@
+"""Who might be under-served? Subgroups that finders propose from some of the people.
+
+Whatever a finder says of its own rows flatters it. So a candidate is only a description
+and a way to tell who belongs to it; how badly its people are served is measured on
+others.
+"""
+
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_equity._checks import format_label
+from sklearn_equity._factorize import factorize
+from sklearn_equity.discovery._error_map import ErrorMap
+from sklearn_equity.discovery._rule_scanner import RuleScanner
+
+__all__ = ["Candidate", "propose"]
+
+Vector = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+_WORST_SHARE = 0.1
+_N_LEADING = 3  # columns that a map is said to lean on
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A subgroup that a finder proposes.
+
+    Attributes
+    ----------
+    text : str
+        Who it is.
+    method : str
+        The finder.
+    contains : callable
+        Takes a table of people and says who belongs to it.
+    """
+
+    text: str
+    method: str
+    contains: Callable[[Any], Mask]
+
+
+@dataclass(frozen=True)
+class _MeetsRule:
+    scanner: RuleScanner
+    number: int
+
+    def __call__(self, X: Any) -> Mask:
+        return np.asarray(self.scanner.transform(X)[:, self.number] == 1.0)
+
+
+@dataclass(frozen=True)
+class _ScoresAbove:
+    error_map: ErrorMap
+    limit: float
+
+    def __call__(self, X: Any) -> Mask:
+        return np.asarray(self.error_map.score_samples(X) >= self.limit)
+
+
+@dataclass(frozen=True)
+class _HasLabel:
+    segmenter: Any
+    label: Hashable
+
+    def __call__(self, X: Any) -> Mask:
+        codes, labels = factorize(np.asarray(self.segmenter.predict(X)), "segments")
+        if self.label not in labels:
+            return np.zeros(len(codes), dtype=bool)
+        return np.asarray(codes == labels.index(self.label))
+
+
+def propose(finder: Any, X: Any, losses: Vector, min_size: int) -> Iterator[Candidate]:
+    """Fit a finder to some people, and yield the subgroups it proposes.
+
+    Parameters
+    ----------
+    finder : RuleScanner, ErrorMap, or estimator with fit and predict
+        Of a scanner every rule, of a map the worst-scored tenth, of another every label
+        whose people have a larger mean loss than all. It is fitted here, and is to be a
+        clone.
+    X : data frame or array-like of shape (n_rows, n_features)
+        The people who choose.
+    losses : ndarray of shape (n_rows,)
+        Their losses.
+    min_size : int
+        Labels of fewer people are left out.
+
+    Yields
+    ------
+    Candidate
+    """
+    if isinstance(finder, RuleScanner):
+        scanner = finder.set_params(holdout=0.0).fit(X, losses)
+        for number, rule in enumerate(scanner.rules_):
+            yield Candidate(rule.text, "rules", _MeetsRule(scanner, number))
+    elif isinstance(finder, ErrorMap):
+        yield _worst_scored(finder.fit(X, losses))
+    else:
+        yield from _bad_labels(finder, X, losses, min_size)
+
+
+def _worst_scored(error_map: ErrorMap) -> Candidate:
+    limit = float(np.quantile(error_map.cross_fitted_scores_, 1.0 - _WORST_SHARE))
+    leading = [one.column for one in error_map.importances_[:_N_LEADING]]
+    text = f"the {_WORST_SHARE:.0%} with the largest expected error"
+    if leading:
+        text += f" (mostly by {', '.join(leading)})"
+    return Candidate(text, "map", _ScoresAbove(error_map, limit))
+
+
+def _bad_labels(
+    segmenter: Any, X: Any, losses: Vector, min_size: int
+) -> Iterator[Candidate]:
+    name = type(segmenter).__name__
+    fitted = segmenter.fit(X, losses)
+    codes, labels = factorize(np.asarray(fitted.predict(X)), f"{name}.predict(X)")
+    if len(codes) != len(losses):
+        msg = (
+            f"`methods` must predict one label a row; {name} predicted {len(codes)} "
+            f"for {len(losses)} rows."
+        )
+        raise ValueError(msg)
+    for code, label in enumerate(labels):
+        inside = codes == code
+        if inside.sum() >= min_size and losses[inside].mean() > losses.mean():
+            text = f"{name} {format_label(label)}"
+            yield Candidate(text, name, _HasLabel(fitted, label))

@@ -1,0 +1,198 @@
+"""Who was found, how sure that is, how badly they are served, and what was missed?"""
+
+import textwrap
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_equity._optional import build_frame
+from sklearn_equity.discovery._candidates import Candidate
+from sklearn_equity.discovery._triage_result import TriageResult
+
+__all__ = ["DiscoveryResult", "Finding"]
+
+_TEXT_WIDTH = 88
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A subgroup that a finder proposed, measured on people who did not propose it.
+
+    What `DiscoveryResult` holds.
+
+    Parameters
+    ----------
+    text : str
+        Who it is.
+    method : str
+        The finder: "rules", "map", or the class of a segmenter.
+    n : int
+        People of it among those held out.
+    share : float
+        Their share of those, from 0 to 1.
+    mean_loss : float
+        Their mean loss, in the unit of the loss.
+    error_ratio : float
+        Their mean loss divided by that of everybody held out: above 1 where people are
+        served worse.
+    ci_low, ci_high : float
+        A 95% interval of `error_ratio`; NaN with fewer than 5 people.
+    p_value : float
+        One-sided Mann-Whitney test of larger losses inside than outside.
+    q_value : float
+        The p-value after Benjamini and Hochberg over every candidate that was tried.
+    also : tuple of str
+        Other candidates, found as well, whose people are mostly the same.
+
+    See Also
+    --------
+    find_underserved : Finds them.
+
+    Examples
+    --------
+    >>> from sklearn_equity import Finding
+    >>> finding = Finding(
+    ...     "age >= 60", "rules", 120, 0.12, 7.5, 1.5, 1.3, 1.7, 1e-6, 1e-5
+    ... )
+    >>> print(finding)
+    age >= 60: n=120 (12%), error 1.50 times the mean (1.30 to 1.70), q=1e-05
+    """
+
+    text: str
+    method: str
+    n: int
+    share: float
+    mean_loss: float
+    error_ratio: float
+    ci_low: float
+    ci_high: float
+    p_value: float
+    q_value: float
+    also: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return (
+            f"{self.text}: n={self.n:,} ({self.share:.0%}), error "
+            f"{self.error_ratio:.2f} times the mean ({self.ci_low:.2f} to "
+            f"{self.ci_high:.2f}), q={self.q_value:.2g}"
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DiscoveryResult:
+    """The under-served people that were found, or what could have been missed.
+
+    What `find_underserved` returns; it prints as lines to read.
+
+    Parameters
+    ----------
+    findings : tuple of Finding
+        What the people held out confirm, overlaps merged, the strongest among those who
+        chose first; empty if nothing was found.
+    tried : tuple of Finding
+        Every candidate that was tested, confirmed or not, in the same order.
+    triage : TriageResult or None
+        Whether a better model could mend each finding; None without findings.
+    detectable : tuple of (int, float)
+        For subgroups of several sizes among those held out, the `error_ratio` that a
+        test of one would have found in 80% of studies, had a finder proposed it.
+    n_choosing, n_testing : int
+        People who chose candidates, and who tested them.
+    fdr : float
+        The false discovery rate that was asked for.
+    candidates : tuple of Candidate
+        How the people of each finding are told, in the order of `findings`.
+
+    See Also
+    --------
+    find_underserved : Makes it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_equity import find_underserved
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(1000, 2))
+    >>> y = rng.normal(size=1000)
+    >>> result = find_underserved(np.zeros(1000), X, y, methods="rules", random_state=0)
+    >>> len(result.findings)
+    0
+    """
+
+    findings: tuple[Finding, ...]
+    tried: tuple[Finding, ...]
+    triage: TriageResult | None
+    detectable: tuple[tuple[int, float], ...]
+    n_choosing: int
+    n_testing: int
+    fdr: float
+    candidates: tuple[Candidate, ...]
+
+    def members(self, X: Any) -> NDArray[np.bool_]:
+        """Say who of other people belongs to which finding.
+
+        Parameters
+        ----------
+        X : data frame or array-like of shape (n_rows, n_features)
+            The columns of the discovery.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_rows, n_findings)
+        """
+        masks = [candidate.contains(X) for candidate in self.candidates]
+        if not masks:
+            return np.zeros((len(X), 0), dtype=bool)
+        return np.column_stack(masks)
+
+    def to_frame(self) -> Any:
+        """Return the findings as a data frame.
+
+        Returns
+        -------
+        pandas.DataFrame or polars.DataFrame
+            The fields of `Finding` without `also`, and ``triage``, one row a finding;
+            polars if ``sklearn.set_config(transform_output="polars")`` says so.
+        """
+        names = [one.name for one in fields(Finding) if one.name != "also"]
+        columns: dict[str, list[Any]] = {
+            name: [getattr(one, name) for one in self.findings] for name in names
+        }
+        columns["triage"] = [] if self.triage is None else list(self.triage.verdict)
+        return build_frame(columns, feature="DiscoveryResult.to_frame")
+
+    def __repr__(self) -> str:
+        return "\n".join(
+            line
+            for text in self._sentences()
+            for line in textwrap.wrap(text, _TEXT_WIDTH, subsequent_indent="  ")
+        )
+
+    def _sentences(self) -> list[str]:
+        held = f"{self.n_testing:,} people who did not choose"
+        if not self.findings:
+            sizes = "; ".join(
+                f"{ratio:.2f} for {n:,} people" for n, ratio in self.detectable
+            )
+            return [
+                f"Nothing found: of {len(self.tried)} candidates none was confirmed "
+                f"(false discovery rate {self.fdr:g}) on {held}.",
+                "Missed may be any subgroup that no finder proposed, and one that was "
+                "proposed unless its error was about so many times that of everybody, "
+                f"which would have been confirmed in 80% of studies: {sizes}.",
+            ]
+        verdicts = () if self.triage is None else self.triage.verdict
+        lines = [
+            f"{number}. {finding}; {verdict}"
+            + (f". Also: {'; '.join(finding.also)}" if finding.also else "")
+            for number, (finding, verdict) in enumerate(
+                zip(self.findings, verdicts, strict=True), start=1
+            )
+        ]
+        return [
+            f"Found {len(self.findings)}, of {len(self.tried)} candidates (false "
+            f"discovery rate {self.fdr:g}); figures are those of {held}.",
+            *lines,
+        ]

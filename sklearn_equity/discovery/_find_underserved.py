@@ -1,0 +1,437 @@
+"""Whom does this model fail, found among everybody and confirmed on others?
+
+Finders look at one part of the people and may look as often as they like; what they
+propose is tested once, on the other part. Where nothing is confirmed, the answer is how
+large a gap would have been.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm
+from sklearn.base import clone, is_classifier
+from sklearn.utils import check_random_state
+
+from sklearn_equity._checks import check_numbers, check_same_order
+from sklearn_equity._sklearn_shims import num_samples, safe_indexing
+from sklearn_equity.discovery._candidates import Candidate, propose
+from sklearn_equity.discovery._discovery_result import DiscoveryResult, Finding
+from sklearn_equity.discovery._error_map import ErrorMap
+from sklearn_equity.discovery._people_table import PeopleTable
+from sklearn_equity.discovery._person_loss import Loss, person_loss
+from sklearn_equity.discovery._rule_evidence import measure_rules
+from sklearn_equity.discovery._rule_scanner import RuleScanner
+from sklearn_equity.discovery._triage import triage_findings
+from sklearn_equity.discovery._triage_result import TriageResult
+
+__all__ = ["find_underserved"]
+
+Vector = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+_NAMED = ("map", "rules")
+_FEWEST_ROWS = 100
+_POWER = 0.8
+_DETECTABLE_SHARES = (0.01, 0.03, 0.1)  # of those held out
+_LARGEST_RATIO = 64.0
+
+
+def find_underserved(
+    model: Any,
+    X: Any,
+    y: ArrayLike,
+    *,
+    methods: Any = "auto",
+    loss: Loss = "absolute",
+    holdout: float = 0.5,
+    fdr: float = 0.05,
+    min_subgroup_size: int = 50,
+    max_overlap: float = 0.5,
+    random_state: int | np.random.RandomState | None = None,
+) -> DiscoveryResult:
+    r"""Find the people whom a model serves worst, and confirm it on others.
+
+    Use people who did not train the model. One part of them proposes subgroups, the
+    rest test them: figures are those of the rest, so that nothing is flattered by
+    having been chosen. Subgroups are trusted from about 50 people among those.
+
+    Parameters
+    ----------
+    model : fitted estimator or array-like of shape (n_rows,)
+        Predicts the outcome of `X`, a classifier of two classes the probability of the
+        second; or the predictions themselves.
+    X : data frame or array-like of shape (n_rows, n_features)
+        Numbers, text, categories and truth values, with gaps, as `model` takes them.
+    y : array-like of shape (n_rows,)
+        The measured outcome: numbers, or the two classes of a classifier. With
+        predictions that are probabilities, 0 and 1.
+    methods : "auto", str, estimator, or list of these, default="auto"
+        Who proposes. "rules" scans conjunctions of conditions (`RuleScanner`), "map"
+        takes the tenth with the largest expected error (`ErrorMap`), "auto" both. An
+        estimator with `fit` and `predict`, such as a pipeline of an
+        `AutoencoderEmbedder` and a `LatentGMMSegmenter`, is cloned, and proposes each
+        of its labels whose mean loss is above everybody's.
+    loss : {"absolute", "squared"} or callable, default="absolute"
+        How badly one person is served. "squared" errors above their 99% quantile count
+        as much as it. A callable takes `y_true` and `y_pred` and returns one number a
+        row, larger for worse.
+    holdout : float, default=0.5
+        The share of people who test.
+    fdr : float, default=0.05
+        The false discovery rate over everything that was proposed.
+    min_subgroup_size : int, default=50
+        The fewest people of a subgroup among those who choose.
+    max_overlap : float, default=0.5
+        Findings that share more than this part of the people of either (Jaccard index)
+        with a stronger one are told under it.
+    random_state : int, RandomState instance or None, default=None
+        Who chooses and who tests, and the seeds of finders.
+
+    Returns
+    -------
+    DiscoveryResult
+        Who was found, how sure that is and how large their errors are; whether a better
+        model could mend it; and what could have been missed.
+
+    Raises
+    ------
+    ValueError
+        If lengths or indexes differ, there are fewer than 100 people, `methods` or
+        another option is out of range, or a column cannot be read.
+
+    See Also
+    --------
+    audit : The fidelity of subgroups that are known beforehand.
+    triage : Could a better model mend it?
+
+    Notes
+    -----
+    With :math:`m` candidates, each is tested by a one-sided Mann-Whitney test of losses
+    inside against outside, among the people held out; q-values are those of Benjamini
+    and Hochberg over all :math:`m`. Where nobody is under-served and tests are
+    independent or depend on each other positively, some finding is made with a chance
+    of about `fdr` at most. Candidates overlap, so that this is no theorem here.
+
+    Findings keep the order of their strength among those who chose: sorted by their
+    figures of the people held out, the first would be flattered again. Only confirmed
+    ones are shown as findings, which flatters those that were barely confirmed; `tried`
+    has all of them.
+
+    What could have been missed: a subgroup of :math:`n` people whose losses are those
+    of everybody times a ratio :math:`r` is confirmed, at level ``fdr / m``, with the
+    chance of a normal approximation to the Mann-Whitney statistic. The ratio told has a
+    chance of 80%, for a subgroup that a finder does propose.
+
+    Examples
+    --------
+    The model errs three times as much among older smokers:
+
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from sklearn_equity import find_underserved
+    >>> rng = np.random.default_rng(0)
+    >>> people = pd.DataFrame(
+    ...     {
+    ...         "age": rng.integers(40, 70, size=4000),
+    ...         "smoker": rng.choice(["no", "yes"], p=[0.7, 0.3], size=4000),
+    ...     }
+    ... )
+    >>> failed = (people["age"] >= 60) & (people["smoker"] == "yes")
+    >>> outcome = rng.normal(scale=np.where(failed, 3.0, 1.0))
+    >>> result = find_underserved(
+    ...     np.zeros(4000), people, outcome, methods="rules", random_state=0
+    ... )
+    >>> result.findings[0].text
+    'age >= 60 and smoker = yes'
+    >>> bool(result.findings[0].ci_low > 1.5)
+    True
+    """
+    _check_options(holdout, fdr, min_subgroup_size, max_overlap)
+    check_same_order(X=X, y=y, model=_if_array(model))
+    truth, prediction = _answers(model, X, y)
+    losses = person_loss(truth, prediction, loss)
+    n_rows = len(losses)
+    _check_rows(num_samples(X), n_rows)
+    rng = check_random_state(random_state)
+    finders = _make_finders(methods, int(min_subgroup_size), rng)
+    order = rng.permutation(n_rows)
+    n_held = round(holdout * n_rows)
+    choosing, testing = np.sort(order[n_held:]), np.sort(order[:n_held])
+    candidates = _choose(
+        finders, safe_indexing(X, choosing), losses[choosing], int(min_subgroup_size)
+    )
+    tests = safe_indexing(X, testing)
+    masks = [candidate.contains(tests) for candidate in candidates]
+    tried = _measure(candidates, masks, losses[testing])
+    kept = _merge(tried, masks, fdr, max_overlap)
+    findings = tuple(finding for _, finding in kept)
+    level = fdr / max(len(tried), 1)
+    return DiscoveryResult(
+        findings=findings,
+        tried=tuple(tried),
+        triage=_triage(
+            PeopleTable.learn(X),
+            tests,
+            (truth[testing], prediction[testing]),
+            [masks[k] for k, _ in kept],
+            findings,
+            seed=int(rng.randint(np.iinfo(np.int32).max)),
+        ),
+        detectable=tuple(
+            (n, detectable_ratio(losses[testing], n, level))
+            for n in _sizes(len(testing))
+        ),
+        n_choosing=len(choosing),
+        n_testing=len(testing),
+        fdr=float(fdr),
+        candidates=tuple(candidates[k] for k, _ in kept),
+    )
+
+
+# ---------------------------------------------------------------------------------
+# What comes in
+# ---------------------------------------------------------------------------------
+def _check_options(
+    holdout: Any, fdr: Any, min_subgroup_size: Any, max_overlap: Any
+) -> None:
+    shares = {"holdout": holdout, "fdr": fdr}
+    for name, value in shares.items():
+        if not isinstance(value, Real) or not 0.0 < float(value) < 1.0:
+            msg = f"`{name}` must lie strictly between 0 and 1; got {value!r}."
+            raise ValueError(msg)
+    if not isinstance(max_overlap, Real) or not 0.0 <= float(max_overlap) <= 1.0:
+        raise ValueError(f"`max_overlap` must lie from 0 to 1; got {max_overlap!r}.")
+    whole = isinstance(min_subgroup_size, Integral)
+    if not whole or isinstance(min_subgroup_size, bool) or min_subgroup_size < 1:
+        msg = (
+            "`min_subgroup_size` must be a whole number of at least 1; got "
+            f"{min_subgroup_size!r}."
+        )
+        raise ValueError(msg)
+
+
+def _check_rows(n_people: int, n_rows: int) -> None:
+    if n_people != n_rows:
+        msg = f"`X` must have one row per row of `y` ({n_rows}); got {n_people}."
+        raise ValueError(msg)
+    if n_rows < _FEWEST_ROWS:
+        msg = (
+            f"`X` must have at least {_FEWEST_ROWS} rows, some to choose and some to "
+            f"test; got {n_rows}."
+        )
+        raise ValueError(msg)
+
+
+def _if_array(model: Any) -> Any:
+    return None if hasattr(model, "predict") else model
+
+
+def _answers(model: Any, X: Any, y: Any) -> tuple[Vector, Vector]:
+    """Return outcomes and predictions as numbers."""
+    if not hasattr(model, "predict"):
+        truth = check_numbers(y, name="y")
+        prediction = check_numbers(model, name="model", n_rows=len(truth), rows_of="y")
+        return truth, prediction
+    if not is_classifier(model):
+        truth = check_numbers(y, name="y")
+        return truth, check_numbers(
+            model.predict(X), name="model.predict(X)", n_rows=len(truth), rows_of="y"
+        )
+    classes = list(model.classes_)
+    if len(classes) != 2 or not hasattr(model, "predict_proba"):
+        msg = (
+            "`model` must be a regressor, or a classifier of two classes with "
+            f"predict_proba; got one of {len(classes)} classes. Pass predictions and "
+            "outcomes as numbers, such as 1 for one class and 0 for all others."
+        )
+        raise ValueError(msg)
+    labels = np.asarray(y)
+    unknown = ~np.isin(labels, classes)
+    if unknown.any():
+        msg = (
+            f"`y` must hold the classes of `model`, {classes}; got "
+            f"{labels[unknown][0]!r}."
+        )
+        raise ValueError(msg)
+    truth = (labels == classes[1]).astype(np.float64)
+    return truth, np.asarray(model.predict_proba(X)[:, 1], dtype=np.float64)
+
+
+def _make_finders(methods: Any, min_size: int, rng: np.random.RandomState) -> list[Any]:
+    """Return unfitted finders of our own, or clones of others, seeded."""
+    if isinstance(methods, str):
+        methods = _NAMED if methods == "auto" else (methods,)
+    elif not isinstance(methods, list | tuple):
+        methods = (methods,)
+    if not methods:
+        raise ValueError("`methods` must name a finder; got none.")
+    return [_make_finder(method, min_size, rng) for method in methods]
+
+
+def _make_finder(method: Any, min_size: int, rng: np.random.RandomState) -> Any:
+    seed = int(rng.randint(np.iinfo(np.int32).max))
+    if isinstance(method, str) and method == "map":
+        return ErrorMap(random_state=seed)
+    if isinstance(method, str) and method == "rules":
+        return RuleScanner(min_subgroup_size=min_size, random_state=seed)
+    fits = hasattr(method, "fit") and hasattr(method, "predict")
+    if isinstance(method, str | type) or not fits:
+        msg = (
+            '`methods` must be "auto", "map", "rules", an estimator with fit and '
+            f"predict, or a list of these; got {method!r}."
+        )
+        raise ValueError(msg)
+    finder = clone(method)
+    seeds = {
+        name: seed
+        for name, value in finder.get_params().items()
+        if value is None and name.split("__")[-1] == "random_state"
+    }
+    return finder.set_params(**seeds)
+
+
+# ---------------------------------------------------------------------------------
+# Choosing on some, measuring on others
+# ---------------------------------------------------------------------------------
+def _choose(
+    finders: list[Any], X: Any, losses: Vector, min_size: int
+) -> list[Candidate]:
+    """Let every finder propose; the mean most standard errors above all comes first."""
+    candidates = [
+        candidate
+        for finder in finders
+        for candidate in propose(finder, X, losses, min_size)
+    ]
+    strengths = []
+    for candidate in candidates:
+        inside = candidate.contains(X)
+        gap = losses[inside].mean() - losses.mean() if inside.any() else 0.0
+        strengths.append(gap * np.sqrt(inside.sum()))
+    order = np.argsort(-np.asarray(strengths), kind="stable")
+    return [candidates[k] for k in order]
+
+
+def _measure(
+    candidates: Sequence[Candidate], masks: Sequence[Mask], losses: Vector
+) -> list[Finding]:
+    measured = measure_rules(
+        [()] * len(candidates),
+        [candidate.text for candidate in candidates],
+        masks,
+        losses,
+        is_tested=True,
+    )
+    return [
+        Finding(
+            text=one.text,
+            method=candidate.method,
+            n=one.n,
+            share=one.share,
+            mean_loss=one.mean_loss,
+            error_ratio=one.error_ratio,
+            ci_low=one.ci_low,
+            ci_high=one.ci_high,
+            p_value=one.p_value,
+            q_value=one.q_value,
+        )
+        for candidate, one in zip(candidates, measured, strict=True)
+    ]
+
+
+def _merge(
+    tried: Sequence[Finding], masks: Sequence[Mask], fdr: float, max_overlap: float
+) -> list[tuple[int, Finding]]:
+    """Keep what is confirmed, and tell those who are mostly the same under one."""
+    kept: list[tuple[int, Finding]] = []
+    for k, finding in enumerate(tried):
+        if not finding.q_value <= fdr:  # NaN is not confirmed
+            continue
+        for position, (other, stronger) in enumerate(kept):
+            union = int((masks[k] | masks[other]).sum())
+            if (masks[k] & masks[other]).sum() > max_overlap * union:
+                also = (*stronger.also, finding.text)
+                kept[position] = other, replace(stronger, also=also)
+                break
+        else:
+            kept.append((k, finding))
+    return kept
+
+
+def _triage(
+    people: PeopleTable,
+    tests: Any,
+    answers: tuple[Vector, Vector],
+    members: list[Mask],
+    findings: tuple[Finding, ...],
+    *,
+    seed: int,
+) -> TriageResult | None:
+    """Ask, among the people held out, whether a better model could mend findings."""
+    if not findings:
+        return None
+    return triage_findings(
+        _numbers(people, people.read(tests)),
+        *answers,
+        np.column_stack(members),
+        tuple(finding.text for finding in findings),
+        confidence_level=0.95,
+        estimator=None,
+        cv=5,
+        min_subgroup_size=30,
+        random_state=seed,
+    )
+
+
+def _numbers(people: PeopleTable, table: Vector) -> Vector:
+    """Give each label of a column one of its own."""
+    columns = []
+    for j, labels in enumerate(people.levels):
+        if labels is None:
+            columns.append(table[:, j])
+        else:
+            columns += [(table[:, j] == code) * 1.0 for code in range(len(labels))]
+    return np.column_stack(columns)
+
+
+# ---------------------------------------------------------------------------------
+# What could have been missed
+# ---------------------------------------------------------------------------------
+def _sizes(n_rows: int) -> list[int]:
+    sizes = {max(round(share * n_rows), 5) for share in _DETECTABLE_SHARES}
+    return sorted(size for size in sizes if size <= n_rows // 2)
+
+
+def detectable_ratio(losses: Vector, n_inside: int, level: float) -> float:
+    """Return the ratio of losses that a Mann-Whitney test finds in 80% of studies.
+
+    The people inside have losses that are those of everybody times the ratio. With p
+    the chance that one of them has a larger loss than one outside (ties count half),
+    the statistic is about normal, with mean p and, at p = 1/2, the variance
+    (n_in + n_out + 1) / (12 n_in n_out), which is taken for every p.
+    """
+    n_outside = len(losses) - n_inside
+    ordered = np.sort(losses)
+    error = np.sqrt((len(losses) + 1) / (12.0 * n_inside * n_outside))
+    needed = 0.5 + (norm.isf(level) + norm.ppf(_POWER)) * error
+    low, high = 1.0, _LARGEST_RATIO
+    if _chance_of_larger(ordered, high) < needed:
+        return float("inf")
+    while high / low > 1.001:
+        middle = float(np.sqrt(low * high))
+        if _chance_of_larger(ordered, middle) < needed:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _chance_of_larger(ordered: Vector, ratio: float) -> float:
+    """Return the chance that a loss times `ratio` exceeds another; ties count half."""
+    scaled = ratio * ordered
+    below = np.searchsorted(ordered, scaled, side="left")
+    up_to = np.searchsorted(ordered, scaled, side="right")
+    return float((below + up_to).mean() / (2.0 * len(ordered)))

@@ -1,0 +1,204 @@
+"""Whom does this model fail, found among everybody and confirmed on others?"""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import mannwhitneyu
+from sklearn.cluster import KMeans
+from sklearn.dummy import DummyClassifier, DummyRegressor
+
+from sklearn_equity import find_underserved, make_health_cohort
+from sklearn_equity.discovery._find_underserved import detectable_ratio
+
+
+def _people(n, *, ratio=3.0, seed=0):
+    """Errors are `ratio` times as large among older smokers; the model says 0."""
+    rng = np.random.default_rng(seed)
+    people = pd.DataFrame(
+        {
+            "age": rng.integers(40, 70, size=n),
+            "smoker": rng.choice(["no", "yes"], p=[0.7, 0.3], size=n),
+        }
+    )
+    failed = ((people["age"] >= 60) & (people["smoker"] == "yes")).to_numpy()
+    return people, rng.normal(scale=np.where(failed, ratio, 1.0)), failed
+
+
+@pytest.fixture(scope="module")
+def found():
+    people, outcome, _ = _people(3000)
+    return find_underserved(
+        np.zeros(3000), people, outcome, methods="rules", random_state=0
+    )
+
+
+# ---- what is found ------------------------------------------------------------------
+def test_the_planted_subgroup_comes_first_and_its_size_is_that_of_held_out_people(
+    found,
+):
+    first = found.findings[0]
+    assert first.text == "age >= 60 and smoker = yes"
+    # 3 in a tenth of people and 1 elsewhere: 3 / 1.2 of everybody's mean.
+    assert first.ci_low < 2.5 < first.ci_high
+    assert found.n_choosing == found.n_testing == 1500
+    assert 0 < first.n < 300
+
+
+def test_members_of_other_people_are_told(found):
+    others, _, failed = _people(500, seed=1)
+    assert np.array_equal(found.members(others)[:, 0], failed)
+
+
+def test_only_noise_is_called_noise(found):
+    assert found.triage.verdict[0] != "remediable"
+
+
+def test_everything_that_was_tried_counts_in_the_correction(found):
+    assert len(found.tried) >= len(found.findings)
+    q_values = [one.q_value for one in found.tried]
+    p_values = [one.p_value for one in found.tried]
+    # Benjamini and Hochberg, by hand: from the largest p down, p m / rank.
+    order = np.argsort(p_values)
+    m = len(p_values)
+    adjusted = np.minimum.accumulate(
+        (np.array(p_values)[order] * m / np.arange(1, m + 1))[::-1]
+    )[::-1]
+    np.testing.assert_allclose(np.array(q_values)[order], np.minimum(adjusted, 1.0))
+
+
+def test_equal_seeds_give_equal_findings(found):
+    people, outcome, _ = _people(3000)
+    again = find_underserved(
+        np.zeros(3000), people, outcome, methods="rules", random_state=0
+    )
+    assert repr(again) == repr(found)
+
+
+def test_a_finding_reads_as_a_line(found):
+    assert "age >= 60 and smoker = yes: n=" in repr(found)
+    assert found.to_frame()["triage"].tolist() == list(found.triage.verdict)
+
+
+def test_map_and_segments_find_them_too():
+    people, outcome, failed = _people(3000)
+    numbers = people.assign(smoker=(people["smoker"] == "yes") * 20.0)
+    result = find_underserved(
+        DummyRegressor(strategy="constant", constant=0.0).fit(numbers, outcome),
+        numbers,
+        outcome,
+        methods=["map", KMeans(6, n_init=1)],
+        max_overlap=1.0,
+        random_state=0,
+    )
+    assert {one.method for one in result.findings} == {"map", "KMeans"}
+    inside = result.members(numbers)
+    assert all(failed[mask].mean() > 0.2 for mask in inside.T)
+
+
+def test_findings_of_the_same_people_are_told_under_the_stronger_one():
+    people, outcome, _ = _people(3000)
+    numbers = people.assign(smoker=(people["smoker"] == "yes") * 1.0)
+    result = find_underserved(
+        np.zeros(3000), numbers, outcome, max_overlap=0.3, random_state=0
+    )
+    texts = [one.text for one in result.findings]
+    told = [text for one in result.findings for text in one.also]
+    assert len(set(texts + told)) == len(texts + told)
+    masks = result.members(numbers)
+    for i, one in enumerate(masks.T):
+        for other in masks.T[:i]:
+            assert (one & other).sum() <= 0.4 * (one | other).sum()
+
+
+def test_a_classifier_is_asked_for_probabilities():
+    people, _, failed = _people(1000)
+    ill = np.where(failed, "yes", "no")
+    model = DummyClassifier(strategy="prior").fit(people, ill)
+    result = find_underserved(model, people, ill, methods="rules", random_state=0)
+    assert result.findings[0].text == "age >= 60 and smoker = yes"
+
+
+# ---- when nothing is ----------------------------------------------------------------
+def test_nothing_found_says_what_could_have_been_missed():
+    people, outcome, _ = _people(600, ratio=1.0)
+    result = find_underserved(
+        np.zeros(600), people, outcome, methods="rules", random_state=0
+    )
+    assert result.findings == ()
+    assert result.triage is None
+    assert result.members(people).shape == (600, 0)
+    assert "Nothing found" in repr(result)
+    assert "for 30 people" in repr(result)
+    ratios = [ratio for _, ratio in result.detectable]
+    assert ratios == sorted(ratios, reverse=True)
+    assert all(ratio > 1 for ratio in ratios)
+
+
+def test_the_detectable_ratio_is_detected_in_four_of_five_studies():
+    rng = np.random.default_rng(0)
+    everybody = np.abs(rng.normal(size=2000))
+    ratio = detectable_ratio(everybody, 100, 0.01)
+    found = 0
+    for _ in range(300):
+        inside = ratio * np.abs(rng.normal(size=100))
+        test = mannwhitneyu(
+            inside, np.abs(rng.normal(size=1900)), alternative="greater"
+        )
+        found += test.pvalue <= 0.01
+    assert 0.7 < found / 300 < 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("methods", ["rules", "map"])
+def test_on_a_null_population_at_most_one_run_in_twenty_finds_anybody(methods):
+    n_false = 0
+    sizes = []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        X = make_health_cohort(1500, strength="none", random_state=seed).X
+        errors = rng.permutation(np.abs(rng.standard_t(4, size=1500)))
+        result = find_underserved(
+            np.zeros(1500), X, errors, methods=methods, random_state=seed
+        )
+        n_false += bool(result.findings)
+        sizes += [one.error_ratio for one in result.tried[:1]]
+    print(f"{methods}: {n_false} of 200; worst held out {np.mean(sizes):.3f}")
+    assert n_false <= 17  # 10 expected at 5%; more with a chance of 1.2%
+    assert abs(np.mean(sizes) - 1.0) <= 0.03
+
+
+# ---- refusals -----------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"holdout": 1.0}, "`holdout` must lie strictly between 0 and 1; got 1.0"),
+        ({"fdr": 0.0}, "`fdr` must lie strictly between 0 and 1; got 0.0"),
+        ({"max_overlap": 2}, "`max_overlap` must lie from 0 to 1; got 2"),
+        ({"min_subgroup_size": 0}, "`min_subgroup_size` must be a whole number"),
+        ({"methods": "trees"}, '`methods` must be "auto", "map", "rules"'),
+        ({"methods": []}, "`methods` must name a finder; got none"),
+        ({"methods": KMeans}, "`methods` must be"),
+    ],
+)
+def test_options_out_of_range_are_refused(options, text):
+    people, outcome, _ = _people(200)
+    with pytest.raises(ValueError, match=text):
+        find_underserved(np.zeros(200), people, outcome, **options)
+
+
+def test_rows_that_do_not_match_are_refused():
+    people, outcome, _ = _people(200)
+    with pytest.raises(ValueError, match=r"`model` must have one value per row of `y`"):
+        find_underserved(np.zeros(199), people, outcome)
+    with pytest.raises(ValueError, match=r"`X` must have one row per row of `y` \(150"):
+        find_underserved(np.zeros(150), people, outcome[:150])
+    with pytest.raises(ValueError, match="`X` must have at least 100 rows"):
+        find_underserved(np.zeros(50), people[:50], outcome[:50])
+
+
+def test_more_than_two_classes_are_refused():
+    people, _, _ = _people(300)
+    ward = np.repeat(["a", "b", "c"], 100)
+    model = DummyClassifier().fit(people, ward)
+    with pytest.raises(ValueError, match="got one of 3 classes"):
+        find_underserved(model, people, ward)
