@@ -47,6 +47,9 @@ CONFINED = {
     "pandas": None,
     "polars": None,
     "dask": None,
+    "duckdb": None,
+    "ibis": None,
+    "pyspark": None,
 }
 
 
