@@ -4,6 +4,7 @@ Engines leave gaps out of sums, and carry an infinity into them, without a word.
 look over the columns counts what must not be there.
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +35,7 @@ class Look:
 
 def frame_of(table: Any) -> nw.LazyFrame[Any]:
     """Take a lazy table of any engine, or an eager one."""
-    frame = nw.from_native(table, pass_through=True)
+    frame = _narwhals_frame(table)
     if not isinstance(frame, nw.LazyFrame | nw.DataFrame):
         msg = (
             "`table` must be a table of polars, DuckDB, Dask, PySpark, Ibis or another "
@@ -46,7 +47,15 @@ def frame_of(table: Any) -> nw.LazyFrame[Any]:
 
 def is_lazy(table: Any) -> bool:
     """Tell a table that stays in its engine from one in memory."""
-    return isinstance(nw.from_native(table, pass_through=True), nw.LazyFrame)
+    return isinstance(_narwhals_frame(table), nw.LazyFrame)
+
+
+def _narwhals_frame(table: Any) -> Any:
+    """Let narwhals see what a table is; return anything else as it is."""
+    with warnings.catch_warnings():
+        # Until narwhals 3, which will ask for a package of its own for Dask.
+        warnings.filterwarnings("ignore", "Dask support is moving", FutureWarning)
+        return nw.from_native(table, pass_through=True)
 
 
 def number(column: str) -> nw.Expr:

@@ -59,9 +59,7 @@ def dask_frame(frame):
 
 def ibis_table(frame):
     ibis = pytest.importorskip("ibis")
-    return ibis.duckdb.connect().create_table(
-        "people", pl.from_pandas(frame).to_arrow(), temp=True
-    )
+    return ibis.polars.connect({"people": pl.from_pandas(frame)}).table("people")
 
 
 ENGINES = [polars_lazy, duckdb_relation, dask_frame, ibis_table]
