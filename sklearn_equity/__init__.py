@@ -39,7 +39,6 @@ from sklearn_equity.discovery import (
     find_underserved,
     triage,
 )
-from sklearn_equity.discovery import RuleScanner, ScannedRule
 from sklearn_equity.distributed import AuditAccumulator, fidelity_of_table
 from sklearn_equity.fidelity import (
     CrossTable,
