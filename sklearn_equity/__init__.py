@@ -39,7 +39,6 @@ from sklearn_equity.discovery import (
     find_underserved,
     triage,
 )
-from sklearn_equity.distributed import AuditAccumulator, fidelity_of_table
 from sklearn_equity.fidelity import (
     CrossTable,
     FidelityCurve,
@@ -116,14 +115,12 @@ from sklearn_equity.significance import (
     permutation_test,
     required_sample_size,
 )
-from sklearn_equity.sufficient_statistics import SubgroupMoments
 
 __version__ = version("sklearn-equity")
 
 __all__ = [
     "ADCurve",
     "ADCurveDisplay",
-    "AuditAccumulator",
     "AuditResult",
     "AutoencoderEmbedder",
     "BoundedKDE",
@@ -159,7 +156,6 @@ __all__ = [
     "SegmentationStability",
     "SubgroupDescription",
     "SubgroupFidelityDisplay",
-    "SubgroupMoments",
     "SubgroupOversampler",
     "SubgroupStratifiedKFold",
     "SubgroupTable",
@@ -189,7 +185,6 @@ __all__ = [
     "fidelity_change",
     "fidelity_curve",
     "find_underserved",
-    "fidelity_of_table",
     "generalized_entropy",
     "gini",
     "holm",

@@ -19,14 +19,7 @@ from sklearn_equity.fidelity._table import OverallFidelity
 from sklearn_equity.fidelity._verdicts import Measured, guarded_errors
 from sklearn_equity.sufficient_statistics import subgroup_sums
 
-__all__ = [
-    "Part",
-    "Settings",
-    "generator",
-    "measure",
-    "measure_everybody",
-    "skew_of_intervals",
-]
+__all__ = ["Part", "Settings", "generator", "measure", "measure_everybody"]
 
 Vector = NDArray[np.float64]
 
@@ -93,7 +86,7 @@ def measure(
         std_error=std_error,
         guarded=guarded,
         shortfall=shortfall,
-        skew=skew_of_intervals(settings, n, estimate, std_error, ci_low, ci_high),
+        skew=_skew(settings, n, estimate, std_error, ci_low, ci_high),
         replicates=np.vstack([one.replicates for one in inferences]),
         judged=judged,
     )
@@ -203,7 +196,7 @@ def measure_everybody(
     )
 
 
-def skew_of_intervals(
+def _skew(
     settings: Settings,
     n: NDArray[np.intp],
     estimate: Vector,

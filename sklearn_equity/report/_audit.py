@@ -14,7 +14,6 @@ from sklearn_equity._checks import (
     take_columns,
 )
 from sklearn_equity._sklearn_shims import num_samples
-from sklearn_equity.distributed import fidelity_of_table, is_lazy
 from sklearn_equity.fidelity import resolve_metric, subgroup_fidelity
 from sklearn_equity.report._answers import prepare_response
 from sklearn_equity.report._groupings import resolve_groupings
@@ -195,8 +194,7 @@ def audit_frame(
     ----------
     table : data frame
         An eager data frame of any library that narwhals speaks to: pandas, polars,
-        pyarrow and others. Or a lazy one, of polars, DuckDB, Dask, PySpark or Ibis,
-        which stays where it is: see `fidelity_of_table`.
+        pyarrow and others.
     y_true : str
         The column of the true target.
     y_pred : str
@@ -237,12 +235,11 @@ def audit_frame(
         If a column is absent (those that exist are listed), or holds text or missing
         values where numbers are needed.
     TypeError
-        If `table` is no data frame.
+        If `table` is no eager data frame.
 
     See Also
     --------
     audit : The same for a fitted estimator.
-    fidelity_of_table : What is measured of a lazy table, and how.
 
     Examples
     --------
@@ -265,23 +262,6 @@ def audit_frame(
     >>> result.fidelity.worst().subgroup
     ('yes',)
     """
-    if is_lazy(table):
-        return _audit_sums(
-            table,
-            y_true=y_true,
-            y_pred=y_pred,
-            subgroups=subgroups,
-            max_depth=max_depth,
-            metric=metric,
-            normalization=normalization,
-            sample_weight=sample_weight,
-            min_subgroup_size=min_subgroup_size,
-            confidence_level=confidence_level,
-            tolerance=tolerance,
-            n_resamples=n_resamples,
-            missing=missing,
-            random_state=random_state,
-        )
     truth = _numbers_of(table, y_true, "y_true")
     prediction = _numbers_of(table, y_pred, "y_pred")
     weights = (
@@ -338,34 +318,6 @@ def _audit_predictions(
         fidelity=table,
         spreads=grouping_spreads(table, random_state=random_state),
         notes=notes,
-    )
-
-
-def _audit_sums(
-    table: Any,
-    *,
-    y_true: str,
-    y_pred: str,
-    max_depth: int | None,
-    random_state: int | None,
-    **options: Any,
-) -> AuditResult:
-    """Audit a table that stays in its engine, from its sums."""
-    if max_depth is not None:
-        msg = (
-            "`max_depth` is for tables in memory; of a lazy one name the combinations, "
-            f'such as ("sex", "ward"); got {max_depth!r}.'
-        )
-        raise ValueError(msg)
-    found = fidelity_of_table(
-        table, y_true=y_true, y_pred=y_pred, random_state=random_state, **options
-    )
-    return AuditResult(
-        model=f"Predictions in the column {y_pred!r}",
-        target=y_true,
-        fidelity=found,
-        spreads=grouping_spreads(found, random_state=random_state),
-        notes=_NOTES_ON.get(found.metric.partition(" (")[0], ()),
     )
 
 

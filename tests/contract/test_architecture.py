@@ -47,9 +47,6 @@ CONFINED = {
     "pandas": None,
     "polars": None,
     "dask": None,
-    "duckdb": None,
-    "ibis": None,
-    "pyspark": None,
 }
 
 
