@@ -43,7 +43,7 @@ class Finding:
         One-sided Mann-Whitney test of larger losses inside than outside.
     q_value : float
         The p-value after Benjamini and Hochberg over every candidate that was tried.
-    also : tuple of str
+    also : tuple of str, default=()
         Other candidates, found as well, whose people are mostly the same.
 
     See Also
