@@ -396,9 +396,9 @@ class _Search:
         most = _MOST_LEFT * np.minimum(n[:, None], n_after[None, :])
         allowed = usable[:, None] & usable_after[None, :] & (pairs <= most)
         score = np.where(allowed, self.moments.score(pairs, sums), _NEVER)
-        j, k = np.unravel_index(int(np.argmax(score)), score.shape)
-        items = (*prefix, int(one[j]), int(other[k]))
-        return Conjunction(float(score[j, k]), int(pairs[j, k]), items)
+        at = divmod(int(np.argmax(score)), score.shape[1])
+        items = (*prefix, int(one[at[0]]), int(other[at[1]]))
+        return Conjunction(float(score[at]), int(pairs[at]), items)
 
     def _members(self, family: int) -> NDArray[np.intp]:
         return np.flatnonzero(self.families == family)
