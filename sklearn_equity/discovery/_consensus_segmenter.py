@@ -312,7 +312,7 @@ class ConsensusSegmenter(
             make expect.
         """
         codes = self._assign(X)
-        expected = zip(self._expected, codes, strict=True)
+        expected = zip(self._expected or [], codes, strict=True)  # there: _knows_losses
         scores: NDArray[np.float64] = np.mean([e[code] for e, code in expected], axis=0)
         return scores
 
