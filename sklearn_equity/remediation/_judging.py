@@ -7,10 +7,10 @@ the error that no model removes, so that effort goes where it can help.
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import is_classifier
 
 from sklearn_equity._checks import SubgroupCodes
@@ -106,14 +106,14 @@ class Judge:
         else:
             table = departure_from_attainable(
                 self.X,
-                self.outcome,
-                expected,
+                cast(ArrayLike, self.outcome),  # both are there: refuse_unattainable
+                cast(ArrayLike, expected),
                 subgroups=codes,
                 n_resamples=_N_RESAMPLES,
                 random_state=self.seed,
             )
         return {
-            self.subgroups.labels[int(code)]: float(figure)
+            self.subgroups.labels[cast(int, code)]: float(figure)
             for code, figure in zip(table.subgroup, table.shrunken, strict=True)
         }
 
