@@ -106,14 +106,14 @@ class Judge:
         else:
             table = departure_from_attainable(
                 self.X,
-                cast(ArrayLike, self.outcome),  # both are there: refuse_unattainable
-                cast(ArrayLike, expected),
+                cast("ArrayLike", self.outcome),  # both are there: refuse_unattainable
+                cast("ArrayLike", expected),
                 subgroups=codes,
                 n_resamples=_N_RESAMPLES,
                 random_state=self.seed,
             )
         return {
-            self.subgroups.labels[cast(int, code)]: float(figure)
+            self.subgroups.labels[cast("int", code)]: float(figure)
             for code, figure in zip(table.subgroup, table.shrunken, strict=True)
         }
 
