@@ -318,7 +318,7 @@ def _find_subgroups(
     A segmenter is fitted here, and stays as it is for all strengths.
     """
     n_rows = len(rows.train) + len(rows.test)
-    segmenter = getattr(estimator, "segmenter", None)
+    segmenter: Any = getattr(estimator, "segmenter", None)
     if (subgroups is None) == (segmenter is None):
         came = "neither" if subgroups is None else "both"
         msg = (
