@@ -15,7 +15,7 @@ from sklearn.model_selection import KFold
 from sklearn.utils import Tags, check_array, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_equity._checks import check_numbers, check_same_order
+from sklearn_equity._checks import check_numbers
 from sklearn_equity._sklearn_shims import HasMethods, Interval, StrOptions, fit_context
 from sklearn_equity.discovery._cross_fit import (
     Fold,
@@ -29,7 +29,7 @@ from sklearn_equity.discovery._map_evidence import (
     measure_importances,
 )
 from sklearn_equity.discovery._people_table import PeopleTable
-from sklearn_equity.discovery._person_loss import LOSSES, Loss, person_loss
+from sklearn_equity.discovery._person_loss import LOSSES, Loss, losses_to_learn
 
 __all__ = ["ErrorMap"]
 
@@ -207,7 +207,7 @@ class ErrorMap(TransformerMixin, BaseEstimator):
             If there is no `y`, lengths or indexes differ, a fold would be empty, or a
             column cannot be read.
         """
-        losses = self._measure_losses(X, y, y_pred)
+        losses = losses_to_learn("ErrorMap", X, y, y_pred, self.loss)
         validate_data(self, X, skip_check_array=True)
         self._people = PeopleTable.learn(X)
         table = self._people.read(X)
@@ -291,20 +291,6 @@ class ErrorMap(TransformerMixin, BaseEstimator):
         return np.array(["expected_loss"], dtype=object)
 
     # ---- fitting, step by step ---------------------------------------------------
-    def _measure_losses(self, X: Any, y: Any, y_pred: Any) -> Any:
-        if y is None:
-            msg = (
-                "ErrorMap requires y to be passed, but the target y is None: it learns "
-                "from outcomes and predictions, or from losses. A tool that fits it "
-                "from X alone takes a fitted map: FrozenEstimator(error_map)."
-            )
-            raise ValueError(msg)
-        if y_pred is None:
-            check_same_order(X=X, y=y)
-            return y
-        check_same_order(X=X, y=y, y_pred=y_pred)
-        return person_loss(y, y_pred, self.loss)
-
     def _split(
         self, table: NDArray[Any], losses: Vector, rng: np.random.RandomState
     ) -> list[Fold]:

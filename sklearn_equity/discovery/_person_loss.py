@@ -11,9 +11,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import check_numbers
+from sklearn_equity._checks import check_numbers, check_same_order
 
-__all__ = ["LOSSES", "Loss", "person_loss"]
+__all__ = ["LOSSES", "Loss", "losses_to_learn", "person_loss"]
 
 Vector = NDArray[np.float64]
 Loss = Literal["absolute", "squared"] | Callable[[Any, Any], ArrayLike]
@@ -59,3 +59,25 @@ def person_loss(y_true: ArrayLike, y_pred: ArrayLike, loss: Loss) -> Vector:
         return error
     squared = error**2
     return np.minimum(squared, np.quantile(squared, WINSORISED_AT))
+
+
+def losses_to_learn(finder: str, X: Any, y: Any, y_pred: Any, loss: Loss) -> Any:
+    """Return what `fit` of a finder learns: losses, given or of predictions.
+
+    Raises
+    ------
+    ValueError
+        If there is no `y`, or rows are in another order than those of `X`.
+    """
+    if y is None:
+        msg = (
+            f"{finder} requires y to be passed, but the target y is None: it learns "
+            "from outcomes and predictions, or from losses. A tool that fits it from X "
+            "alone takes a fitted one: FrozenEstimator(...)."
+        )
+        raise ValueError(msg)
+    if y_pred is None:
+        check_same_order(X=X, y=y)
+        return y
+    check_same_order(X=X, y=y, y_pred=y_pred)
+    return person_loss(y, y_pred, loss)

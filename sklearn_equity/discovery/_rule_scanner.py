@@ -14,12 +14,12 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_equity._checks import check_numbers, check_same_order
+from sklearn_equity._checks import check_numbers
 from sklearn_equity._optional import build_frame
 from sklearn_equity._sklearn_shims import Interval, StrOptions, fit_context
 from sklearn_equity.discovery._items import Item, describe_rule, make_items
 from sklearn_equity.discovery._people_table import PeopleTable
-from sklearn_equity.discovery._person_loss import LOSSES, Loss, person_loss
+from sklearn_equity.discovery._person_loss import LOSSES, Loss, losses_to_learn
 from sklearn_equity.discovery._rule_choice import choose_rules, rows_of
 from sklearn_equity.discovery._rule_evidence import ScannedRule, measure_rules
 from sklearn_equity.discovery._rule_search import search_conjunctions
@@ -203,7 +203,7 @@ class RuleScanner(TransformerMixin, BaseEstimator):
             If there is no `y`, lengths or indexes differ, there are fewer than two
             rows, or a column cannot be read.
         """
-        losses = self._measure_losses(X, y, y_pred)
+        losses = losses_to_learn("RuleScanner", X, y, y_pred, self.loss)
         validate_data(self, X, skip_check_array=True)
         self._people = PeopleTable.learn(X)
         table = self._people.read(X)
@@ -315,20 +315,6 @@ class RuleScanner(TransformerMixin, BaseEstimator):
         )
 
     # ---- fitting, step by step ---------------------------------------------------
-    def _measure_losses(self, X: Any, y: Any, y_pred: Any) -> Any:
-        if y is None:
-            msg = (
-                "RuleScanner requires y to be passed, but the target y is None: it "
-                "learns from outcomes and predictions, or from losses. A tool that "
-                "fits it from X alone takes a fitted one: FrozenEstimator(scanner)."
-            )
-            raise ValueError(msg)
-        if y_pred is None:
-            check_same_order(X=X, y=y)
-            return y
-        check_same_order(X=X, y=y, y_pred=y_pred)
-        return person_loss(y, y_pred, self.loss)
-
     def _split(self, n_rows: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the rows that choose and those that test: the same for holdout=0."""
         if n_rows < 2:

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from sklearn_equity.fidelity import share_kept, standardise, with_constant
+
 __all__ = ["complexity", "find_structure"]
 
 Vector = NDArray[np.float64]
@@ -70,25 +72,11 @@ def _predict(inputs: Matrix, target: Vector, train: Rows) -> Vector:
     unit = float(np.sqrt(np.mean(target**2)))
     if unit == 0.0:
         return np.zeros(len(inputs))
-    Z = _standardise(inputs, train)
+    Z = standardise(inputs, train)
     coefficients, unseen = _ridge(Z[train], target / unit)
-    kept = _share_kept(target / unit, unseen)
-    prediction: Vector = kept * unit * (_with_constant(Z) @ coefficients)
+    kept = share_kept(target / unit, unseen)
+    prediction: Vector = kept * unit * (with_constant(Z) @ coefficients)
     return prediction
-
-
-def _standardise(inputs: Matrix, train: Rows) -> Matrix:
-    """Bring columns to mean 0 and SD 1 in the training rows; missing values to 0."""
-    known = np.isfinite(inputs[train])
-    count = np.maximum(known.sum(axis=0), 1)
-    mean = np.where(known, inputs[train], 0.0).sum(axis=0) / count
-    centered = np.where(known, inputs[train] - mean, 0.0)
-    spread = np.sqrt((centered**2).sum(axis=0) / count)
-    # A column that is constant here but for rounding tells nothing.
-    varies = spread > 1e-9 * np.maximum(np.abs(mean), 1e-300)
-    return np.nan_to_num(
-        np.where(varies, (inputs - mean) / np.where(varies, spread, 1.0), 0.0)
-    )
 
 
 def _ridge(Z: Matrix, target: Vector) -> tuple[Vector, Vector]:
@@ -96,7 +84,7 @@ def _ridge(Z: Matrix, target: Vector) -> tuple[Vector, Vector]:
 
     The latter in closed form: with leverage h, (fitted - h * target) / (1 - h).
     """
-    left, singular, right = np.linalg.svd(_with_constant(Z), full_matrices=False)
+    left, singular, right = np.linalg.svd(with_constant(Z), full_matrices=False)
     along = left.T @ target
     best, least = (np.zeros(Z.shape[1] + 1), np.zeros(len(Z))), np.inf
     for penalty in _PENALTIES:
@@ -110,28 +98,10 @@ def _ridge(Z: Matrix, target: Vector) -> tuple[Vector, Vector]:
     return best
 
 
-def _share_kept(target: Vector, unseen: Vector) -> float:
-    """Choose the factor of a prediction that lowers the squared error, less an error.
-
-    Of the mean gain one standard error is taken off: where nothing is to be found,
-    nothing is mostly what is left.
-    """
-    product = target * unseen
-    size = float(np.mean(unseen**2))
-    if size == 0.0:
-        return 0.0
-    error = float(np.std(product, ddof=1)) / np.sqrt(len(product))
-    return float(np.clip((product.mean() - error) / size, 0.0, 1.0))
-
-
-def _with_constant(Z: Matrix) -> Matrix:
-    return np.column_stack([np.ones(len(Z)), Z])
-
-
 def complexity(inputs: Matrix) -> float:
     """Count the coefficients that a finding's own regression has after its penalty."""
     if len(inputs) < _FEWEST_ROWS:
         return 1.0
-    Z = _standardise(inputs, np.arange(len(inputs)))
+    Z = standardise(inputs, np.arange(len(inputs)))
     eigenvalues = np.maximum(np.linalg.eigvalsh(Z.T @ Z), 0.0)
     return 1.0 + float((eigenvalues / (eigenvalues + _TYPICAL_PENALTY)).sum())

@@ -17,6 +17,11 @@ from sklearn_equity.fidelity._delta_method import delta_method, gradient_of
 from sklearn_equity.fidelity._estimates import nrmse, subgroup_estimates
 from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._metrics import METRIC_NAMES, resolve_metric
+from sklearn_equity.fidelity._residual_ridge import (
+    share_kept,
+    standardise,
+    with_constant,
+)
 from sklearn_equity.fidelity._response import scorers_by_function
 from sklearn_equity.fidelity._row_scores import dice_score
 from sklearn_equity.fidelity._subgroup_fidelity import subgroup_fidelity
@@ -44,6 +49,9 @@ __all__ = [
     "nrmse",
     "resolve_metric",
     "scorers_by_function",
+    "share_kept",
+    "standardise",
     "subgroup_estimates",
     "subgroup_fidelity",
+    "with_constant",
 ]

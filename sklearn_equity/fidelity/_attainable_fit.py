@@ -15,6 +15,12 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 
+from sklearn_equity.fidelity._residual_ridge import (
+    share_kept,
+    standardise,
+    with_constant,
+)
+
 __all__ = ["cross_fit"]
 
 Vector = NDArray[np.float64]
@@ -67,7 +73,7 @@ def cross_fit(
         # The trees' penalties are absolute: they see residuals without their unit.
         unit = float(np.sqrt(np.mean(residual[train] ** 2))) or 1.0
         target = residual[train] / unit
-        Z, bins = _standardise(X, train), _bin(X, train)
+        Z, bins = standardise(X, train), _bin(X, train)
         if estimator is None:
             whole = _fit_everybody(bins, Z, target, train, seed)
         else:
@@ -78,15 +84,6 @@ def cross_fit(
             whole += _fit_subgroups(Z, target - whole[train], weights, codes, train)
         found[held_out] = unit * whole[held_out]
     return found
-
-
-def _standardise(X: Matrix, train: Rows) -> Matrix:
-    """Bring columns to mean 0 and SD 1 in the training rows; missing values to 0."""
-    known = np.isfinite(X[train])
-    count = np.maximum(known.sum(axis=0), 1)
-    mean = np.where(known, X[train], 0.0).sum(axis=0) / count
-    variance = (np.where(known, X[train] - mean, 0.0) ** 2).sum(axis=0) / count
-    return np.nan_to_num((X - mean) / np.where(variance > 0.0, np.sqrt(variance), 1.0))
 
 
 def _bin(X: Matrix, train: Rows) -> Matrix:
@@ -108,7 +105,7 @@ def _fit_everybody(
 ) -> Vector:
     """Predict every row by a ridge regression and trees fitted to what it leaves."""
     linear = _ridge(Z[train], target, np.ones(len(train)))[0]
-    prediction = _with_constant(Z) @ linear
+    prediction = with_constant(Z) @ linear
     rest = target - prediction[train]
     noise_weights = _noise_weights(bins, rest, train, seed)
     # Equal weights have the least bias, inverse variances the least noise.
@@ -164,25 +161,11 @@ def _fit_subgroups(
         center = np.average(Z[train[inside]], axis=0, weights=own)
         members = codes == code
         coefficients, unseen = _ridge(Z[train[inside]] - center, target[inside], own)
-        kept = _share_kept(target[inside], unseen)
+        kept = share_kept(target[inside], unseen)
         if kept > 0.0:
-            local = _with_constant(Z[members] - center) @ coefficients
+            local = with_constant(Z[members] - center) @ coefficients
             prediction[members] = kept * local
     return prediction
-
-
-def _share_kept(target: Vector, unseen: Vector) -> float:
-    """Choose the factor of a prediction that lowers the squared error, less an error.
-
-    Of the mean gain one standard error is taken off: where nothing is to be found,
-    nothing is mostly what is left.
-    """
-    product = target * unseen
-    size = float(np.mean(unseen**2))
-    if size == 0.0:
-        return 0.0
-    error = float(np.std(product, ddof=1)) / np.sqrt(len(product))
-    return float(np.clip((product.mean() - error) / size, 0.0, 1.0))
 
 
 def _ridge(Z: Matrix, target: Vector, weights: Vector) -> tuple[Vector, Vector]:
@@ -190,7 +173,7 @@ def _ridge(Z: Matrix, target: Vector, weights: Vector) -> tuple[Vector, Vector]:
 
     The latter in closed form: with leverage h, (fitted - h * target) / (1 - h).
     """
-    design = _with_constant(Z)
+    design = with_constant(Z)
     weighted = design * weights[:, np.newaxis]
     gram = weighted.T @ design
     gram[np.diag_indices_from(gram)] += _PENALTY
@@ -199,7 +182,3 @@ def _ridge(Z: Matrix, target: Vector, weights: Vector) -> tuple[Vector, Vector]:
     leverage = np.einsum("ij,ij->i", weighted @ inverse, design)
     unseen = (design @ coefficients - leverage * target) / (1.0 - leverage)
     return coefficients, unseen
-
-
-def _with_constant(Z: Matrix) -> Matrix:
-    return np.column_stack([np.ones(len(Z)), Z])

@@ -14,7 +14,8 @@ from sklearn_equity.discovery._triage import (
     _p_larger,
     detectable_share,
 )
-from sklearn_equity.discovery._triage_fit import _ridge, _share_kept, find_structure
+from sklearn_equity.discovery._triage_fit import _ridge, find_structure
+from sklearn_equity.fidelity import share_kept
 
 WARDS = ("learnable", "noisy", "few")
 
@@ -201,7 +202,7 @@ def test_p_values_are_those_of_scipy(people):
 # ---- hand-worked ------------------------------------------------------------------
 def test_share_kept_is_the_mean_gain_less_its_error():
     # Products 1, 3: mean 2, SD sqrt(2), error 1; mean square of the prediction 2.5.
-    kept = _share_kept(np.array([1.0, 1.5]), np.array([1.0, 2.0]))
+    kept = share_kept(np.array([1.0, 1.5]), np.array([1.0, 2.0]))
     assert_allclose(kept, (2 - 1) / 2.5)
 
 

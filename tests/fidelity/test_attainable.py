@@ -17,10 +17,11 @@ from sklearn_equity import make_health_cohort
 from sklearn_equity.fidelity import (
     attainable_fidelity,
     departure_from_attainable,
+    share_kept,
     subgroup_fidelity,
 )
 from sklearn_equity.fidelity._attainable import _shrink_to_size
-from sklearn_equity.fidelity._attainable_fit import _ridge, _share_kept, cross_fit
+from sklearn_equity.fidelity._attainable_fit import _ridge, cross_fit
 
 
 @pytest.fixture(scope="module")
@@ -269,10 +270,10 @@ def test_unseen_predictions_of_a_ridge_are_those_of_refits_without_the_row():
 def test_share_kept_by_hand():
     # Products 2, 2, 4, 4: mean 3, SD sqrt(4 / 3), error sqrt(4 / 3) / 2; mean square 4.
     target, unseen = np.array([1.0, 1.0, 2.0, 2.0]), np.full(4, 2.0)
-    assert_allclose(_share_kept(target, unseen), (3 - np.sqrt(4 / 3) / 2) / 4)
-    assert _share_kept(-target, unseen) == 0.0
-    assert _share_kept(5 * target, unseen) == 1.0
-    assert _share_kept(target, np.zeros(4)) == 0.0
+    assert_allclose(share_kept(target, unseen), (3 - np.sqrt(4 / 3) / 2) / 4)
+    assert share_kept(-target, unseen) == 0.0
+    assert share_kept(5 * target, unseen) == 1.0
+    assert share_kept(target, np.zeros(4)) == 0.0
 
 
 def test_without_any_predictor_a_constant_gap_is_found_as_by_hand():
