@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # One thread for each numerical library: two workers on two cores don't fight.
 export OMP_NUM_THREADS ?= 1
+# Packages are compiled when they are imported, and most of their files never are.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: demo test test-slow lint clean
 
@@ -28,20 +30,20 @@ lint: $(VENV)/.lint
 $(VENV)/.base: constraints.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed; name one with make PYTHON=...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install -qq --upgrade "pip>=25.1"
+	$(PIP) install -qq --no-compile --upgrade "pip>=25.1"
 	touch $@
 
 $(VENV)/.demo: $(VENV)/.base
-	$(PIP) install -qq --constraint constraints.txt --editable ".[all]"
+	$(PIP) install -qq --no-compile --constraint constraints.txt --editable ".[all]"
 	touch $@
 
 $(VENV)/.test: $(VENV)/.demo
-	$(PIP) install -qq --constraint constraints.txt --group test
+	$(PIP) install -qq --no-compile --constraint constraints.txt --group test
 	touch $@
 
 # The types of a package can be checked only where it is installed.
 $(VENV)/.lint: $(VENV)/.test
-	$(PIP) install -qq --constraint constraints.txt --group lint
+	$(PIP) install -qq --no-compile --constraint constraints.txt --group lint
 	touch $@
 
 clean:
