@@ -14,6 +14,7 @@ from sklearn_equity.discovery._triage_result import TriageResult
 __all__ = ["DiscoveryResult", "Finding"]
 
 _TEXT_WIDTH = 88
+_N_ALSO = 3  # texts printed; all are in `Finding.also`
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,9 @@ class DiscoveryResult:
         For subgroups of several sizes among those held out, the `error_ratio` that a
         test of one would have found in 80% of studies, had a finder proposed it.
     n_choosing, n_testing : int
-        People who chose candidates, and who tested them.
+        People who chose candidates, and who tested them, in each split.
+    n_splits : int
+        How often people were parted.
     fdr : float
         The false discovery rate that was asked for.
     candidates : tuple of Candidate
@@ -116,7 +119,9 @@ class DiscoveryResult:
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(1000, 2))
     >>> y = rng.normal(size=1000)
-    >>> result = find_underserved(np.zeros(1000), X, y, methods="rules", random_state=0)
+    >>> result = find_underserved(
+    ...     np.zeros(1000), X, y, methods="rules", n_splits=1, random_state=0
+    ... )
     >>> len(result.findings)
     0
     """
@@ -127,6 +132,7 @@ class DiscoveryResult:
     detectable: tuple[tuple[int, float], ...]
     n_choosing: int
     n_testing: int
+    n_splits: int
     fdr: float
     candidates: tuple[Candidate, ...]
 
@@ -172,6 +178,8 @@ class DiscoveryResult:
 
     def _sentences(self) -> list[str]:
         held = f"{self.n_testing:,} people who did not choose"
+        if self.n_splits > 1:
+            held += f", over {self.n_splits} splits"
         if not self.findings:
             sizes = "; ".join(
                 f"{ratio:.2f} for {n:,} people" for n, ratio in self.detectable
@@ -185,8 +193,7 @@ class DiscoveryResult:
             ]
         verdicts = () if self.triage is None else self.triage.verdict
         lines = [
-            f"{number}. {finding}; {verdict}"
-            + (f". Also: {'; '.join(finding.also)}" if finding.also else "")
+            f"{number}. {finding}; {verdict}" + _tell_others(finding.also)
             for number, (finding, verdict) in enumerate(
                 zip(self.findings, verdicts, strict=True), start=1
             )
@@ -196,3 +203,11 @@ class DiscoveryResult:
             f"discovery rate {self.fdr:g}); figures are those of {held}.",
             *lines,
         ]
+
+
+def _tell_others(also: tuple[str, ...]) -> str:
+    if not also:
+        return ""
+    more = len(also) - _N_ALSO
+    told = "; ".join(also[:_N_ALSO])
+    return f". Also: {told}" + (f"; and {more} more" if more > 0 else "")

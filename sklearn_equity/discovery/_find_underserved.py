@@ -5,26 +5,23 @@ propose is tested once, on the other part. Where nothing is confirmed, the answe
 large a gap would have been.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
 from sklearn.base import clone, is_classifier
 from sklearn.utils import check_random_state
 
 from sklearn_equity._checks import check_numbers, check_same_order
 from sklearn_equity._sklearn_shims import num_samples, safe_indexing
-from sklearn_equity.discovery._candidates import Candidate, propose
+from sklearn_equity.discovery._detectable import detectable_ratios
 from sklearn_equity.discovery._discovery_result import DiscoveryResult, Finding
 from sklearn_equity.discovery._error_map import ErrorMap
 from sklearn_equity.discovery._people_table import PeopleTable
 from sklearn_equity.discovery._person_loss import Loss, person_loss
-from sklearn_equity.discovery._rule_evidence import measure_rules
 from sklearn_equity.discovery._rule_scanner import RuleScanner
+from sklearn_equity.discovery._splits import agree, confirm, try_split
 from sklearn_equity.discovery._triage import triage_findings
 from sklearn_equity.discovery._triage_result import TriageResult
 
@@ -35,9 +32,9 @@ Mask = NDArray[np.bool_]
 
 _NAMED = ("map", "rules")
 _FEWEST_ROWS = 100
-_POWER = 0.8
-_DETECTABLE_SHARES = (0.01, 0.03, 0.1)  # of those held out
-_LARGEST_RATIO = 64.0
+# Fewer people than this are split repeatedly: who came into which part decides then.
+_FEW_ROWS = 2000
+_SPLITS_OF_FEW = 10
 
 
 def find_underserved(
@@ -48,6 +45,7 @@ def find_underserved(
     methods: Any = "auto",
     loss: Loss = "absolute",
     holdout: float = 0.5,
+    n_splits: Any = "auto",
     fdr: float = 0.05,
     min_subgroup_size: int = 50,
     max_overlap: float = 0.5,
@@ -81,6 +79,9 @@ def find_underserved(
         row, larger for worse.
     holdout : float, default=0.5
         The share of people who test.
+    n_splits : int or "auto", default="auto"
+        How often people are parted anew. "auto" is 1, and 10 with fewer than 2,000
+        people, where one split's answer hangs on who came into which part.
     fdr : float, default=0.05
         The false discovery rate over everything that was proposed.
     min_subgroup_size : int, default=50
@@ -124,7 +125,14 @@ def find_underserved(
     What could have been missed: a subgroup of :math:`n` people whose losses are those
     of everybody times a ratio :math:`r` is confirmed, at level ``fdr / m``, with the
     chance of a normal approximation to the Mann-Whitney statistic. The ratio told has a
-    chance of 80%, for a subgroup that a finder does propose.
+    chance of 80%, for a subgroup that a finder does propose. With several splits the
+    level is half as large, and :math:`m` their median.
+
+    References
+    ----------
+    .. [1] Meinshausen, N., Meier, L. and Buehlmann, P. (2009). "p-Values for
+       High-Dimensional Regression". Journal of the American Statistical Association
+       104(488).
 
     Examples
     --------
@@ -156,39 +164,49 @@ def find_underserved(
     losses = person_loss(truth, prediction, loss)
     n_rows = len(losses)
     _check_rows(num_samples(X), n_rows)
+    n_splits = _count_splits(n_splits, n_rows)
     rng = check_random_state(random_state)
-    finders = _make_finders(methods, int(min_subgroup_size), rng)
-    order = rng.permutation(n_rows)
     n_held = round(holdout * n_rows)
-    choosing, testing = np.sort(order[n_held:]), np.sort(order[:n_held])
-    candidates = _choose(
-        finders, safe_indexing(X, choosing), losses[choosing], int(min_subgroup_size)
-    )
-    tests = safe_indexing(X, testing)
-    masks = [candidate.contains(tests) for candidate in candidates]
-    tried = _measure(candidates, masks, losses[testing])
-    kept = _merge(tried, masks, fdr, max_overlap)
-    findings = tuple(finding for _, finding in kept)
-    level = fdr / max(len(tried), 1)
+    splits = []
+    for _ in range(n_splits):
+        finders = _make_finders(methods, int(min_subgroup_size), rng)
+        order = rng.permutation(n_rows)
+        choosing, testing = np.sort(order[n_held:]), np.sort(order[:n_held])
+        splits.append(
+            try_split(
+                finders,
+                X,
+                losses,
+                choosing=choosing,
+                testing=testing,
+                min_size=int(min_subgroup_size),
+            )
+        )
+    tried = agree(splits, max_overlap=max_overlap) if n_splits > 1 else splits[0]
+    kept = confirm(tried, fdr=fdr, max_overlap=max_overlap)
+    findings = tuple(one.finding for one in kept)
+    # Of several splits nobody is left who never chose; see `_triage`.
+    judging = testing if n_splits == 1 else np.arange(n_rows)
+    n_tried = max(float(np.median([len(split) for split in splits])), 1.0)
     return DiscoveryResult(
         findings=findings,
-        tried=tuple(tried),
+        tried=tuple(one.finding for one in tried),
         triage=_triage(
             PeopleTable.learn(X),
-            tests,
-            (truth[testing], prediction[testing]),
-            [masks[k] for k, _ in kept],
+            safe_indexing(X, judging),
+            (truth[judging], prediction[judging]),
+            [one.members[judging] for one in kept],
             findings,
             seed=int(rng.randint(np.iinfo(np.int32).max)),
         ),
-        detectable=tuple(
-            (n, detectable_ratio(losses[testing], n, level))
-            for n in _sizes(len(testing))
+        detectable=detectable_ratios(
+            losses[testing], fdr / n_tried / (1 if n_splits == 1 else 2)
         ),
         n_choosing=len(choosing),
         n_testing=len(testing),
+        n_splits=n_splits,
         fdr=float(fdr),
-        candidates=tuple(candidates[k] for k, _ in kept),
+        candidates=tuple(one.candidate for one in kept),
     )
 
 
@@ -212,6 +230,19 @@ def _check_options(
             f"{min_subgroup_size!r}."
         )
         raise ValueError(msg)
+
+
+def _count_splits(n_splits: Any, n_rows: int) -> int:
+    if isinstance(n_splits, str) and n_splits == "auto":
+        return _SPLITS_OF_FEW if n_rows < _FEW_ROWS else 1
+    whole = isinstance(n_splits, Integral) and not isinstance(n_splits, bool)
+    if not whole or n_splits < 1:
+        msg = (
+            '`n_splits` must be "auto" or a whole number of at least 1; got '
+            f"{n_splits!r}."
+        )
+        raise ValueError(msg)
+    return int(n_splits)
 
 
 def _check_rows(n_people: int, n_rows: int) -> None:
@@ -295,72 +326,8 @@ def _make_finder(method: Any, min_size: int, rng: np.random.RandomState) -> Any:
 
 
 # ---------------------------------------------------------------------------------
-# Choosing on some, measuring on others
+# What is said of the findings
 # ---------------------------------------------------------------------------------
-def _choose(
-    finders: list[Any], X: Any, losses: Vector, min_size: int
-) -> list[Candidate]:
-    """Let every finder propose; the mean most standard errors above all comes first."""
-    candidates = [
-        candidate
-        for finder in finders
-        for candidate in propose(finder, X, losses, min_size)
-    ]
-    strengths = []
-    for candidate in candidates:
-        inside = candidate.contains(X)
-        gap = losses[inside].mean() - losses.mean() if inside.any() else 0.0
-        strengths.append(gap * np.sqrt(inside.sum()))
-    order = np.argsort(-np.asarray(strengths), kind="stable")
-    return [candidates[k] for k in order]
-
-
-def _measure(
-    candidates: Sequence[Candidate], masks: Sequence[Mask], losses: Vector
-) -> list[Finding]:
-    measured = measure_rules(
-        [()] * len(candidates),
-        [candidate.text for candidate in candidates],
-        masks,
-        losses,
-        is_tested=True,
-    )
-    return [
-        Finding(
-            text=one.text,
-            method=candidate.method,
-            n=one.n,
-            share=one.share,
-            mean_loss=one.mean_loss,
-            error_ratio=one.error_ratio,
-            ci_low=one.ci_low,
-            ci_high=one.ci_high,
-            p_value=one.p_value,
-            q_value=one.q_value,
-        )
-        for candidate, one in zip(candidates, measured, strict=True)
-    ]
-
-
-def _merge(
-    tried: Sequence[Finding], masks: Sequence[Mask], fdr: float, max_overlap: float
-) -> list[tuple[int, Finding]]:
-    """Keep what is confirmed, and tell those who are mostly the same under one."""
-    kept: list[tuple[int, Finding]] = []
-    for k, finding in enumerate(tried):
-        if not finding.q_value <= fdr:  # NaN is not confirmed
-            continue
-        for position, (other, stronger) in enumerate(kept):
-            union = int((masks[k] | masks[other]).sum())
-            if (masks[k] & masks[other]).sum() > max_overlap * union:
-                also = (*stronger.also, finding.text)
-                kept[position] = other, replace(stronger, also=also)
-                break
-        else:
-            kept.append((k, finding))
-    return kept
-
-
 def _triage(
     people: PeopleTable,
     tests: Any,
@@ -370,7 +337,11 @@ def _triage(
     *,
     seed: int,
 ) -> TriageResult | None:
-    """Ask, among the people held out, whether a better model could mend findings."""
+    """Ask whether a better model could mend findings.
+
+    It may be asked of people who chose them, too, where all did in some split: they
+    chose by the size of errors, and structure is in their signs.
+    """
     if not findings:
         return None
     return triage_findings(
@@ -395,43 +366,3 @@ def _numbers(people: PeopleTable, table: Vector) -> Vector:
         else:
             columns += [(table[:, j] == code) * 1.0 for code in range(len(labels))]
     return np.column_stack(columns)
-
-
-# ---------------------------------------------------------------------------------
-# What could have been missed
-# ---------------------------------------------------------------------------------
-def _sizes(n_rows: int) -> list[int]:
-    sizes = {max(round(share * n_rows), 5) for share in _DETECTABLE_SHARES}
-    return sorted(size for size in sizes if size <= n_rows // 2)
-
-
-def detectable_ratio(losses: Vector, n_inside: int, level: float) -> float:
-    """Return the ratio of losses that a Mann-Whitney test finds in 80% of studies.
-
-    The people inside have losses that are those of everybody times the ratio. With p
-    the chance that one of them has a larger loss than one outside (ties count half),
-    the statistic is about normal, with mean p and, at p = 1/2, the variance
-    (n_in + n_out + 1) / (12 n_in n_out), which is taken for every p.
-    """
-    n_outside = len(losses) - n_inside
-    ordered = np.sort(losses)
-    error = np.sqrt((len(losses) + 1) / (12.0 * n_inside * n_outside))
-    needed = 0.5 + (norm.isf(level) + norm.ppf(_POWER)) * error
-    low, high = 1.0, _LARGEST_RATIO
-    if _chance_of_larger(ordered, high) < needed:
-        return float("inf")
-    while high / low > 1.001:
-        middle = float(np.sqrt(low * high))
-        if _chance_of_larger(ordered, middle) < needed:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-def _chance_of_larger(ordered: Vector, ratio: float) -> float:
-    """Return the chance that a loss times `ratio` exceeds another; ties count half."""
-    scaled = ratio * ordered
-    below = np.searchsorted(ordered, scaled, side="left")
-    up_to = np.searchsorted(ordered, scaled, side="right")
-    return float((below + up_to).mean() / (2.0 * len(ordered)))

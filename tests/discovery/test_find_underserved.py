@@ -8,7 +8,7 @@ from sklearn.cluster import KMeans
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from sklearn_equity import find_underserved, make_health_cohort
-from sklearn_equity.discovery._find_underserved import detectable_ratio
+from sklearn_equity.discovery._detectable import detectable_ratio
 
 
 def _people(n, *, ratio=3.0, seed=0):
@@ -114,15 +114,49 @@ def test_a_classifier_is_asked_for_probabilities():
     people, _, failed = _people(1000)
     ill = np.where(failed, "yes", "no")
     model = DummyClassifier(strategy="prior").fit(people, ill)
-    result = find_underserved(model, people, ill, methods="rules", random_state=0)
+    result = find_underserved(
+        model, people, ill, methods="rules", n_splits=1, random_state=0
+    )
     assert result.findings[0].text == "age >= 60 and smoker = yes"
+
+
+# ---- few people are split repeatedly -----------------------------------------------
+def test_few_people_are_split_ten_times_and_must_agree():
+    people, outcome, failed = _people(600)
+    result = find_underserved(
+        np.zeros(600), people, outcome, methods="rules", random_state=0
+    )
+    assert result.n_splits == 10
+    assert "over 10 splits" in repr(result)
+    first = result.findings[0]
+    assert first.q_value <= 0.05
+    assert result.members(people)[:, 0][failed].mean() > 0.8
+    others, errors, _ = _people(100_000, seed=1)
+    mask, sizes = result.members(others)[:, 0], np.abs(errors)
+    assert first.ci_low < sizes[mask].mean() / sizes.mean() < first.ci_high
+    assert result.triage.n.sum() > 300 * first.share  # among all 600
+
+
+@pytest.mark.slow
+def test_repeated_splits_find_somebody_in_few_null_populations():
+    n_false = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(400, 4))
+        errors = np.abs(rng.standard_t(4, size=400))
+        result = find_underserved(
+            np.zeros(400), X, errors, methods="rules", random_state=seed
+        )
+        n_false += bool(result.findings)
+    print(f"{n_false} of 100")
+    assert n_false <= 10  # 5 allowed on average; more than 10 with a chance of 1.1%
 
 
 # ---- when nothing is ----------------------------------------------------------------
 def test_nothing_found_says_what_could_have_been_missed():
     people, outcome, _ = _people(600, ratio=1.0)
     result = find_underserved(
-        np.zeros(600), people, outcome, methods="rules", random_state=0
+        np.zeros(600), people, outcome, methods="rules", n_splits=1, random_state=0
     )
     assert result.findings == ()
     assert result.triage is None
@@ -158,7 +192,7 @@ def test_on_a_null_population_at_most_one_run_in_twenty_finds_anybody(methods):
         X = make_health_cohort(1500, strength="none", random_state=seed).X
         errors = rng.permutation(np.abs(rng.standard_t(4, size=1500)))
         result = find_underserved(
-            np.zeros(1500), X, errors, methods=methods, random_state=seed
+            np.zeros(1500), X, errors, methods=methods, n_splits=1, random_state=seed
         )
         n_false += bool(result.findings)
         sizes += [one.error_ratio for one in result.tried[:1]]
@@ -175,6 +209,7 @@ def test_on_a_null_population_at_most_one_run_in_twenty_finds_anybody(methods):
         ({"fdr": 0.0}, "`fdr` must lie strictly between 0 and 1; got 0.0"),
         ({"max_overlap": 2}, "`max_overlap` must lie from 0 to 1; got 2"),
         ({"min_subgroup_size": 0}, "`min_subgroup_size` must be a whole number"),
+        ({"n_splits": 0}, '`n_splits` must be "auto" or a whole number'),
         ({"methods": "trees"}, '`methods` must be "auto", "map", "rules"'),
         ({"methods": []}, "`methods` must name a finder; got none"),
         ({"methods": KMeans}, "`methods` must be"),

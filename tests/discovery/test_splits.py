@@ -1,0 +1,98 @@
+"""Is what some people propose true of others, however they are split?"""
+
+import numpy as np
+import pytest
+
+from sklearn_equity.discovery._candidates import Candidate
+from sklearn_equity.discovery._discovery_result import Finding
+from sklearn_equity.discovery._splits import Proposal, agree, confirm
+
+_N = 20
+
+
+def _proposal(text, people, *, strength=1.0, p=0.01, q=0.02, ratio=2.0):
+    mask = np.isin(np.arange(_N), people)
+    finding = Finding(text, "rules", len(people), 0.1, 1.0, ratio, 1.5, 2.5, p, q)
+    return Proposal(Candidate(text, "rules", lambda X: mask), mask, strength, finding)
+
+
+def test_what_most_splits_propose_gets_twice_their_median():
+    q_values = [0.001, 0.004, 0.01, 0.02]
+    splits = [[_proposal("a", range(10), q=q, p=q / 2)] for q in q_values]
+    (found,) = agree(splits, max_overlap=0.5)
+    # Of 4 the median from below is the second: half of them are as small.
+    assert found.finding.q_value == pytest.approx(0.008)
+    assert found.finding.p_value == pytest.approx(0.004)
+
+
+def test_a_split_that_proposes_nothing_like_it_counts_as_1():
+    of_two = [
+        [_proposal("a", range(10), q=0.001)],
+        [_proposal("a", range(10), q=0.002)],
+    ]
+    (found,) = agree([*of_two, [], []], max_overlap=0.5)
+    assert found.finding.q_value == pytest.approx(0.004)
+    (found,) = agree([*of_two, [], [], []], max_overlap=0.5)
+    assert found.finding.q_value == 1.0
+
+
+def test_what_was_not_tested_counts_as_1():
+    splits = [[_proposal("a", range(3), q=np.nan, p=np.nan)]] * 3
+    (found,) = agree(splits, max_overlap=0.5)
+    assert found.finding.q_value == 1.0
+
+
+def test_of_one_split_the_smallest_counts_and_the_strongest_is_measured():
+    split = [
+        _proposal("strong", range(10), strength=3.0, q=0.04, ratio=2.0),
+        _proposal("weak", range(9), strength=1.0, q=0.01, ratio=5.0),
+    ]
+    (found,) = agree([split, split], max_overlap=0.5)
+    assert {found.finding.text, *found.finding.also} == {"strong", "weak"}
+    assert found.finding.q_value == pytest.approx(0.02)
+    assert found.finding.error_ratio == 2.0
+
+
+def test_whoever_shares_most_people_with_the_others_names_them():
+    splits = [
+        [_proposal("widest", range(12), strength=3.0)],
+        [_proposal("middle", range(10), strength=1.0)],
+        [_proposal("narrow", range(8), strength=2.0)],
+    ]
+    # Jaccard indices 10/12, 8/12 and 8/10: the middle one has the largest sum.
+    (found,) = agree(splits, max_overlap=0.5)
+    assert found.finding.text == "middle"
+    assert found.finding.also == ("widest", "narrow")
+    assert found.members.sum() == 10
+
+
+def test_figures_are_means_over_the_splits_that_propose():
+    splits = [
+        [_proposal("a", range(10), ratio=2.0)],
+        [_proposal("b", range(8), ratio=3.0, strength=0.5)],
+        [_proposal("other", range(12, 20), ratio=9.0, strength=0.1)],
+    ]
+    found, other = agree(splits, max_overlap=0.5)
+    assert (found.finding.text, found.finding.n) == ("a", 9)
+    assert found.finding.error_ratio == pytest.approx(2.5)
+    assert other.finding.error_ratio == 9.0
+    assert found.finding.also == ("b",)
+
+
+def test_who_shares_just_the_overlap_allowed_stays_apart():
+    splits = [[_proposal("a", range(10))], [_proposal("b", range(5))]]
+    assert len(agree(splits, max_overlap=0.5)) == 2  # 5 of 10 is no more than half
+    assert len(agree(splits, max_overlap=0.49)) == 1
+
+
+def test_confirmed_ones_of_the_same_people_are_told_under_the_first():
+    proposals = [
+        _proposal("not confirmed", range(10), q=0.06),
+        _proposal("a", range(10), q=0.05),
+        _proposal("same", range(9), q=0.01),
+        _proposal("other", range(10, 20), q=0.01),
+        _proposal("untested", range(3), q=np.nan),
+    ]
+    kept = confirm(proposals, fdr=0.05, max_overlap=0.5)
+    assert [one.finding.text for one in kept] == ["a", "other"]
+    assert kept[0].finding.also == ("same",)
