@@ -7,6 +7,7 @@ of mean and variance is the target itself, drawn many times for the same people.
 import re
 import subprocess
 import sys
+from functools import cache
 
 import numpy as np
 import pytest
@@ -29,6 +30,13 @@ def large():
     return make_health_cohort(200_000, random_state=1)
 
 
+@cache
+def cohort_of(shape, strength):
+    return make_health_cohort(
+        60_000, shape=shape, strength=strength, population=3, random_state=4
+    )
+
+
 # ---- laws -------------------------------------------------------------------------
 @every_shape
 @pytest.mark.parametrize("strength", ["none", "moderate", "strong", 3.0])
@@ -37,9 +45,7 @@ def test_mean_and_variance_given_the_inputs_are_those_of_the_target(
     shape, strength, kind
 ):
     # Of people whom the truth tells apart: those of one planted kind, and the rest.
-    cohort = make_health_cohort(
-        150_000, shape=shape, strength=strength, population=3, random_state=4
-    )
+    cohort = cohort_of(shape, strength)
     inside = cohort.membership.any(axis=1)
     if kind is not None:
         kinds = np.array([subgroup.kind for subgroup in cohort.subgroups])
@@ -61,11 +67,11 @@ def test_errors_of_the_best_model_are_unrelated_to_every_input(large):
 
 
 def test_target_drawn_anew_for_the_same_people_has_the_stated_moments():
-    X = np.repeat(draw_people(20, np.random.RandomState(5)), 40_000, axis=0)
+    X = np.repeat(draw_people(8, np.random.RandomState(5)), 40_000, axis=0)
     target = draw_target(X, np.random.RandomState(6))
-    y = target.y.reshape(20, -1)
-    variance = target.variance.reshape(20, -1)[:, 0]
-    mean = target.mean.reshape(20, -1)[:, 0]
+    y = target.y.reshape(8, -1)
+    variance = target.variance.reshape(8, -1)[:, 0]
+    mean = target.mean.reshape(8, -1)[:, 0]
     assert np.all(np.abs(y.mean(axis=1) - mean) < 4.5 * np.sqrt(variance / 40_000))
     assert_allclose(y.var(axis=1), variance, rtol=0.12)
 
@@ -85,12 +91,15 @@ def test_strength_none_plants_people_but_no_difference(shape):
 
 @every_shape
 def test_planted_error_is_the_stated_one_times_the_square_of_the_strength(shape):
+    options = [
+        {"shape": shape, "population": population, "random_state": 0}
+        for population in range(4)
+    ]
+    without = [make_health_cohort(40_000, strength=0, **option) for option in options]
     for strength in (1.0, 2.0):
         kinds, added = [], []
-        for population in range(4):
-            options = {"shape": shape, "population": population, "random_state": 0}
-            plain = make_health_cohort(40_000, strength=0, **options)
-            cohort = make_health_cohort(40_000, strength=strength, **options)
+        for plain, option in zip(without, options, strict=True):
+            cohort = make_health_cohort(40_000, strength=strength, **option)
             gain = (cohort.conditional_mean - plain.conditional_mean) ** 2
             noise = cohort.attainable_error**2 - plain.attainable_error**2
             for subgroup, inside in zip(
@@ -274,14 +283,14 @@ def test_hba1c_is_spread_as_published(large):
     assert_allclose(rmse, 6.099, atol=0.1)
 
 
-def test_hba1c_is_hardly_ever_negative():
+def test_hba1c_is_hardly_ever_negative(large):
     negative = [
         (make_health_cohort(20_000, strength="strong", population=p, random_state=p).y
          < 0).mean()
         for p in range(10)
     ]  # fmt: skip
     assert np.mean(negative) < 5e-5
-    assert make_health_cohort(200_000, random_state=0).y.min() > 0
+    assert large.y.min() > 0
 
 
 # ---- forms and refusals -----------------------------------------------------------
