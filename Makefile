@@ -15,10 +15,10 @@ demo: $(VENV)/.demo
 	$(BIN)/python -m sklearn_equity demo
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 -m slow tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow tests
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

@@ -114,6 +114,7 @@ def test_seed_decides_and_workers_do_not():
     assert_array_equal(one.predict(X), back.predict(X))
 
 
+@pytest.mark.slow
 def test_consensus_is_more_stable_than_its_members():
     X = np.random.default_rng(84).normal(size=(400, 2))
     single = KMeans(8, n_init=1)

@@ -39,24 +39,32 @@ def served_by_age(n_rows=600, seed=50177):
 
 
 # ---- laws ------------------------------------------------------------------------
-@parametrize_with_checks([ErrorMap(cv=2), ErrorMap(Ridge(), cv=3, n_repeats=0)])
+@parametrize_with_checks([ErrorMap(Ridge(), cv=3, n_repeats=2)])
 def test_scikit_learn_contract(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks([ErrorMap(cv=2)])
+def test_scikit_learn_contract_of_trees(estimator, check):
     check(estimator)
 
 
 def test_equal_seeds_give_equal_results_and_other_seeds_others():
     X, errors = served_by_age()
-    first, again = (ErrorMap(random_state=3).fit(X, errors) for _ in range(2))
+    first, again = (
+        ErrorMap(cv=2, n_repeats=1, random_state=3).fit(X, errors) for _ in range(2)
+    )
     assert_array_equal(first.score_samples(X), again.score_samples(X))
     assert first.importances_ == again.importances_
-    other = ErrorMap(random_state=4).fit(X, errors)
+    other = ErrorMap(cv=2, n_repeats=0, random_state=4).fit(X, errors)
     assert not np.array_equal(first.score_samples(X), other.score_samples(X))
 
 
 def test_scores_are_in_the_unit_of_the_loss():
     X, errors = served_by_age()
-    one = ErrorMap(random_state=0).fit(X, errors)
-    thousand = ErrorMap(random_state=0).fit(X, 1024 * errors)
+    one = ErrorMap(cv=2, n_repeats=0, random_state=0).fit(X, errors)
+    thousand = ErrorMap(cv=2, n_repeats=0, random_state=0).fit(X, 1024 * errors)
     assert_allclose(thousand.score_samples(X), 1024 * one.score_samples(X), rtol=1e-6)
     assert_array_equal(thousand.predict(X), one.predict(X))
 
@@ -64,8 +72,8 @@ def test_scores_are_in_the_unit_of_the_loss():
 def test_predictions_and_losses_are_two_ways_to_say_the_same():
     X, errors = served_by_age()
     y = 20 + X[:, 1]
-    by_losses = ErrorMap(random_state=0).fit(X, errors)
-    by_predictions = ErrorMap(random_state=0).fit(X, y, y + errors)
+    by_losses = ErrorMap(cv=2, n_repeats=0, random_state=0).fit(X, errors)
+    by_predictions = ErrorMap(cv=2, n_repeats=0, random_state=0).fit(X, y, y + errors)
     assert_allclose(
         by_predictions.cross_fitted_scores_, by_losses.cross_fitted_scores_, rtol=1e-9
     )
@@ -75,7 +83,7 @@ def test_nothing_of_the_caller_is_changed_and_read_only_input_works():
     X, errors = served_by_age()
     before = X.copy(), errors.copy()
     X.flags.writeable = errors.flags.writeable = False
-    ErrorMap(random_state=0).fit(X, errors).score_samples(X)
+    ErrorMap(cv=2, n_repeats=0, random_state=0).fit(X, errors).score_samples(X)
     assert_array_equal(X, before[0])
     assert_array_equal(errors, before[1])
 
@@ -280,7 +288,7 @@ def test_text_gaps_and_categories_are_read(library):
     age = np.where(rng.random(400) < 0.1, np.nan, rng.uniform(40, 80, 400))
     errors = np.abs(rng.normal(size=400)) * np.where(ward == "south", 5, 1)
     frame = library.DataFrame({"ward": ward, "age": age})
-    error_map = ErrorMap(random_state=0).fit(frame, errors)
+    error_map = ErrorMap(cv=2, n_repeats=1, random_state=0).fit(frame, errors)
     assert error_map.importances_[0].column == "ward"
     assert list(error_map.feature_names_in_) == ["ward", "age"]
     new = library.DataFrame({"ward": ["south", "north", "moon"], "age": [60.0] * 3})
@@ -291,7 +299,11 @@ def test_text_gaps_and_categories_are_read(library):
 
 def test_set_output_and_names():
     X, errors = served_by_age(100)
-    error_map = ErrorMap(random_state=0).set_output(transform="pandas").fit(X, errors)
+    error_map = (
+        ErrorMap(cv=2, n_repeats=0, random_state=0)
+        .set_output(transform="pandas")
+        .fit(X, errors)
+    )
     out = error_map.transform(X)
     assert list(out.columns) == ["expected_loss"]
     assert_allclose(out["expected_loss"], error_map.score_samples(X))
@@ -299,7 +311,7 @@ def test_set_output_and_names():
 
 def test_losses_may_be_negative():
     X, errors = served_by_age()
-    error_map = ErrorMap(random_state=0).fit(X, errors - 10)
+    error_map = ErrorMap(cv=2, n_repeats=0, random_state=0).fit(X, errors - 10)
     assert error_map.evidence_.p_value < 1e-6
     assert error_map.score_samples(X).mean() == pytest.approx(
         errors.mean() - 10, abs=0.2
@@ -310,7 +322,7 @@ def test_an_estimator_without_a_seed_is_seeded():
     X, errors = served_by_age(100)
     forest = ExtraTreesRegressor(5)
     first, again = (
-        ErrorMap(make_pipeline(StandardScaler(), forest), random_state=2)
+        ErrorMap(make_pipeline(StandardScaler(), forest), cv=2, random_state=2)
         .fit(X, errors)
         .score_samples(X)
         for _ in range(2)
@@ -324,7 +336,9 @@ def test_bands_are_subgroups_of_an_audit_a_scorer_and_an_oversampler():
     X, errors = served_by_age(400)
     y = 50 + X[:, 1] + errors
     model = LinearRegression().fit(X, y)
-    error_map = ErrorMap(random_state=0, n_bands=3).fit(X, y, model.predict(X))
+    error_map = ErrorMap(cv=2, n_repeats=0, random_state=0, n_bands=3).fit(
+        X, y, model.predict(X)
+    )
     new, new_errors = served_by_age(300, seed=1)
     new_y = 50 + new[:, 1] + new_errors
     found = audit(model, new, new_y, segmenter=error_map, random_state=0)
@@ -334,7 +348,7 @@ def test_bands_are_subgroups_of_an_audit_a_scorer_and_an_oversampler():
         LinearRegression(), segmenter=FrozenEstimator(error_map), random_state=0
     ).fit(X, y)
     assert set(remedied.fidelity_) <= {0, 1, 2}
-    with pytest.raises(ValueError, match=r"FrozenEstimator\(error_map\)"):
+    with pytest.raises(ValueError, match=r"FrozenEstimator\("):
         SubgroupOversampler(LinearRegression(), segmenter=ErrorMap()).fit(X, y)
 
 

@@ -45,6 +45,7 @@ def test_every_point_is_the_parabola_through_the_rows_around_it(span):
     assert curve.points[-1] == age.max()
 
 
+@pytest.mark.slow
 def test_the_standard_error_is_that_of_repeated_draws():
     figures = [
         fidelity_curve(*people(600, seed), metric="rmse", span=1.0, n_resamples=50)
@@ -56,6 +57,7 @@ def test_the_standard_error_is_that_of_repeated_draws():
     np.testing.assert_allclose(told, spread, rtol=0.2)
 
 
+@pytest.mark.slow
 def test_a_straight_truth_is_met_without_bias():
     """The mean of absolute errors grows along a line, which a parabola holds."""
     share = (np.arange(500) + 0.5) / 500
