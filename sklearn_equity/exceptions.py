@@ -9,6 +9,7 @@ __all__ = [
     "FewerSegmentsWarning",
     "MissingDependencyError",
     "NegativeTargetWarning",
+    "OutcomeInputWarning",
     "OutlierWarning",
     "ScorerError",
     "SmallSubgroupWarning",
@@ -45,6 +46,47 @@ class FewerSegmentsWarning(EquityWarning):
 
 class DiagonalCovarianceWarning(EquityWarning):
     """Too few rows for full covariances: segments have diagonal ones instead."""
+
+
+class OutcomeInputWarning(EquityWarning):
+    """The outcome, or a column that nearly determines it, is among the inputs.
+
+    Subgroups made of such a column are selected on the outcome: their errors say how
+    extreme outcomes are, not whom the model fails, and oversampling them moves
+    predictions. `AutoencoderEmbedder`, `ConsensusSegmenter`, `ErrorMap`, `RuleScanner`,
+    `find_underserved` and, of the columns that its segmenter looks at, `audit` warn
+    where they know the outcome; the message names the columns. Leave them out of the
+    inputs of the representation, or filter the warning if they are meant.
+
+    Notes
+    -----
+    A column is named if, by itself, it predicts people by the means of others with an
+    R2 of .8 or more, of values or of ranks; of classes, with an AUC of .95 or more.
+    With fewer than 50 people, or fewer than 10 of a class, there is no warning, nor if
+    several columns together determine the outcome and none does by itself.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from sklearn_equity import RuleScanner
+    >>> from sklearn_equity.exceptions import OutcomeInputWarning
+    >>> rng = np.random.default_rng(0)
+    >>> hba1c = rng.normal(36.0, 6.0, size=500)
+    >>> X = np.column_stack([rng.uniform(40.0, 80.0, size=500), np.log(hba1c)])
+    >>> with warnings.catch_warnings(record=True) as told:
+    ...     warnings.simplefilter("always", OutcomeInputWarning)
+    ...     scanner = RuleScanner(random_state=0).fit(X, hba1c, np.full(500, 36.0))
+    >>> print(told[0].message)
+    Column 1 of `X` nearly determines the outcome (cross-fitted R2 ...). Subgroups ...
+
+    Without the column, or where it is meant, there is nothing to tell:
+
+    >>> scanner = RuleScanner(random_state=0).fit(X[:, :1], hba1c, np.full(500, 36.0))
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", OutcomeInputWarning)
+    ...     scanner = RuleScanner(random_state=0).fit(X, hba1c, np.full(500, 36.0))
+    """
 
 
 class OutlierWarning(EquityWarning):

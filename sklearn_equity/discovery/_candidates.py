@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sklearn_equity._checks import format_label
 from sklearn_equity._factorize import factorize
+from sklearn_equity._outcome_inputs import y_holds_losses
 from sklearn_equity.discovery._error_map import ErrorMap
 from sklearn_equity.discovery._rule_scanner import RuleScanner
 
@@ -118,7 +119,8 @@ def _bad_labels(
     segmenter: Any, X: Any, losses: Vector, min_size: int
 ) -> Iterator[Candidate]:
     name = type(segmenter).__name__
-    fitted = segmenter.fit(X, losses)
+    with y_holds_losses():
+        fitted = segmenter.fit(X, losses)
     codes, labels = factorize(np.asarray(fitted.predict(X)), f"{name}.predict(X)")
     if len(codes) != len(losses):
         msg = (

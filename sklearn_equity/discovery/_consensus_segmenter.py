@@ -19,6 +19,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_equity._checks import check_numbers
+from sklearn_equity._outcome_inputs import warn_of_outcome_inputs
 from sklearn_equity._sklearn_shims import (
     HasMethods,
     Interval,
@@ -205,7 +206,8 @@ class ConsensusSegmenter(
             their `y`. None: nothing is known of losses.
         y_pred : array-like of shape (n_rows,), default=None
             What a model predicts; of classes, the probability of 1. The model should
-            not have been trained on these rows.
+            not have been trained on these rows. With it, columns that nearly determine
+            the outcome are named in an `OutcomeInputWarning`.
 
         Returns
         -------
@@ -226,6 +228,8 @@ class ConsensusSegmenter(
             msg = f"`X` must have at least four rows; got n_samples={n_rows}."
             raise ValueError(msg)
         losses = self._losses(y, y_pred, n_rows)
+        if y_pred is not None:
+            warn_of_outcome_inputs(X, y, stacklevel=3)
         kinds = self._kinds(n_rows // 2)
         rng = check_random_state(self.random_state)
         order = rng.permutation(n_rows)

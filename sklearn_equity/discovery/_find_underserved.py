@@ -14,6 +14,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.utils import check_random_state
 
 from sklearn_equity._checks import check_numbers, check_same_order
+from sklearn_equity._outcome_inputs import warn_of_outcome_inputs
 from sklearn_equity._sklearn_shims import num_samples, safe_indexing
 from sklearn_equity.discovery._detectable import detectable_ratios
 from sklearn_equity.discovery._discovery_result import DiscoveryResult, Finding
@@ -64,6 +65,8 @@ def find_underserved(
         second; or the predictions themselves.
     X : data frame or array-like of shape (n_rows, n_features)
         Numbers, text, categories and truth values, with gaps, as `model` takes them.
+        A column that nearly determines the outcome is named in an
+        `OutcomeInputWarning`.
     y : array-like of shape (n_rows,)
         The measured outcome: numbers, or the two classes of a classifier. With
         predictions that are probabilities, 0 and 1.
@@ -165,6 +168,7 @@ def find_underserved(
     n_rows = len(losses)
     _check_rows(num_samples(X), n_rows)
     n_splits = _count_splits(n_splits, n_rows)
+    warn_of_outcome_inputs(X, truth, stacklevel=2)
     rng = check_random_state(random_state)
     n_held = round(holdout * n_rows)
     splits = []

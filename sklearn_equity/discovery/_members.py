@@ -17,6 +17,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_equity._factorize import DROPPED, factorize
+from sklearn_equity._outcome_inputs import y_holds_losses
 from sklearn_equity._sklearn_shims import safe_indexing
 from sklearn_equity.representation._columns import ColumnPreparation
 from sklearn_equity.segmentation import LatentGMMSegmenter
@@ -97,7 +98,8 @@ def fit_member(
     """Fit a clone to some of the rows; return it, and the part of every row."""
     segmenter = reseed(clone(pipeline), seed)
     told = () if losses is None else (losses[rows],)
-    segmenter.fit(safe_indexing(X, rows), *told)
+    with y_holds_losses():
+        segmenter.fit(safe_indexing(X, rows), *told)
     codes, labels = _encode(segmenter.predict(X))
     return Member(segmenter, {label: i for i, label in enumerate(labels)}), codes
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_equity._checks import check_numbers, check_same_order
+from sklearn_equity._outcome_inputs import warn_of_outcome_inputs
 
 __all__ = ["LOSSES", "Loss", "losses_to_learn", "person_loss"]
 
@@ -64,6 +65,9 @@ def person_loss(y_true: ArrayLike, y_pred: ArrayLike, loss: Loss) -> Vector:
 def losses_to_learn(finder: str, X: Any, y: Any, y_pred: Any, loss: Loss) -> Any:
     """Return what `fit` of a finder learns: losses, given or of predictions.
 
+    An outcome that a column nearly determines is warned of, at the line that called
+    `fit`; losses are no outcome.
+
     Raises
     ------
     ValueError
@@ -80,4 +84,6 @@ def losses_to_learn(finder: str, X: Any, y: Any, y_pred: Any, loss: Loss) -> Any
         check_same_order(X=X, y=y)
         return y
     check_same_order(X=X, y=y, y_pred=y_pred)
-    return person_loss(y, y_pred, loss)
+    losses = person_loss(y, y_pred, loss)
+    warn_of_outcome_inputs(X, y, stacklevel=4)
+    return losses

@@ -190,7 +190,9 @@ class RuleScanner(TransformerMixin, BaseEstimator):
             The outcome if there is a `y_pred`; classes as 0 and 1. Else the losses:
             any numbers, larger for worse.
         y_pred : array-like of shape (n_rows,), default=None
-            The model's predictions; of classes, the probability of 1.
+            The model's predictions; of classes, the probability of 1. With them,
+            columns that nearly determine the outcome are named in an
+            `OutcomeInputWarning`.
 
         Returns
         -------

@@ -13,6 +13,7 @@ from sklearn_equity._checks import (
     check_same_order,
     take_columns,
 )
+from sklearn_equity._outcome_inputs import exchange_column, warn_of_outcome_inputs
 from sklearn_equity._sklearn_shims import num_samples
 from sklearn_equity.fidelity import resolve_metric, subgroup_fidelity
 from sklearn_equity.report._answers import prepare_response
@@ -73,7 +74,8 @@ def audit(
         else is labels, one a row.
     segmenter : fitted estimator, default=None
         Its `predict` gives a learnt segment to each row of `X`. Fit it on other rows,
-        such as the training rows.
+        such as the training rows. Columns that nearly determine `y`, and that segments
+        depend on, are named in an `OutcomeInputWarning`.
     max_depth : int, default=None
         Adds every combination of up to as many groupings, learnt segments among them:
         ``["sex", "ethnicity", ("age", 4)]`` with 2 examines each and every pair.
@@ -150,7 +152,7 @@ def audit(
     y_true, respond = prepare_response(estimator, y, chosen)
     groupings = resolve_groupings(subgroups, X, n_rows=n_rows, missing=missing)
     if segmenter is not None:
-        groupings[LEARNT] = np.asarray(segmenter.predict(X))
+        groupings[LEARNT] = _segment(segmenter, X, y)
     _require_groupings(groupings, "subgroups", "segmenter")
     y_pred = respond(X)
     return _audit_predictions(
@@ -319,6 +321,22 @@ def _audit_predictions(
         spreads=grouping_spreads(table, random_state=random_state),
         notes=notes,
     )
+
+
+def _segment(segmenter: Any, X: Any, y: Any) -> NDArray[Any]:
+    """Return the segment of every row; warn of those that depend on the outcome.
+
+    `X` is the model's table. Whether a segmenter looks at a column is seen when people
+    exchange their values of it.
+    """
+    segments = np.asarray(segmenter.predict(X))
+
+    def is_used(column: Any) -> bool:
+        others = np.asarray(segmenter.predict(exchange_column(X, column)))
+        return not np.array_equal(others, segments)
+
+    warn_of_outcome_inputs(X, y, stacklevel=3, is_used=is_used)
+    return segments
 
 
 def _require_groupings(groupings: dict[str, Any], *arguments: str) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
+from sklearn_equity._outcome_inputs import warn_of_outcome_inputs
 from sklearn_equity._sklearn_shims import (
     CallbackSupportMixin,
     Interval,
@@ -260,7 +261,7 @@ class AutoencoderEmbedder(CallbackSupportMixin, PlannedAutoencoder):
     def fit(
         self,
         X: ArrayLike,
-        y: Any = None,  # noqa: ARG002  scikit-learn's convention
+        y: Any = None,
         X_val: ArrayLike | None = None,
     ) -> Self:
         """Train the network.
@@ -269,8 +270,10 @@ class AutoencoderEmbedder(CallbackSupportMixin, PlannedAutoencoder):
         ----------
         X : array-like of shape (n_rows, n_features)
             The table: finite numbers, at least two rows.
-        y : Ignored
-            Not used, present for API consistency by convention.
+        y : array-like of shape (n_rows,), default=None
+            The outcome, if it is known. Nothing is learnt from it; columns of `X` that
+            nearly determine it are named in an `OutcomeInputWarning`. Several outcomes
+            are not looked at.
         X_val : array-like of shape (n_validation_rows, n_features), default=None
             Rows for early stopping. None sets a share of `X` aside.
 
@@ -295,6 +298,8 @@ class AutoencoderEmbedder(CallbackSupportMixin, PlannedAutoencoder):
         if hasattr(self, "net_"):
             del self.net_
         table = self._check_table(X, reset=True, ensure_min_samples=2)
+        if y is not None:
+            warn_of_outcome_inputs(X, y, stacklevel=3)
         validation_table = None if X_val is None else self._check_table(X_val)
         random_state = check_own_random_state(self.random_state)
         self._learn_columns(table)

@@ -8,7 +8,10 @@ import pytest
 import sklearn_equity
 
 PACKAGE = Path(sklearn_equity.__file__).parent
-GROUND = {"exceptions", "_checks", "_factorize", "_optional", "_sklearn_shims"}
+GROUND = {
+    *("exceptions", "_checks", "_factorize", "_optional", "_outcome_inputs"),
+    "_sklearn_shims",
+}
 MAY_IMPORT = {
     "datasets": set(),
     "representation": set(),
