@@ -121,15 +121,15 @@ def find_underserved(
     of about `fdr` at most. Candidates overlap, so that this is no theorem here.
 
     The test is of ranks, and `error_ratio` one of means: where a few people decide the
-    mean, typical errors may be shown to be larger and the mean not, so that the interval
-    of a finding may hold 1.
+    mean, typical errors may be shown to be larger and the mean not, so that the
+    interval of a finding may hold 1.
 
     With several splits, candidates of mostly the same people are taken together
-    (`max_overlap`). Their p-value, and their q-value, is twice the median over splits of
-    the smallest in each, where a split that proposes nothing like them counts as 1 [1]_:
-    where nobody is under-served, half of the splits make a finding at ``fdr / 2`` with a
-    chance of `fdr` at most, by Markov's inequality. Figures are means over the splits
-    that propose them, and intervals mean intervals, which are rather too wide.
+    (`max_overlap`). Their p-value, and their q-value, is twice the median over splits
+    of the smallest in each, where a split that proposes nothing like them counts as 1
+    [1]_: where nobody is under-served, half of the splits make a finding at ``fdr / 2``
+    with a chance of `fdr` at most, by Markov's inequality. Figures are means over the
+    splits that propose them, and intervals mean intervals, which are rather too wide.
 
     Findings keep the order of their strength among those who chose: sorted by their
     figures of the people held out, the first would be flattered again. Only confirmed

@@ -94,6 +94,7 @@ def _run(code):
 def test_import_brings_neither_torch_nor_matplotlib():
     done = _run(
         "import sklearn_equity, sys;"
+        "sklearn_equity.AutoencoderEmbedder();"
         "assert not {'torch', 'skorch', 'matplotlib'} & set(sys.modules)"
     )
     assert done.returncode == 0, done.stderr

@@ -309,6 +309,7 @@ def test_a_result_cannot_be_changed_by_mistake():
         cohort.y = cohort.conditional_mean
 
 
+@pytest.mark.slow
 def test_arrays_need_no_pandas_and_frames_say_what_they_need():
     code = (
         "import sys\n"

@@ -276,6 +276,7 @@ def test_arrays_need_no_pandas():
     assert done.stdout == "(5018, 18)\n", done.stderr
 
 
+@pytest.mark.slow
 def test_frames_without_pandas_name_the_feature_and_the_command():
     done = _run("-c", WITHOUT_PANDAS + "load_nhanes()")
     assert (

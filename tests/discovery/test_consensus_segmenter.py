@@ -74,7 +74,7 @@ def k_means(n_segments=3):
     "ignore::sklearn_equity.exceptions.DiagonalCovarianceWarning",
     "ignore::sklearn_equity.exceptions.OutlierWarning",
 )
-@parametrize_with_checks([ConsensusSegmenter(n_representations=2, n_segments=3)])
+@parametrize_with_checks([ConsensusSegmenter(k_means(), 2, n_segments=3)])
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 

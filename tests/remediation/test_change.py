@@ -126,6 +126,7 @@ def test_a_small_subgroup_is_not_judged():
     }
 
 
+@pytest.mark.slow
 def test_false_alarms_stay_at_the_stated_rate():
     """Twenty equal subgroups: anybody called better or worse is a false alarm."""
     rng = np.random.default_rng(31337)

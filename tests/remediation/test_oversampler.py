@@ -708,13 +708,13 @@ few_rows = pytest.mark.filterwarnings(
 
 
 @few_rows
-@parametrize_with_checks(CHECKED)
+@parametrize_with_checks(CHECKED[:1])
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
 @few_rows
 @pytest.mark.slow
-@parametrize_with_checks(CHECKED_IN_ACTION)
+@parametrize_with_checks(CHECKED[1:] + CHECKED_IN_ACTION)
 def test_scikit_learn_checks_with_the_remedy_in_action(estimator, check):
     check(estimator)
