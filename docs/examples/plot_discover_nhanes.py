@@ -57,11 +57,13 @@ for candidate in found.tried:
     print(candidate)
 
 # %%
-# The errors of the worst-served, as a picture: how their distribution differs from that
-# of everybody else.
+# The errors of the worst-served as a picture, of people who did not choose them: how
+# their distribution differs from that of everybody else.
 
-errors = np.abs(y.to_numpy() - model.predict(X))
-inside = found.members(X)
+(held_out,) = found.testing
+others = X.iloc[held_out]
+errors = np.abs(y.to_numpy()[held_out] - model.predict(others))
+inside = found.members(others)
 bins = np.linspace(0, np.quantile(errors, 0.99), 40)
 fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 style = {"bins": bins, "density": True, "histtype": "step", "linewidth": 2}

@@ -76,7 +76,9 @@ class _HasLabel:
         return np.asarray(codes == labels.index(self.label))
 
 
-def propose(finder: Any, X: Any, losses: Vector, min_size: int) -> Iterator[Candidate]:
+def propose(
+    finder: Any, X: Any, losses: Vector, min_size: int
+) -> Iterator[tuple[Candidate, Mask]]:
     """Fit a finder to some people, and yield the subgroups it proposes.
 
     Parameters
@@ -94,30 +96,36 @@ def propose(finder: Any, X: Any, losses: Vector, min_size: int) -> Iterator[Cand
 
     Yields
     ------
-    Candidate
+    candidate : Candidate
+        A description.
+    members : ndarray of bool of shape (n_rows,)
+        Who of the people who choose belongs to it; of a map, by the model that has not
+        seen them.
     """
     if isinstance(finder, RuleScanner):
         scanner = finder.set_params(holdout=0.0).fit(X, losses)
         for number, rule in enumerate(scanner.rules_):
-            yield Candidate(rule.text, "rules", _MeetsRule(scanner, number))
+            contains = _MeetsRule(scanner, number)
+            yield Candidate(rule.text, "rules", contains), contains(X)
     elif isinstance(finder, ErrorMap):
         yield _worst_scored(finder.fit(X, losses))
     else:
         yield from _bad_labels(finder, X, losses, min_size)
 
 
-def _worst_scored(error_map: ErrorMap) -> Candidate:
-    limit = float(np.quantile(error_map.cross_fitted_scores_, 1.0 - _WORST_SHARE))
+def _worst_scored(error_map: ErrorMap) -> tuple[Candidate, Mask]:
+    scores = error_map.cross_fitted_scores_
+    limit = float(np.quantile(scores, 1.0 - _WORST_SHARE))
     leading = [one.column for one in error_map.importances_[:_N_LEADING]]
-    text = f"the {_WORST_SHARE:.0%} with the largest expected error"
+    text = f"expected loss >= {limit:.3g}"
     if leading:
         text += f" (mostly by {', '.join(leading)})"
-    return Candidate(text, "map", _ScoresAbove(error_map, limit))
+    return Candidate(text, "map", _ScoresAbove(error_map, limit)), scores >= limit
 
 
 def _bad_labels(
     segmenter: Any, X: Any, losses: Vector, min_size: int
-) -> Iterator[Candidate]:
+) -> Iterator[tuple[Candidate, Mask]]:
     name = type(segmenter).__name__
     with y_holds_losses():
         fitted = segmenter.fit(X, losses)
@@ -132,4 +140,4 @@ def _bad_labels(
         inside = codes == code
         if inside.sum() >= min_size and losses[inside].mean() > losses.mean():
             text = f"{name} {format_label(label)}"
-            yield Candidate(text, name, _HasLabel(fitted, label))
+            yield Candidate(text, name, _HasLabel(fitted, label)), inside

@@ -18,7 +18,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_equity._checks import check_numbers
+from sklearn_equity._checks import check_numbers, check_same_order
 from sklearn_equity._outcome_inputs import warn_of_outcome_inputs
 from sklearn_equity._sklearn_shims import (
     HasMethods,
@@ -222,6 +222,7 @@ class ConsensusSegmenter(
         TypeError
             If a kind of `pipeline` lacks fit or predict.
         """
+        check_same_order(X=X, y=y, y_pred=y_pred)
         X = self._read(X, reset=True)
         n_rows = num_samples(X)
         if n_rows < _FEWEST_ROWS:

@@ -145,7 +145,9 @@ def fit_model(
         return ErrorModel.fit_trees(X, losses, categorical, seed)
     regressor = clone(estimator)
     seeds = [name for name in regressor.get_params() if _is_unset_seed(regressor, name)]
-    return ErrorModel.fit(regressor.set_params(**dict.fromkeys(seeds, seed)), X, losses)
+    if seeds:
+        regressor.set_params(**dict.fromkeys(seeds, seed))
+    return ErrorModel.fit(regressor, X, losses)
 
 
 def _is_unset_seed(estimator: Any, name: str) -> bool:

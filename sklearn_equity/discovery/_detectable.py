@@ -9,13 +9,14 @@ __all__ = ["detectable_ratios"]
 Vector = NDArray[np.float64]
 
 _POWER = 0.8
-_SHARES = (0.01, 0.03, 0.1)  # of those held out
-_FEWEST = 5
+_SHARES = (0.1, 0.3)  # of those held out
 _LARGEST_RATIO = 64.0
 
 
-def detectable_ratios(losses: Vector, level: float) -> tuple[tuple[int, float], ...]:
-    """Return subgroup sizes, each with the ratio of losses that would be found.
+def detectable_ratios(
+    losses: Vector, level: float, *, fewest: int
+) -> tuple[tuple[int, float], ...]:
+    """Return subgroup sizes, each with the ratio of their mean loss to everybody's.
 
     Parameters
     ----------
@@ -23,14 +24,24 @@ def detectable_ratios(losses: Vector, level: float) -> tuple[tuple[int, float], 
         Of the people held out.
     level : float
         The p-value that confirms.
+    fewest : int
+        The size of the smallest subgroup that is proposed.
     """
     n_rows = len(losses)
-    sizes = sorted({max(round(share * n_rows), _FEWEST) for share in _SHARES})
-    return tuple(
-        (size, detectable_ratio(losses, size, level))
-        for size in sizes
-        if size <= n_rows // 2
-    )
+    sizes = {fewest, *(round(share * n_rows) for share in _SHARES)}
+    found = []
+    for size in sorted(sizes):
+        if fewest <= size <= n_rows // 2:
+            ratio = detectable_ratio(losses, size, level)
+            found.append((size, _of_everybody(ratio, size / n_rows)))
+    return tuple(found)
+
+
+def _of_everybody(ratio: float, share: float) -> float:
+    """Turn a ratio to the others into one to all, of whom they are a share."""
+    if np.isinf(ratio):
+        return ratio
+    return ratio / (1.0 + share * (ratio - 1.0))
 
 
 def detectable_ratio(losses: Vector, n_inside: int, level: float) -> float:

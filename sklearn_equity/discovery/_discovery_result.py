@@ -41,11 +41,12 @@ class Finding:
     ci_low, ci_high : float
         A 95% interval of `error_ratio`; NaN with fewer than 5 people.
     p_value : float
-        One-sided Mann-Whitney test of larger losses inside than outside.
+        One-sided Mann-Whitney test of larger losses inside than outside; of several
+        splits, twice the median.
     q_value : float
-        The p-value after Benjamini and Hochberg over every candidate that was tried.
+        The same after Benjamini and Hochberg over every candidate that was tried.
     also : tuple of str, default=()
-        Other candidates, found as well, whose people are mostly the same.
+        Other candidates whose people are mostly the same.
 
     See Also
     --------
@@ -90,8 +91,8 @@ class DiscoveryResult:
     Parameters
     ----------
     findings : tuple of Finding
-        What the people held out confirm, overlaps merged, the strongest among those who
-        chose first; empty if nothing was found.
+        What the people held out confirm, the strongest among those who chose first;
+        empty if nothing was found.
     tried : tuple of Finding
         Every candidate that was tested, confirmed or not, in the same order.
     triage : TriageResult or None
@@ -99,6 +100,8 @@ class DiscoveryResult:
     detectable : tuple of (int, float)
         For subgroups of several sizes among those held out, the `error_ratio` that a
         test of one would have found in 80% of studies, had a finder proposed it.
+    testing : tuple of ndarray of int
+        Of every split, the positions of the people held out.
     n_choosing, n_testing : int
         People who chose candidates, and who tested them, in each split.
     n_splits : int
@@ -130,6 +133,7 @@ class DiscoveryResult:
     tried: tuple[Finding, ...]
     triage: TriageResult | None
     detectable: tuple[tuple[int, float], ...]
+    testing: tuple[NDArray[np.intp], ...]
     n_choosing: int
     n_testing: int
     n_splits: int
@@ -181,15 +185,10 @@ class DiscoveryResult:
         if self.n_splits > 1:
             held += f", over {self.n_splits} splits"
         if not self.findings:
-            sizes = "; ".join(
-                f"{ratio:.2f} for {n:,} people" for n, ratio in self.detectable
-            )
             return [
                 f"Nothing found: of {len(self.tried)} candidates none was confirmed "
                 f"(false discovery rate {self.fdr:g}) on {held}.",
-                "Missed may be any subgroup that no finder proposed, and one that was "
-                "proposed unless its error was about so many times that of everybody, "
-                f"which would have been confirmed in 80% of studies: {sizes}.",
+                self._missed(),
             ]
         verdicts = () if self.triage is None else self.triage.verdict
         lines = [
@@ -203,6 +202,19 @@ class DiscoveryResult:
             f"discovery rate {self.fdr:g}); figures are those of {held}.",
             *lines,
         ]
+
+    def _missed(self) -> str:
+        text = "Missed may be any subgroup that no finder proposed"
+        if not self.detectable:
+            return text + "; so few people were held out that none could be confirmed."
+        sizes = "; ".join(
+            f"{ratio:.2f} for {n:,} people" for n, ratio in self.detectable
+        )
+        return (
+            f"{text}, those of less than {self.detectable[0][0]:,} people among them, "
+            "and one that was proposed unless its error was about so many times that "
+            f"of everybody, which would have been confirmed in 80% of studies: {sizes}."
+        )
 
 
 def _tell_others(also: tuple[str, ...]) -> str:

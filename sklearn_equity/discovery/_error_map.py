@@ -244,7 +244,7 @@ class ErrorMap(TransformerMixin, BaseEstimator):
         if getattr(X, "ndim", 2) != 2:
             check_array(X)  # tells how to reshape it
         validate_data(self, X, reset=False, skip_check_array=True)
-        return mean_prediction(self._models, self._people.read(X))
+        return mean_prediction(self._models, self._people.read(X, unseen=np.nan))
 
     def transform(self, X: Any) -> NDArray[np.float64]:
         """Return the expected loss as a column, for a pipeline.

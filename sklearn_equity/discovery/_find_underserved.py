@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone, is_classifier
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, column_or_1d
 
 from sklearn_equity._checks import check_numbers, check_same_order
 from sklearn_equity._outcome_inputs import warn_of_outcome_inputs
-from sklearn_equity._sklearn_shims import num_samples, safe_indexing
+from sklearn_equity._sklearn_shims import num_samples
 from sklearn_equity.discovery._detectable import detectable_ratios
-from sklearn_equity.discovery._discovery_result import DiscoveryResult, Finding
+from sklearn_equity.discovery._discovery_result import DiscoveryResult
 from sklearn_equity.discovery._error_map import ErrorMap
 from sklearn_equity.discovery._people_table import PeopleTable
 from sklearn_equity.discovery._person_loss import Loss, person_loss
 from sklearn_equity.discovery._rule_scanner import RuleScanner
-from sklearn_equity.discovery._splits import agree, confirm, try_split
-from sklearn_equity.discovery._triage import triage_findings
+from sklearn_equity.discovery._splits import Proposal, agree, try_split
+from sklearn_equity.discovery._triage import People, triage_findings
 from sklearn_equity.discovery._triage_result import TriageResult
 
 __all__ = ["find_underserved"]
@@ -33,6 +33,7 @@ Mask = NDArray[np.bool_]
 
 _NAMED = ("map", "rules")
 _FEWEST_ROWS = 100
+_FEWEST_IN_A_PART = 20
 # Fewer people than this are split repeatedly: who came into which part decides then.
 _FEW_ROWS = 2000
 _SPLITS_OF_FEW = 10
@@ -72,8 +73,8 @@ def find_underserved(
         predictions that are probabilities, 0 and 1.
     methods : "auto", str, estimator, or list of these, default="auto"
         Who proposes. "rules" scans conjunctions of conditions (`RuleScanner`), "map"
-        takes the tenth with the largest expected error (`ErrorMap`), "auto" both. An
-        estimator with `fit` and `predict`, such as a pipeline of an
+        takes about a tenth, with the largest expected loss (`ErrorMap`), "auto" both.
+        An estimator with `fit` and `predict`, such as a pipeline of an
         `AutoencoderEmbedder` and a `LatentGMMSegmenter`, is cloned, and proposes each
         of its labels whose mean loss is above everybody's.
     loss : {"absolute", "squared"} or callable, default="absolute"
@@ -90,8 +91,8 @@ def find_underserved(
     min_subgroup_size : int, default=50
         The fewest people of a subgroup among those who choose.
     max_overlap : float, default=0.5
-        Findings that share more than this part of the people of either (Jaccard index)
-        with a stronger one are told under it.
+        Candidates that share more than this part of the people of either (Jaccard
+        index) with a stronger one are told under it, and not tested.
     random_state : int, RandomState instance or None, default=None
         Who chooses and who tests, and the seeds of finders.
 
@@ -114,22 +115,26 @@ def find_underserved(
 
     Notes
     -----
-    With :math:`m` candidates, each is tested by a one-sided Mann-Whitney test of losses
-    inside against outside, among the people held out; q-values are those of Benjamini
-    and Hochberg over all :math:`m`. Where nobody is under-served and tests are
-    independent or depend on each other positively, some finding is made with a chance
-    of about `fdr` at most. Candidates overlap, so that this is no theorem here.
+    Each of the :math:`m` candidates left after overlaps were merged is tested by a
+    one-sided Mann-Whitney test of losses inside against outside, among the people held
+    out; its p-value is 1 where the mean inside is no larger than everybody's. q-values
+    are those of Benjamini and Hochberg over all :math:`m`. The false discovery rate is
+    at most `fdr` if tests are independent or depend on each other positively;
+    candidates may overlap, so that this is no theorem here.
 
     The test is of ranks, and `error_ratio` one of means: where a few people decide the
     mean, typical errors may be shown to be larger and the mean not, so that the
-    interval of a finding may hold 1.
+    interval of a finding may hold 1. People count alike, without weights, and as
+    independent: of several rows of one person keep one.
 
     With several splits, candidates of mostly the same people are taken together
-    (`max_overlap`). Their p-value, and their q-value, is twice the median over splits
-    of the smallest in each, where a split that proposes nothing like them counts as 1
-    [1]_: where nobody is under-served, half of the splits make a finding at ``fdr / 2``
-    with a chance of `fdr` at most, by Markov's inequality. Figures are means over the
-    splits that propose them, and intervals mean intervals, which are rather too wide.
+    (`max_overlap`). A p-value, and a q-value, is twice the median over splits of that
+    of the candidate most like the named one, where a split that proposes nothing like
+    it counts as 1 [1]_. Where nobody is under-served, half of the splits make a finding
+    at ``fdr / 2`` with a chance of `fdr` at most, by Markov's inequality; where
+    somebody is, the rate of false ones among the findings is not bounded. Figures are
+    means over the splits that propose them, of people who did not choose in that split,
+    and intervals mean intervals, which are rather too wide.
 
     Findings keep the order of their strength among those who chose: sorted by their
     figures of the people held out, the first would be flattered again. Only confirmed
@@ -137,9 +142,10 @@ def find_underserved(
     has all of them.
 
     What could have been missed: a subgroup of :math:`n` people whose losses are those
-    of everybody times a ratio :math:`r` is confirmed, at level ``fdr / m``, with the
-    chance of a normal approximation to the Mann-Whitney statistic. The ratio told has a
-    chance of 80%, for a subgroup that a finder does propose. With several splits the
+    of everybody times a number is confirmed, at level ``fdr / m``, with the chance of a
+    normal approximation to the Mann-Whitney statistic. The `error_ratio` told has a
+    chance of 80%, for a subgroup that a finder does propose; those smaller than
+    `min_subgroup_size` among those who choose are not proposed. With several splits the
     level is half as large, and :math:`m` their median.
 
     References
@@ -178,47 +184,41 @@ def find_underserved(
     losses = person_loss(truth, prediction, loss)
     n_rows = len(losses)
     _check_rows(num_samples(X), n_rows)
+    n_held = _count_held(holdout, n_rows)
     n_splits = _count_splits(n_splits, n_rows)
+    people = PeopleTable.learn(X)
     warn_of_outcome_inputs(X, truth, stacklevel=2)
     rng = check_random_state(random_state)
-    n_held = round(holdout * n_rows)
-    splits = []
+    splits, tests = [], []
     for _ in range(n_splits):
         finders = _make_finders(methods, int(min_subgroup_size), rng)
         order = rng.permutation(n_rows)
-        choosing, testing = np.sort(order[n_held:]), np.sort(order[:n_held])
-        splits.append(
-            try_split(
-                finders,
-                X,
-                losses,
-                choosing=choosing,
-                testing=testing,
-                min_size=int(min_subgroup_size),
-            )
+        tests.append(np.sort(order[:n_held]))
+        split = try_split(
+            finders,
+            X,
+            losses,
+            choosing=np.sort(order[n_held:]),
+            testing=tests[-1],
+            min_size=int(min_subgroup_size),
+            max_overlap=float(max_overlap),
         )
-    tried = agree(splits, max_overlap=max_overlap) if n_splits > 1 else splits[0]
-    kept = confirm(tried, fdr=fdr, max_overlap=max_overlap)
-    findings = tuple(one.finding for one in kept)
-    # Of several splits nobody is left who never chose; see `_triage`.
-    judging = testing if n_splits == 1 else np.arange(n_rows)
+        splits.append(split)
+    tried = splits[0] if n_splits == 1 else agree(splits, max_overlap=max_overlap)
+    kept = [one for one in tried if one.finding.q_value <= fdr]  # NaN: not tested
     n_tried = max(float(np.median([len(split) for split in splits])), 1.0)
     return DiscoveryResult(
-        findings=findings,
+        findings=tuple(one.finding for one in kept),
         tried=tuple(one.finding for one in tried),
-        triage=_triage(
-            PeopleTable.learn(X),
-            safe_indexing(X, judging),
-            (truth[judging], prediction[judging]),
-            [one.members[judging] for one in kept],
-            findings,
-            seed=int(rng.randint(np.iinfo(np.int32).max)),
-        ),
+        triage=_triage(kept, _numbers(people, people.read(X)), truth, prediction, rng),
         detectable=detectable_ratios(
-            losses[testing], fdr / n_tried / (1 if n_splits == 1 else 2)
+            losses[tests[0]],
+            fdr / n_tried / (1 if n_splits == 1 else 2),
+            fewest=int(np.ceil(min_subgroup_size * n_held / (n_rows - n_held))),
         ),
-        n_choosing=len(choosing),
-        n_testing=len(testing),
+        testing=tuple(tests),
+        n_choosing=n_rows - n_held,
+        n_testing=n_held,
         n_splits=n_splits,
         fdr=float(fdr),
         candidates=tuple(one.candidate for one in kept),
@@ -245,6 +245,18 @@ def _check_options(
             f"{min_subgroup_size!r}."
         )
         raise ValueError(msg)
+
+
+def _count_held(holdout: float, n_rows: int) -> int:
+    n_held = round(holdout * n_rows)
+    if min(n_held, n_rows - n_held) < _FEWEST_IN_A_PART:
+        msg = (
+            f"`holdout` must leave at least {_FEWEST_IN_A_PART} of {n_rows} people to "
+            f"choose and as many to test; got {holdout}, which leaves "
+            f"{n_rows - n_held} and {n_held}."
+        )
+        raise ValueError(msg)
+    return n_held
 
 
 def _count_splits(n_splits: Any, n_rows: int) -> int:
@@ -295,7 +307,7 @@ def _answers(model: Any, X: Any, y: Any) -> tuple[Vector, Vector]:
             "outcomes as numbers, such as 1 for one class and 0 for all others."
         )
         raise ValueError(msg)
-    labels = np.asarray(y)
+    labels = column_or_1d(y)
     unknown = ~np.isin(labels, classes)
     if unknown.any():
         msg = (
@@ -337,38 +349,37 @@ def _make_finder(method: Any, min_size: int, rng: np.random.RandomState) -> Any:
         for name, value in finder.get_params().items()
         if value is None and name.split("__")[-1] == "random_state"
     }
-    return finder.set_params(**seeds)
+    if seeds:  # a frozen estimator takes no parameters, and says nothing of itself
+        finder.set_params(**seeds)
+    return finder
 
 
 # ---------------------------------------------------------------------------------
 # What is said of the findings
 # ---------------------------------------------------------------------------------
 def _triage(
-    people: PeopleTable,
-    tests: Any,
-    answers: tuple[Vector, Vector],
-    members: list[Mask],
-    findings: tuple[Finding, ...],
-    *,
-    seed: int,
+    kept: list[Proposal],
+    table: Vector,
+    truth: Vector,
+    prediction: Vector,
+    rng: np.random.RandomState,
 ) -> TriageResult | None:
-    """Ask whether a better model could mend findings.
-
-    It may be asked of people who chose them, too, where all did in some split: they
-    chose by the size of errors, and structure is in their signs.
-    """
-    if not findings:
+    """Ask those who did not choose a finding whether a better model could mend it."""
+    if not kept:
         return None
+    is_one_split = all(one.testing is kept[0].testing for one in kept)
     return triage_findings(
-        _numbers(people, people.read(tests)),
-        *answers,
-        np.column_stack(members),
-        tuple(finding.text for finding in findings),
-        confidence_level=0.95,
-        estimator=None,
-        cv=5,
-        min_subgroup_size=30,
-        random_state=seed,
+        [
+            People(
+                table[group[0].testing],
+                truth[group[0].testing],
+                prediction[group[0].testing],
+                np.column_stack([one.members[one.testing] for one in group]),
+            )
+            for group in ([kept] if is_one_split else [[one] for one in kept])
+        ],
+        tuple(one.finding.text for one in kept),
+        random_state=rng,
     )
 
 

@@ -2,7 +2,7 @@
 
 A finder reads tables as they come: numbers, text, categories, truth values, and gaps in
 any of them. What a label's number is gets learnt once; people seen later are read by
-it, and a label that nobody had then is a gap.
+it, and a label that nobody had then is `UNSEEN`: no gap, and like no other.
 """
 
 from collections.abc import Hashable, Sequence
@@ -17,12 +17,13 @@ from sklearn.utils import check_array
 from sklearn_equity._checks import check_numbers, format_label
 from sklearn_equity._factorize import DROPPED, factorize
 
-__all__ = ["PeopleTable"]
+__all__ = ["UNSEEN", "PeopleTable"]
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 Levels = tuple[Hashable, ...]
 
+UNSEEN = -1.0
 _MOST_LEVELS = 50
 
 
@@ -54,19 +55,21 @@ class PeopleTable:
         Raises
         ------
         ValueError
-            If a column is empty or has more than 50 labels, or a number is infinite.
+            If a column has more than 50 labels, or a number is infinite.
         """
         columns = _columns(X)
         levels = tuple(_learn_levels(name, values) for name, values in columns)
         return cls(tuple(name for name, _ in columns), levels)
 
-    def read(self, X: Any) -> Matrix:
+    def read(self, X: Any, *, unseen: float = UNSEEN) -> Matrix:
         """Return a table of numbers: labels by their number, NaN for gaps.
 
         Parameters
         ----------
         X : data frame or array-like of shape (n_rows, n_columns)
             The columns that were learnt, in their order.
+        unseen : float, default=UNSEEN
+            The number of labels that were not learnt.
 
         Returns
         -------
@@ -85,7 +88,7 @@ class PeopleTable:
         for j, ((name, values), levels) in enumerate(
             zip(columns, self.levels, strict=True)
         ):
-            table[:, j] = _read(name, values, levels)
+            table[:, j] = _read(name, values, levels, unseen)
         return table
 
     def label(self, column: int, code: float) -> str:
@@ -148,24 +151,20 @@ def _is_numeric(values: Any) -> bool:
         values = values.to_numpy()
     if values.dtype.kind != "O":
         return bool(values.dtype.kind in "iuf")
-    return all(
-        value is None
-        or (isinstance(value, int | float | np.number) and not isinstance(value, bool))
-        for value in values
+    # Of objects that are all missing nobody knows what they would have been; labels
+    # that come later may be anything.
+    known = [value for value in values if value is not None and value == value]
+    return bool(known) and all(
+        isinstance(value, int | float | np.number) and not isinstance(value, bool)
+        for value in known
     )
 
 
 def _learn_levels(name: str, values: Any) -> Levels | None:
     if _is_numeric(values):
-        numbers = check_numbers(values, name=f"X[{name!r}]", allow_nan=True)
-        if np.isnan(numbers).all():
-            msg = f"`X[{name!r}]` must hold a value in some row; got NaN in all. "
-            raise ValueError(msg + "Leave the column out.")
+        check_numbers(values, name=f"X[{name!r}]", allow_nan=True)
         return None
     _, labels = factorize(values, f"X[{name!r}]")
-    if not labels:
-        msg = f"`X[{name!r}]` must hold a label in some row; got none. "
-        raise ValueError(msg + "Leave the column out.")
     if len(labels) > _MOST_LEVELS:
         msg = (
             f"`X[{name!r}]` must hold at most {_MOST_LEVELS} different labels; got "
@@ -175,10 +174,10 @@ def _learn_levels(name: str, values: Any) -> Levels | None:
     return labels
 
 
-def _read(name: str, values: Any, levels: Levels | None) -> Vector:
+def _read(name: str, values: Any, levels: Levels | None, unseen: float) -> Vector:
     if levels is None:
         return check_numbers(values, name=f"X[{name!r}]", allow_nan=True)
     codes, labels = factorize(values, f"X[{name!r}]")
     number_of = {label: float(number) for number, label in enumerate(levels)}
-    numbers = np.array([*(number_of.get(label, np.nan) for label in labels), np.nan])
+    numbers = np.array([*(number_of.get(label, unseen) for label in labels), np.nan])
     return numbers[np.where(codes == DROPPED, len(labels), codes)]

@@ -47,8 +47,9 @@ class ScannedRule:
         A 95% interval of `error_ratio`, by the delta method on the log scale with the
         quantiles of Student's t; NaN with fewer than 5 people.
     p_value : float
-        One-sided Mann-Whitney test of larger losses inside than outside; NaN with fewer
-        than 5 people on either side, or with ``holdout=0``.
+        One-sided Mann-Whitney test of larger losses inside than outside; 1 where the
+        mean inside is no larger than that of all, NaN with fewer than 5 people on
+        either side, or with ``holdout=0``.
     q_value : float
         The p-value after Benjamini and Hochberg over all rules tested.
     expected_excess : float
@@ -139,8 +140,8 @@ def _p_value(inside: Mask, losses: Vector) -> float:
     n = int(inside.sum())
     if min(n, len(losses) - n) < _LEAST_TESTED:
         return np.nan
-    if losses.min() == losses.max():
-        return 1.0  # nobody is served worse than anybody
+    if losses.min() == losses.max() or not losses[inside].mean() > losses.mean():
+        return 1.0  # ranks may tell of larger losses where a few decide the mean
     # The normal approximation with its correction for ties: exact p-values are slow.
     test = mannwhitneyu(
         losses[inside],

@@ -17,13 +17,14 @@ from sklearn_equity.discovery._candidates import Candidate, propose
 from sklearn_equity.discovery._discovery_result import Finding
 from sklearn_equity.discovery._rule_evidence import measure_rules
 
-__all__ = ["Proposal", "agree", "confirm", "try_split"]
+__all__ = ["Proposal", "agree", "try_split"]
 
 Vector = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 
 _FIGURES = ("n", "share", "mean_loss", "error_ratio", "ci_low", "ci_high")
+_TESTS = ("p_value", "q_value")
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Proposal:
         The description.
     members : ndarray of bool of shape (n_rows,)
         Who of all people belongs to it.
+    testing : ndarray of int
+        Positions of those who did not choose it.
     strength : float
         How much it stood out among those who chose it: the gap of mean losses times the
         square root of its people.
@@ -45,6 +48,7 @@ class Proposal:
 
     candidate: Candidate
     members: Mask
+    testing: Rows
     strength: float
     finding: Finding
 
@@ -57,8 +61,12 @@ def try_split(
     choosing: Rows,
     testing: Rows,
     min_size: int,
+    max_overlap: float,
 ) -> list[Proposal]:
-    """Let finders propose among `choosing`, and test all of it among `testing`.
+    """Let finders propose among `choosing`, and test the proposals among `testing`.
+
+    Candidates of mostly the same people are told under the strongest of them before
+    anything is tested, so that each test is one of a subgroup of its own.
 
     Returns
     -------
@@ -67,27 +75,37 @@ def try_split(
         Hochberg's over all of them.
     """
     chosen_from = safe_indexing(X, choosing)
-    candidates = [
-        candidate
-        for finder in finders
-        for candidate in propose(finder, chosen_from, losses[choosing], min_size)
-    ]
-    members = [candidate.contains(X) for candidate in candidates]
-    strengths = [_strength(mask[choosing], losses[choosing]) for mask in members]
+    proposed = []
+    for finder in finders:
+        for candidate, inside in propose(
+            finder, chosen_from, losses[choosing], min_size
+        ):
+            members = candidate.contains(X)
+            members[choosing] = inside
+            strength = _strength(inside, losses[choosing])
+            proposed.append((candidate, members, strength))
+    proposed.sort(key=lambda one: -one[2])
+    groups = _group([members for _, members, _ in proposed], max_overlap)
+    distinct = [proposed[group[0]] for group in groups]
     measured = measure_rules(
-        [()] * len(candidates),
-        [candidate.text for candidate in candidates],
-        [mask[testing] for mask in members],
+        [()] * len(distinct),
+        [candidate.text for candidate, _, _ in distinct],
+        [members[testing] for _, members, _ in distinct],
         losses[testing],
         is_tested=True,
     )
-    proposals = [
-        Proposal(candidate, mask, strength, _tell(candidate, rule))
-        for candidate, mask, strength, rule in zip(
-            candidates, members, strengths, measured, strict=True
+    return [
+        Proposal(
+            candidate,
+            members,
+            testing,
+            strength,
+            _tell(candidate, rule, [proposed[k][0].text for k in group[1:]]),
+        )
+        for (candidate, members, strength), rule, group in zip(
+            distinct, measured, groups, strict=True
         )
     ]
-    return sorted(proposals, key=lambda one: -one.strength)
 
 
 def _strength(inside: Mask, losses: Vector) -> float:
@@ -95,110 +113,87 @@ def _strength(inside: Mask, losses: Vector) -> float:
     return float(gap * np.sqrt(inside.sum()))
 
 
-def _tell(candidate: Candidate, measured: Any) -> Finding:
-    figures = {name: getattr(measured, name) for name in _FIGURES}
+def _tell(candidate: Candidate, measured: Any, also: Sequence[str]) -> Finding:
     return Finding(
         text=candidate.text,
         method=candidate.method,
-        **figures,
-        p_value=measured.p_value,
-        q_value=measured.q_value,
+        **{name: getattr(measured, name) for name in (*_FIGURES, *_TESTS)},
+        also=tuple(also),
     )
 
 
-def confirm(
-    proposals: Sequence[Proposal], *, fdr: float, max_overlap: float
-) -> list[Proposal]:
-    """Keep what is confirmed, and tell those who are mostly the same under one."""
-    kept: list[Proposal] = []
-    for proposal in proposals:
-        if not proposal.finding.q_value <= fdr:  # NaN is not confirmed
-            continue
-        same = _first_like(proposal, kept, max_overlap)
-        if same is None:
-            kept.append(proposal)
+def _group(members: Sequence[Mask], max_overlap: float) -> list[list[int]]:
+    """Put everybody under the first that shares more than `max_overlap` with them."""
+    groups: list[list[int]] = []
+    for k, mask in enumerate(members):
+        for group in groups:
+            if _jaccard(mask, members[group[0]]) > max_overlap:
+                group.append(k)
+                break
         else:
-            kept[same] = _also(kept[same], proposal.finding.text)
-    return kept
+            groups.append([k])
+    return groups
+
+
+def _jaccard(one: Mask, other: Mask) -> float:
+    union = int((one | other).sum())
+    return float((one & other).sum() / union) if union else 0.0
 
 
 def agree(splits: Sequence[list[Proposal]], *, max_overlap: float) -> list[Proposal]:
     """Bring together what splits propose of mostly the same people.
 
-    Whoever shares most people with the others of a group names it. Figures are means
-    over the splits that propose the group: of each, its strongest. A p-value, and a
-    q-value, is twice the median over all splits of the smallest in each; a split that
-    proposes nothing like it counts as 1.
+    Whoever shares most people with the others of a group names it: not the strongest,
+    since among the people of one study, who stood out most among those who chose stands
+    out least among the rest. Of each split the proposal most like the named one counts:
+    figures are means over them, a p-value, and a q-value, is twice the median over all
+    splits, where one that proposes nothing like it counts as 1.
     """
     ordered = sorted(
         ((number, one) for number, split in enumerate(splits) for one in split),
         key=lambda pair: -pair[1].strength,
     )
-    groups: list[list[tuple[int, Proposal]]] = []
-    for number, proposal in ordered:
-        leaders = [group[0][1] for group in groups]
-        same = _first_like(proposal, leaders, max_overlap)
-        if same is None:
-            groups.append([])
-            same = -1
-        groups[same].append((number, proposal))
-    return [_pool(group, len(splits)) for group in groups]
+    groups = _group([one.members for _, one in ordered], max_overlap)
+    return [_pool([ordered[k] for k in group], len(splits)) for group in groups]
 
 
 def _pool(group: list[tuple[int, Proposal]], n_splits: int) -> Proposal:
-    """Take a group, the strongest first, as one proposal."""
-    found: list[list[Finding]] = [[] for _ in range(n_splits)]
-    for number, proposal in group:
-        found[number].append(proposal.finding)
-    strongest = [of_split[0] for of_split in found if of_split]
+    """Take proposals of mostly the same people, from several splits, as one."""
+    alike = np.array(
+        [[_jaccard(a.members, b.members) for _, b in group] for _, a in group]
+    )
+    named = int(np.argmax(alike.sum(axis=1)))
+    name = group[named][1]
+    of_split: dict[int, Finding] = {}
+    for k in np.argsort(-alike[named], kind="stable"):
+        number, proposal = group[k]
+        of_split.setdefault(number, proposal.finding)
+    found = list(of_split.values())
     figures = {
-        figure: float(np.mean([getattr(one, figure) for one in strongest]))
-        for figure in _FIGURES
+        figure: _mean([getattr(one, figure) for one in found]) for figure in _FIGURES
     }
-    name = _most_alike([proposal for _, proposal in group])
-    texts = dict.fromkeys(proposal.finding.text for _, proposal in group)
+    tests = {
+        test: _twice_the_median([getattr(one, test) for one in found], n_splits)
+        for test in _TESTS
+    }
+    texts = dict.fromkeys(
+        text for _, one in group for text in (one.finding.text, *one.finding.also)
+    )
     finding = replace(
         name.finding,
-        **{**figures, "n": round(figures["n"])},
-        p_value=_twice_the_median([[one.p_value for one in split] for split in found]),
-        q_value=_twice_the_median([[one.q_value for one in split] for split in found]),
+        **{**figures, **tests, "n": round(figures["n"])},
         also=tuple(text for text in texts if text != name.finding.text),
     )
     return replace(name, finding=finding)
 
 
-def _most_alike(proposals: list[Proposal]) -> Proposal:
-    """Return the proposal with the largest mean Jaccard index to the others.
-
-    Not the strongest: among the people of one study, who stood out most among those who
-    chose stands out least among the rest.
-    """
-    masks = np.array([proposal.members for proposal in proposals], dtype=np.float64)
-    shared = masks @ masks.T
-    sizes = np.diag(shared)
-    union = sizes[:, np.newaxis] + sizes - shared
-    alike = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return proposals[int(np.argmax(alike.sum(axis=1)))]
+def _mean(figures: list[float]) -> float:
+    known = [figure for figure in figures if np.isfinite(figure)]
+    return float(np.mean(known)) if known else np.nan
 
 
-def _twice_the_median(of_splits: list[list[float]]) -> float:
+def _twice_the_median(known: list[float], n_splits: int) -> float:
     # What was not tested, for want of people, counts as 1, as what was not proposed.
-    smallest = [min([1.0, *np.nan_to_num(split, nan=1.0)]) for split in of_splits]
-    return min(1.0, 2.0 * float(np.quantile(smallest, 0.5, method="inverted_cdf")))
-
-
-def _first_like(
-    proposal: Proposal, others: Sequence[Proposal], max_overlap: float
-) -> int | None:
-    """Return the first that shares more than `max_overlap` of the people of either."""
-    mask = proposal.members
-    for position, other in enumerate(others):
-        union = int((mask | other.members).sum())
-        if (mask & other.members).sum() > max_overlap * union:
-            return position
-    return None
-
-
-def _also(proposal: Proposal, text: str) -> Proposal:
-    finding = proposal.finding
-    return replace(proposal, finding=replace(finding, also=(*finding.also, text)))
+    values = np.ones(n_splits)
+    values[: len(known)] = np.nan_to_num(known, nan=1.0)
+    return min(1.0, 2.0 * float(np.quantile(values, 0.5, method="inverted_cdf")))

@@ -5,7 +5,8 @@ as structure: models of the residual, made from other rows, predict it. What is 
 shows as nothing; it is called noise only where structure would have been seen.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,7 +25,7 @@ from sklearn_equity.discovery._triage_result import TriageResult, Verdict
 from sklearn_equity.fidelity import check_folds, check_inputs, check_regressor
 from sklearn_equity.significance import holm
 
-__all__ = ["triage", "triage_findings"]
+__all__ = ["People", "triage", "triage_findings"]
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -155,11 +156,9 @@ def triage(
     prediction = check_numbers(y_pred, name="y_pred", n_rows=len(outcome))
     names, members = check_findings(findings, len(outcome))
     check_regressor(estimator)
+    inputs = check_inputs(X, len(outcome), rows_of="y_true")
     return triage_findings(
-        check_inputs(X, len(outcome), rows_of="y_true"),
-        outcome,
-        prediction,
-        members,
+        [People(inputs, outcome, prediction, members)],
         names,
         confidence_level=confidence_level,
         estimator=estimator,
@@ -169,11 +168,27 @@ def triage(
     )
 
 
+class People(NamedTuple):
+    """Those who tell of some findings.
+
+    Attributes
+    ----------
+    inputs : ndarray of shape (n_rows, n_features)
+        What a better model could learn from.
+    outcome, prediction : ndarray of shape (n_rows,)
+        What came true, and what the model said.
+    members : ndarray of bool of shape (n_rows, n_findings)
+        Who belongs to which finding.
+    """
+
+    inputs: Matrix
+    outcome: Vector
+    prediction: Vector
+    members: Mask
+
+
 def triage_findings(
-    inputs: Matrix,
-    outcome: Vector,
-    prediction: Vector,
-    members: Mask,
+    people: Sequence[People],
     names: tuple[str, ...],
     *,
     confidence_level: float = 0.95,
@@ -182,31 +197,35 @@ def triage_findings(
     min_subgroup_size: int = 30,
     random_state: int | np.random.RandomState | None = None,
 ) -> TriageResult:
-    """Judge findings of checked arrays: `members` has a column for each."""
+    """Judge findings together, each by the people who tell of it.
+
+    `names` has one for each finding, in the order of `people` and of their columns.
+    """
     rng = check_random_state(random_state)
-    residual = outcome - prediction
-    folds = check_folds(cv, inputs, outcome, rng)
-    everybody, own = find_structure(
-        inputs, residual, members, folds=folds, estimator=estimator
-    )
-    if _are_probabilities(outcome, prediction):
-        everybody = np.clip(prediction + everybody, 0.0, 1.0) - prediction
-        column = prediction[:, np.newaxis]
-        own = np.clip(column + own, 0.0, 1.0) - column
-    judged = members.sum(axis=0) >= max(min_subgroup_size, 2)
-    evidence = _gather(residual, everybody, own, members, confidence_level)
+    gathered = [
+        _examine(one, confidence_level, estimator=estimator, cv=cv, rng=rng)
+        for one in people
+    ]
+    evidence = {
+        name: np.concatenate([part[name] for part in gathered]) for name in gathered[0]
+    }
+    n = np.concatenate([one.members.sum(axis=0) for one in people])
+    judged = n >= max(min_subgroup_size, 2)
     alpha = (1.0 - confidence_level) / max(int(judged.sum()), 1)
     detectable = np.array(
         [
-            detectable_share(int(mask.sum()), alpha, complexity(inputs[mask]))
-            for mask in members.T
+            detectable_share(int(size), alpha, coefficients)
+            for size, coefficients in zip(
+                n, evidence.pop("n_coefficients"), strict=True
+            )
         ]
     )
     p_value = _adjust(evidence.pop("p_value"), judged)
     p_worse = _adjust(evidence.pop("p_worse"), judged)
     level = 1.0 - confidence_level
     remediable = p_value <= level
-    half = _PART_OF_EXCESS * (1.0 - 1.0 / evidence["error_ratio"])
+    with np.errstate(divide="ignore"):  # of a finding without error
+        half = _PART_OF_EXCESS * (1.0 - 1.0 / evidence["error_ratio"])
     noise = (
         ~remediable
         & (p_worse <= level)
@@ -215,7 +234,7 @@ def triage_findings(
     )
     return TriageResult(
         finding=names,
-        n=members.sum(axis=0),
+        n=n,
         **evidence,
         p_value=p_value,
         detectable_share=detectable,
@@ -238,6 +257,32 @@ def _name_verdict(remediable: np.bool_, noise: np.bool_) -> Verdict:
 
 def _adjust(p_values: Vector, judged: Mask) -> Vector:
     return holm(np.where(judged, p_values, np.nan))
+
+
+def _examine(
+    people: People,
+    confidence_level: float,
+    *,
+    estimator: Any,
+    cv: Any,
+    rng: np.random.RandomState,
+) -> dict[str, Vector]:
+    """Look for structure, and return the evidence on each finding."""
+    inputs, outcome, prediction, members = people
+    residual = outcome - prediction
+    folds = check_folds(cv, inputs, outcome, rng)
+    everybody, own = find_structure(
+        inputs, residual, members, folds=folds, estimator=estimator
+    )
+    if _are_probabilities(outcome, prediction):
+        everybody = np.clip(prediction + everybody, 0.0, 1.0) - prediction
+        column = prediction[:, np.newaxis]
+        own = np.clip(column + own, 0.0, 1.0) - column
+    n_coefficients = np.array([complexity(inputs[mask]) for mask in members.T])
+    return {
+        **_gather(residual, everybody, own, members, confidence_level),
+        "n_coefficients": n_coefficients,
+    }
 
 
 def _gather(

@@ -22,4 +22,6 @@ def reseed(estimator: Any, seed: int) -> Any:
         for name in sorted(estimator.get_params(deep=True))
         if name.rpartition("__")[2] == "random_state"
     ]
-    return estimator.set_params(**{name: draw_seed(rng) for name in names})
+    if names:  # a frozen estimator takes no parameters, and says nothing of itself
+        estimator.set_params(**{name: draw_seed(rng) for name in names})
+    return estimator

@@ -3,7 +3,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from sklearn_equity.discovery._people_table import PeopleTable
+from sklearn_equity.discovery._people_table import UNSEEN, PeopleTable
 
 PEOPLE = {
     "age": [20.0, None, 61.0],
@@ -40,10 +40,19 @@ def test_text_beside_numbers_makes_labels_of_its_own_column_alone(as_array):
     assert table.read(rows).tolist() == [[1.5, 1], [2.5, 0]]
 
 
-def test_a_label_never_seen_is_a_gap():
+def test_a_label_never_seen_is_no_gap():
     table = PeopleTable.learn(pd.DataFrame({"ward": ["a", "b"]}))
     later = pd.DataFrame({"ward": ["b", "c", None]})
-    np.testing.assert_array_equal(table.read(later), [[1], [np.nan], [np.nan]])
+    np.testing.assert_array_equal(table.read(later), [[1], [UNSEEN], [np.nan]])
+    as_gaps = table.read(later, unseen=np.nan)
+    np.testing.assert_array_equal(as_gaps, [[1], [np.nan], [np.nan]])
+
+
+def test_a_column_without_values_says_nothing():
+    table = PeopleTable.learn(pd.DataFrame({"a": [np.nan] * 2, "b": [None] * 2}))
+    assert table.levels[1] == ()
+    later = pd.DataFrame({"a": [1.0, np.nan], "b": ["x", None]})
+    np.testing.assert_array_equal(table.read(later), [[1, UNSEEN], [np.nan, np.nan]])
 
 
 def test_a_categorical_keeps_its_order():
@@ -56,8 +65,6 @@ def test_a_categorical_keeps_its_order():
     ("X", "text"),
     [
         (pd.DataFrame({"a": [np.inf, 1.0]}), r"`X\['a'\]` must be finite"),
-        (pd.DataFrame({"a": [np.nan, np.nan]}), r"`X\['a'\]` must hold a value"),
-        (pd.DataFrame({"a": [None, None]}), r"`X\['a'\]` must hold a label in"),
         (
             pd.DataFrame({"id": [f"p{i}" for i in range(51)]}),
             r"`X\['id'\]` must hold at most 50 different labels; got 51",
@@ -66,7 +73,7 @@ def test_a_categorical_keeps_its_order():
         (np.array([1.0, 2.0]), "Reshape your data"),
         (np.array([[np.inf]]), "infinity"),
     ],
-    ids=["infinite", "gaps", "none", "identifier", "no columns", "flat", "inf array"],
+    ids=["infinite", "identifier", "no columns", "flat", "inf array"],
 )
 def test_what_can_not_be_read_is_refused_by_name(X, text):
     with pytest.raises(ValueError, match=text):

@@ -22,6 +22,7 @@ from sklearn_equity import (
 from sklearn_equity.discovery._items import Item
 from sklearn_equity.discovery._rule_choice import choose_rules, rows_of
 from sklearn_equity.discovery._rule_evidence import measure_rules
+from sklearn_equity.discovery._rule_scanner import NO_RULE
 
 
 def _people(n_rows=3000, seed=0, factor=3.0):
@@ -296,6 +297,16 @@ def test_a_label_never_seen_meets_no_rule(fitted):
     scanner, people, _ = fitted
     strangers = people.assign(smoker="pipe", age=65.0)
     assert not (scanner.predict(strangers) == scanner.rules_[0].text).any()
+
+
+def test_a_label_never_seen_is_not_missing():
+    rng = np.random.default_rng(7)
+    ward = pd.Series(rng.choice(["a", "b"], size=600)).mask(rng.random(600) < 0.3)
+    losses = rng.exponential(np.where(ward.isna(), 4.0, 1.0))
+    scanner = RuleScanner(random_state=0).fit(ward.to_frame("ward"), losses)
+    assert scanner.rules_[0].text == "ward is missing"
+    told = scanner.predict(pd.DataFrame({"ward": ["moon", None]}))
+    assert told.tolist() == [NO_RULE, "ward is missing"]
 
 
 def test_table_and_text_say_the_same(fitted):

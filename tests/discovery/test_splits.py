@@ -5,7 +5,8 @@ import pytest
 
 from sklearn_equity.discovery._candidates import Candidate
 from sklearn_equity.discovery._discovery_result import Finding
-from sklearn_equity.discovery._splits import Proposal, agree, confirm
+from sklearn_equity.discovery._rule_scanner import RuleScanner
+from sklearn_equity.discovery._splits import Proposal, agree, try_split
 
 _N = 20
 
@@ -42,15 +43,22 @@ def test_what_was_not_tested_counts_as_1():
     assert found.finding.q_value == 1.0
 
 
-def test_of_one_split_the_smallest_counts_and_the_strongest_is_measured():
+def test_of_one_split_the_proposal_most_like_the_named_one_counts():
     split = [
-        _proposal("strong", range(10), strength=3.0, q=0.04, ratio=2.0),
-        _proposal("weak", range(9), strength=1.0, q=0.01, ratio=5.0),
+        _proposal("named", range(10), strength=3.0, q=0.04, p=0.02, ratio=2.0),
+        _proposal("like", range(7), strength=4.0, q=0.01, p=0.01, ratio=5.0),
     ]
     (found,) = agree([split, split], max_overlap=0.5)
-    assert {found.finding.text, *found.finding.also} == {"strong", "weak"}
-    assert found.finding.q_value == pytest.approx(0.02)
-    assert found.finding.error_ratio == 2.0
+    told = found.finding
+    of = {"named": (2.0, 0.08, 0.04), "like": (5.0, 0.02, 0.02)}[told.text]
+    assert (told.error_ratio, told.q_value, told.p_value) == pytest.approx(of)
+    assert {told.text, *told.also} == {"named", "like"}
+
+
+def test_figures_that_a_split_does_not_know_are_left_out_of_the_mean():
+    splits = [[_proposal("a", range(10), ratio=ratio)] for ratio in (2.0, np.nan, 4.0)]
+    (found,) = agree(splits, max_overlap=0.5)
+    assert found.finding.error_ratio == 3.0
 
 
 def test_whoever_shares_most_people_with_the_others_names_them():
@@ -85,14 +93,18 @@ def test_who_shares_just_the_overlap_allowed_stays_apart():
     assert len(agree(splits, max_overlap=0.49)) == 1
 
 
-def test_confirmed_ones_of_the_same_people_are_told_under_the_first():
-    proposals = [
-        _proposal("not confirmed", range(10), q=0.06),
-        _proposal("a", range(10), q=0.05),
-        _proposal("same", range(9), q=0.01),
-        _proposal("other", range(10, 20), q=0.01),
-        _proposal("untested", range(3), q=np.nan),
+def test_overlaps_are_merged_before_anything_is_tested():
+    """Copies of one subgroup would make the test of every other easier."""
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(400, 2))
+    losses = rng.exponential(np.where(X[:, 0] > 1, 3.0, 1.0))
+    halves = {"choosing": np.arange(200), "testing": np.arange(200, 400)}
+    scanners = [RuleScanner(max_depth=1, min_subgroup_size=20, random_state=0)] * 3
+    options = {"min_size": 20, "max_overlap": 0.5, **halves}
+    thrice = try_split(scanners, X, losses, **options)
+    once = try_split(scanners[:1], X, losses, **options)
+    assert [one.finding.q_value for one in thrice] == [
+        one.finding.q_value for one in once
     ]
-    kept = confirm(proposals, fdr=0.05, max_overlap=0.5)
-    assert [one.finding.text for one in kept] == ["a", "other"]
-    assert kept[0].finding.also == ("same",)
+    assert len(thrice[0].finding.also) >= 2
+    assert np.array_equal(thrice[0].testing, halves["testing"])
