@@ -90,12 +90,12 @@ def test_nothing_of_the_caller_is_changed_and_read_only_input_works():
 
 def test_clones_and_pickles_and_searches():
     X, errors = served_by_age(200)
-    error_map = ErrorMap(random_state=0, cv=3).fit(X, errors)
+    error_map = ErrorMap(random_state=0, cv=2, n_repeats=1).fit(X, errors)
     copy = pickle.loads(pickle.dumps(error_map))
     assert_array_equal(copy.score_samples(X), error_map.score_samples(X))
     assert clone(error_map).get_params() == error_map.get_params()
     search = GridSearchCV(
-        make_pipeline(ErrorMap(cv=3, random_state=0, n_repeats=0), LinearRegression()),
+        make_pipeline(ErrorMap(cv=2, random_state=0, n_repeats=0), LinearRegression()),
         {"errormap__n_bands": [2, 5]},
         cv=2,
     )

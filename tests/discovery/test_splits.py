@@ -14,7 +14,8 @@ _N = 20
 def _proposal(text, people, *, strength=1.0, p=0.01, q=0.02, ratio=2.0):
     mask = np.isin(np.arange(_N), people)
     finding = Finding(text, "rules", len(people), 0.1, 1.0, ratio, 1.5, 2.5, p, q)
-    return Proposal(Candidate(text, "rules", lambda X: mask), mask, strength, finding)
+    candidate = Candidate(text, "rules", lambda X: mask)
+    return Proposal(candidate, mask, np.arange(_N), strength, finding)
 
 
 def test_what_most_splits_propose_gets_twice_their_median():

@@ -249,7 +249,13 @@ def test_a_search_makes_a_nan_of_every_exception():
         cross_val_score(Ridge(), X, Y, scoring=WRONG)
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+PROCESSES = ["loky", "multiprocessing"]  # each imports everything anew
+
+
+@pytest.mark.parametrize(
+    "backend",
+    ["threading", *(pytest.param(b, marks=pytest.mark.slow) for b in PROCESSES)],
+)
 def test_workers_live_on_after_an_error_of_a_scorer(backend):
     right = equity_scorer("rmse", subgroups="ward", **OPTIONS)
     with parallel_config(backend=backend, n_jobs=2):

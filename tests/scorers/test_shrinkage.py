@@ -295,6 +295,7 @@ def test_noise_of_a_mean_is_the_variance_of_all_rows():
     assert_allclose(squared, np.var(error**2, ddof=1), rtol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["r2", "nrmse", "balanced_accuracy", "roc_auc"])
 def test_noise_against_subgroups_drawn_anew(metric):
     """Over new people, a subgroup's figure varies by the noise over its size."""
@@ -314,6 +315,7 @@ def test_noise_against_subgroups_drawn_anew(metric):
     assert_allclose(found / n, np.var(values, ddof=1), rtol=0.28)
 
 
+@pytest.mark.slow
 def test_noise_of_an_area_is_known_from_a_few_subgroups():
     """Leaving out five parts of five subgroups has 20 degrees of freedom: 32%."""
     rng = np.random.default_rng(16)

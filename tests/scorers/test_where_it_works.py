@@ -960,7 +960,7 @@ def test_several_columns_are_intersections():
         assert_allclose(scorer(model, table, Y), expected)
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_bands_are_learnt_once_and_not_from_each_fold(n_jobs):
     scorer = equity_scorer(
         "rmse", subgroups=("age", 4), shrink=False, min_subgroup_size=5

@@ -122,7 +122,9 @@ def test_a_step_over_rows_is_that_of_scikit_learn(covariance_type, n_features):
     assert_allclose(ours.covariances, one_step.covariances_, atol=1e-9)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    "shape", [plain, *(pytest.param(s, marks=pytest.mark.slow) for s in SHAPES[1:])]
+)
 def test_rows_are_as_likely_as_under_scikit_learns_mixture(shape):
     points = shape()
     ours = np.median([fast(points, 20, seed=seed).score(points) for seed in range(3)])
