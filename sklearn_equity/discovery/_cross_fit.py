@@ -13,13 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.utils import check_random_state
 
 __all__ = [
     "ErrorModel",
     "Fold",
     "cross_fit",
-    "cross_fitted_scores",
     "mean_prediction",
 ]
 
@@ -159,57 +157,3 @@ def mean_prediction(models: Iterable[ErrorModel], X: Matrix) -> Vector:
     """Return the mean over models of the expected loss of every person."""
     mean: Vector = np.mean([model.predict(X) for model in models], axis=0)
     return mean
-
-
-def cross_fitted_scores(
-    X: Matrix,
-    losses: Vector,
-    *,
-    train: Rows,
-    test: Rows,
-    categorical: NDArray[np.bool_],
-    n_folds: int = 5,
-    random_state: Any = None,
-) -> Vector:
-    """Score everybody by models that saw training rows alone, and never the person.
-
-    What finders that choose on some rows and test on others need: training rows are
-    scored out of fold, all others by the mean of the models of the folds. No loss of a
-    test row is looked at.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_rows, n_columns)
-        As `PeopleTable` reads it.
-    losses : ndarray of shape (n_rows,)
-        Larger is worse.
-    train, test : ndarray of int
-        Positions of rows; none may be in both.
-    categorical : ndarray of bool of shape (n_columns,)
-        Which columns hold the numbers of labels.
-    n_folds : int, default=5
-        Folds of the training rows.
-    random_state : int, RandomState instance or None, default=None
-        Shuffles the folds and seeds the trees.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,)
-        Expected losses; NaN for rows that are in neither.
-    """
-    if np.intersect1d(train, test).size:
-        raise ValueError("`train` and `test` must not share rows.")
-    rng = check_random_state(random_state)
-    order = rng.permutation(train)
-    parts = np.array_split(order, n_folds)
-    folds = [(np.setdiff1d(train, part), part) for part in parts]
-    models, scores = cross_fit(
-        None,
-        X,
-        losses,
-        folds=folds,
-        categorical=categorical,
-        random_state=rng,
-    )
-    scores[test] = mean_prediction(models, X[test])
-    return scores

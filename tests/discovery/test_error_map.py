@@ -22,7 +22,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_equity import ErrorMap, SubgroupOversampler, audit, equity_scorer
 from sklearn_equity.datasets import make_health_cohort
-from sklearn_equity.discovery._cross_fit import cross_fitted_scores
 from sklearn_equity.discovery._map_evidence import (
     measure_evidence,
     measure_importances,
@@ -126,37 +125,6 @@ def test_cross_fit_against_one_written_out():
     assert_allclose(error_map.cross_fitted_scores_, expected)
     mean = np.mean([model.predict(X[:9]) for model in models], axis=0)
     assert_allclose(error_map.score_samples(X[:9]), mean)
-
-
-def test_scores_of_test_rows_do_not_know_their_losses():
-    X, errors = served_by_age(300)
-    train, test = np.arange(0, 200), np.arange(200, 290)
-    options = {"train": train, "test": test, "categorical": np.zeros(2, dtype=bool)}
-    scores = cross_fitted_scores(X, errors, **options, random_state=0)
-    changed = np.where(np.arange(300) < 200, errors, 1e6)
-    again = cross_fitted_scores(X, changed, **options, random_state=0)
-    assert_array_equal(scores, again)
-    assert np.isnan(scores[290:]).all()
-    assert np.isfinite(scores[:290]).all()
-    assert spearmanr(scores[test], errors[test])[0] > 0.2
-    # Nor does a training row know its own.
-    for row in (0, 57):
-        one = errors.copy()
-        one[row] = 50.0
-        moved = cross_fitted_scores(X, one, **options, random_state=0)
-        assert moved[row] == scores[row]
-
-
-def test_train_and_test_rows_may_not_overlap():
-    X, errors = served_by_age(60)
-    with pytest.raises(ValueError, match="`train` and `test` must not share rows"):
-        cross_fitted_scores(
-            X,
-            errors,
-            train=np.arange(40),
-            test=np.arange(39, 60),
-            categorical=np.zeros(2, dtype=bool),
-        )
 
 
 # ---- what the map knows ----------------------------------------------------------
