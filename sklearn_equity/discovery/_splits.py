@@ -179,9 +179,10 @@ def _pool(group: list[tuple[int, Proposal]], n_splits: int) -> Proposal:
     texts = dict.fromkeys(
         text for _, one in group for text in (one.finding.text, *one.finding.also)
     )
+    told: dict[str, Any] = {**figures, **tests, "n": round(figures["n"])}
     finding = replace(
         name.finding,
-        **{**figures, **tests, "n": round(figures["n"])},
+        **told,
         also=tuple(text for text in texts if text != name.finding.text),
     )
     return replace(name, finding=finding)
