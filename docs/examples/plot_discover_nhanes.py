@@ -57,19 +57,21 @@ for candidate in found.tried:
     print(candidate)
 
 # %%
-# The errors of the worst-served as a picture, of people who did not choose them: how
-# their distribution differs from that of everybody else.
+# The errors of the first three as a picture, of people who did not choose them: which
+# share of each has an error larger than so much?
 
 (held_out,) = found.testing
 others = X.iloc[held_out]
 errors = np.abs(y.to_numpy()[held_out] - model.predict(others))
 inside = found.members(others)
-bins = np.linspace(0, np.quantile(errors, 0.99), 40)
-fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-style = {"bins": bins, "density": True, "histtype": "step", "linewidth": 2}
-ax.hist(errors[~inside.any(axis=1)], label="in no finding", color="0.5", **style)
-for finding, mask in zip(found.findings, inside.T, strict=True):
-    ax.hist(errors[mask], label=finding.text, **style)
-ax.set(xlabel="absolute error of HbA1c, mmol/mol", ylabel="density")
-ax.legend(loc="upper right", fontsize="small")
+fig, ax = plt.subplots(figsize=(8, 5), layout="constrained")
+ax.ecdf(errors[~inside.any(axis=1)], complementary=True, label="in no finding")
+for finding, mask in list(zip(found.findings, inside.T, strict=True))[:3]:
+    ax.ecdf(errors[mask], complementary=True, label=finding.text)
+ax.set(
+    xlim=(0, np.quantile(errors, 0.99)),
+    xlabel="absolute error of HbA1c, mmol/mol",
+    ylabel="share with a larger error",
+)
+fig.legend(loc="outside lower center", fontsize="small")
 plt.show()
