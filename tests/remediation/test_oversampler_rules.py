@@ -126,7 +126,9 @@ def learnable_and_noisy(n_rows=900):
     return X, y, np.array(["rest", "learnable", "noisy"])[ward]
 
 
-@pytest.mark.parametrize("kind", ["numbers", "classes"])
+@pytest.mark.parametrize(
+    "kind", ["numbers", pytest.param("classes", marks=pytest.mark.slow)]
+)
 def test_departure_passes_over_a_ward_that_is_only_noisy(kind):
     X, y, ward = learnable_and_noisy()
     model, metric = LinearRegression(), "rmse"

@@ -219,6 +219,7 @@ def test_output_is_a_frame_of_the_library_asked_for():
     assert isinstance(frame, pl.DataFrame)
 
 
+@pytest.mark.slow
 @no_better_than_pca
 @pytest.mark.parametrize(
     "params", [{}, {"variational": True}, {"validation_fraction": None}], ids=str

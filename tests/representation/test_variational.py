@@ -31,6 +31,7 @@ def fitted():
     return embedder.fit(people(n_rows=1000))
 
 
+@pytest.mark.slow
 def test_latent_space_is_standard_and_finds_the_hidden_traits(fitted):
     latent = fitted.transform(people())
     assert np.abs(latent.mean(axis=0)).max() < 0.4
@@ -55,6 +56,7 @@ def test_integer_random_state_draws_the_same_rows_every_time(fitted):
     assert np.abs(other - fitted.set_params(random_state=5).sample(7)).max() > 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_price_of_clouds_shrinks_the_latent_space_to_a_point():
     X = people(n_rows=400)
