@@ -30,6 +30,10 @@ Vector = NDArray[np.float64]
 # of the default members has this many rows of its half at least, on average.
 _DIMENSIONS = 8
 _ROWS_A_COMPONENT = 20
+# Of few components one start in several ends with one on two clouds and two on another,
+# and members that err alike are joined.
+_FEW_COMPONENTS = 20
+_STARTS_OF_FEW = 5
 
 
 class PrincipalSpace(TransformerMixin, BaseEstimator):
@@ -62,7 +66,9 @@ class PrincipalSpace(TransformerMixin, BaseEstimator):
 def default_pipeline(n_segments: int, n_rows: int) -> Pipeline:
     """Make the members of a consensus for which no pipeline was given."""
     n_components = max(2, min(n_segments, n_rows // _ROWS_A_COMPONENT))
-    return make_pipeline(PrincipalSpace(), LatentGMMSegmenter(n_components))
+    n_init = _STARTS_OF_FEW if n_components < _FEW_COMPONENTS else 1
+    segmenter = LatentGMMSegmenter(n_components, n_init=n_init)
+    return make_pipeline(PrincipalSpace(), segmenter)
 
 
 @dataclass(frozen=True, eq=False)

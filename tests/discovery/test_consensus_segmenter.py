@@ -90,6 +90,14 @@ def test_clouds_far_apart_are_the_segments_for_everybody():
     assert found.segment_sizes_.tolist() == [80, 80, 80]
 
 
+@pytest.mark.parametrize("seed", [2, 3])
+def test_a_cloud_in_the_middle_is_a_segment_whatever_the_seed(seed):
+    place = np.arange(150) % 3
+    X = 9.0 * place[:, np.newaxis] + np.random.default_rng(0).normal(size=(150, 2))
+    found = ConsensusSegmenter(n_segments=3, random_state=seed).fit(X)
+    assert adjusted_rand_score(found.predict(X), place) == 1.0
+
+
 def test_memberships_are_shares_of_members_and_sum_to_one():
     X, _ = draw_clouds(200, seed=82)
     found = ConsensusSegmenter(k_means(7), n_segments=7, random_state=1).fit(X)
