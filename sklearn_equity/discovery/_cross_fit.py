@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 
+from sklearn_equity.segmentation._reseed import draw_seed
+
 __all__ = [
     "ErrorModel",
     "Fold",
@@ -138,7 +140,7 @@ def fit_model(
     random_state: np.random.RandomState,
 ) -> ErrorModel:
     """Fit the default trees, or a clone of the regressor given, to some people."""
-    seed = int(random_state.randint(np.iinfo(np.int32).max))
+    seed = draw_seed(random_state)
     if estimator is None:
         return ErrorModel.fit_trees(X, losses, categorical, seed)
     regressor = clone(estimator)

@@ -25,6 +25,7 @@ from sklearn_equity.discovery._rule_scanner import RuleScanner
 from sklearn_equity.discovery._splits import Proposal, agree, try_split
 from sklearn_equity.discovery._triage import People, triage_findings
 from sklearn_equity.discovery._triage_result import TriageResult
+from sklearn_equity.segmentation._reseed import draw_seed
 
 __all__ = ["find_underserved"]
 
@@ -331,7 +332,7 @@ def _make_finders(methods: Any, min_size: int, rng: np.random.RandomState) -> li
 
 
 def _make_finder(method: Any, min_size: int, rng: np.random.RandomState) -> Any:
-    seed = int(rng.randint(np.iinfo(np.int32).max))
+    seed = draw_seed(rng)
     if isinstance(method, str) and method == "map":
         return ErrorMap(random_state=seed)
     if isinstance(method, str) and method == "rules":

@@ -69,13 +69,23 @@ def k_means(n_segments=3):
 
 
 # ---- contract --------------------------------------------------------------------
-@pytest.mark.filterwarnings(
+few_rows = pytest.mark.filterwarnings(
     "ignore::sklearn_equity.exceptions.FewerSegmentsWarning",
     "ignore::sklearn_equity.exceptions.DiagonalCovarianceWarning",
     "ignore::sklearn_equity.exceptions.OutlierWarning",
 )
+
+
+@few_rows
 @parametrize_with_checks([ConsensusSegmenter(k_means(), 2, n_segments=3)])
 def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@few_rows
+@pytest.mark.slow
+@parametrize_with_checks([ConsensusSegmenter(n_representations=2, n_segments=3)])
+def test_scikit_learn_checks_of_the_default_members(estimator, check):
     check(estimator)
 
 

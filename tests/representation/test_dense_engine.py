@@ -244,7 +244,14 @@ def test_torch_parameters_can_be_views():
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(
-    ("activation", "loss"), [*zip(ACTIVATIONS, ["mixed", "mse"] * 2, strict=False)]
+    ("activation", "loss"),
+    [
+        pytest.param(
+            activation, loss, marks=[pytest.mark.slow] * ((i + j) % 2)
+        )  # every activation and loss is among the ordinary ones
+        for i, activation in enumerate(ACTIVATIONS)
+        for j, loss in enumerate(["mixed", "mse"])
+    ],
 )
 def test_fit_by_the_engine_against_fit_by_torch(monkeypatch, activation, loss):
     params = {"activation": activation, "loss": loss, "weight_decay": 0.1, "n_init": 1}
