@@ -77,7 +77,7 @@ few_rows = pytest.mark.filterwarnings(
 
 
 @few_rows
-@parametrize_with_checks([ConsensusSegmenter(k_means(), 2, n_segments=3)])
+@parametrize_with_checks([ConsensusSegmenter(KMeans(3, n_init=1), 2, n_segments=3)])
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
