@@ -11,9 +11,10 @@ subgroup, and the share of planted people among the worst-scored tenth (by chanc
 a tenth). Then Spearman's correlation of the scores that two bootstrap samples of the
 errors give, and CPU seconds of fitting and scoring, in one thread.
 
-"oracle" is the expected squared error that nobody knows. A segment's score is the mean
-absolute error of its people. Means over populations and models; in brackets the least
-and the largest area.
+"oracle" is the expected squared error that nobody knows. Methods are given absolute
+errors; the first is given outcomes and predictions, hence signs. A segment's score is
+the mean absolute error of its people. Means over populations and models; in brackets
+the least and the largest area.
 """
 
 import argparse
@@ -84,7 +85,12 @@ class SegmentMeans:
 
 
 class Ours(ErrorMap):
-    """Score people by the map of errors."""
+    """Score people by the map of errors, which are given with their sign or without."""
+
+    def fit(self, X, errors):
+        if (errors >= 0).all():
+            return super().fit(X, errors)
+        return super().fit(X, errors, np.zeros(len(errors)))
 
     def predict(self, X):
         return self.score_samples(X)
@@ -100,8 +106,10 @@ def published(seed):
     )
 
 
+SIGNED = "ErrorMap"
 METHODS = {
-    "ErrorMap": lambda seed: Ours(n_repeats=0, random_state=seed),
+    SIGNED: lambda seed: Ours(n_repeats=0, random_state=seed),
+    "ErrorMap, no signs": lambda seed: Ours(n_repeats=0, random_state=seed),
     "autoencoder + mixture": published,
     "PCA + mixture": lambda seed: SegmentMeans(
         make_pipeline(
@@ -135,7 +143,7 @@ def draw(strength, shape, population, model, n_rows):
         for part in range(3)
     ]
     trained = MODELS[model]().fit(cohorts[0].X, cohorts[0].y)
-    errors = np.abs(cohorts[1].y - trained.predict(cohorts[1].X))
+    errors = cohorts[1].y - trained.predict(cohorts[1].X)
     judged = cohorts[2]
     bias = trained.predict(judged.X) - judged.conditional_mean
     oracle = bias**2 + judged.attainable_error**2
@@ -156,8 +164,11 @@ def stability(make, X, errors, new):
     return spearmanr(*scores)[0]
 
 
-def measure(make, data, *, with_stability):
+def measure(name, data, *, with_stability):
     X, errors, new, planted, _ = data
+    make = METHODS[name]
+    if name != SIGNED:
+        errors = np.abs(errors)
     start = time.process_time()
     scores = make(0).fit(X, errors).predict(new)
     seconds = time.process_time() - start
@@ -202,7 +213,7 @@ def main():
                 name,
                 [
                     [
-                        measure(METHODS[name], data, with_stability=number == 0)
+                        measure(name, data, with_stability=number == 0)
                         for number, data in enumerate(run)
                     ]
                     for run in cohorts

@@ -16,6 +16,7 @@ from sklearn_equity._checks import format_label
 from sklearn_equity._factorize import factorize
 from sklearn_equity._outcome_inputs import y_holds_losses
 from sklearn_equity.discovery._error_map import ErrorMap
+from sklearn_equity.discovery._person_loss import Answers
 from sklearn_equity.discovery._rule_scanner import RuleScanner
 
 __all__ = ["Candidate", "propose"]
@@ -77,7 +78,7 @@ class _HasLabel:
 
 
 def propose(
-    finder: Any, X: Any, losses: Vector, min_size: int
+    finder: Any, X: Any, answers: Answers, min_size: int
 ) -> Iterator[tuple[Candidate, Mask]]:
     """Fit a finder to some people, and yield the subgroups it proposes.
 
@@ -89,8 +90,9 @@ def propose(
         clone.
     X : data frame or array-like of shape (n_rows, n_features)
         The people who choose.
-    losses : ndarray of shape (n_rows,)
-        Their losses.
+    answers : Answers
+        What became of them. A map learns from outcomes and predictions, by the loss
+        that is asked for here; others from losses.
     min_size : int
         Labels of fewer people are left out.
 
@@ -103,14 +105,17 @@ def propose(
         seen them.
     """
     if isinstance(finder, RuleScanner):
-        scanner = finder.set_params(holdout=0.0).fit(X, losses)
+        scanner = finder.set_params(holdout=0.0).fit(X, answers.losses)
         for number, rule in enumerate(scanner.rules_):
             contains = _MeetsRule(scanner, number)
             yield Candidate(rule.text, "rules", contains), contains(X)
     elif isinstance(finder, ErrorMap):
-        yield _worst_scored(finder.fit(X, losses))
+        error_map = finder.set_params(loss=answers.loss)
+        with y_holds_losses():  # whether inputs tell the outcome has been looked at
+            error_map.fit(X, answers.truth, answers.prediction)
+        yield _worst_scored(error_map)
     else:
-        yield from _bad_labels(finder, X, losses, min_size)
+        yield from _bad_labels(finder, X, answers.losses, min_size)
 
 
 def _worst_scored(error_map: ErrorMap) -> tuple[Candidate, Mask]:

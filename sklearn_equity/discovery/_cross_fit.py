@@ -6,7 +6,7 @@ of all.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +19,7 @@ from sklearn_equity.segmentation._reseed import draw_seed
 __all__ = [
     "ErrorModel",
     "Fold",
+    "Residuals",
     "cross_fit",
     "mean_prediction",
 ]
@@ -41,6 +42,7 @@ _TREES = {
 }
 _LEAST_LEAF, _LARGEST_LEAF = 10, 50
 _LEAST_ROWS_TO_STOP_BY = 2_000
+_TAIL = 0.01
 
 
 @dataclass(frozen=True)
@@ -51,22 +53,30 @@ class ErrorModel:
     ----------
     regressor : estimator
         The fitted regressor.
-    unit : float or None
+    unit : float or None, default=None
         What the square of a prediction is multiplied with; None takes predictions as
         they are.
+    lean : Lean or None, default=None
+        To which side the model errs, which is added.
     """
 
     regressor: Any
-    unit: float | None
+    unit: float | None = None
+    lean: "Lean | None" = None
 
     @classmethod
     def fit(cls, regressor: Any, X: Matrix, losses: Vector) -> Self:
         """Fit a given regressor to the losses as they are."""
-        return cls(regressor.fit(X, losses), None)
+        return cls(regressor.fit(X, losses))
 
     @classmethod
     def fit_trees(
-        cls, X: Matrix, losses: Vector, categorical: NDArray[np.bool_], seed: int
+        cls,
+        X: Matrix,
+        losses: Vector,
+        residuals: "Residuals | None",
+        categorical: NDArray[np.bool_],
+        seed: int,
     ) -> Self:
         """Fit boosted trees to the square roots of losses, if none is negative.
 
@@ -78,16 +88,87 @@ class ErrorModel:
         target = np.sqrt(losses) if has_roots else losses
         trees = _make_trees(len(X), categorical, seed).fit(X, target)
         if not has_roots:
-            return cls(trees, None)
-        mean_square = float(np.mean(np.square(np.maximum(trees.predict(X), 0.0))))
-        return cls(trees, float(losses.mean()) / mean_square if mean_square else 1.0)
+            return cls(trees)
+        mean = losses.mean()
+        unit = _ratio(mean, cls(trees, 1.0).predict(X).mean())
+        if residuals is None:
+            return cls(trees, unit)
+        lean = Lean.fit(X, residuals, categorical, seed)
+        share = _ratio(mean, cls(trees, unit, lean).predict(X).mean())
+        return cls(trees, share * unit, replace(lean, weight=share))
 
     def predict(self, X: Matrix) -> Vector:
         """Return the expected loss of every person."""
         predicted = np.asarray(self.regressor.predict(X), dtype=np.float64).ravel()
         if self.unit is None:
             return predicted
-        return self.unit * np.square(np.maximum(predicted, 0.0))
+        expected = self.unit * np.square(np.maximum(predicted, 0.0))
+        return expected if self.lean is None else expected + self.lean.predict(X)
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """By how much a model errs, and how that makes a loss.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_rows,)
+        Outcomes less predictions.
+    power : int
+        The loss is the size of a residual to this power.
+    """
+
+    values: Vector
+    power: int
+
+    def of(self, rows: Rows) -> Self:
+        """Return those of some of the people."""
+        return replace(self, values=self.values[rows])
+
+
+@dataclass(frozen=True)
+class Lean:
+    """To which side, and how far, a model errs for a person: boosted trees.
+
+    Where a model is biased the sign of its errors is the same for people who are alike,
+    and the mean of what has a sign is known from fewer of them than its mean size is.
+
+    Attributes
+    ----------
+    trees : regressor
+        Expects the residual.
+    power : int
+        That of the loss.
+    weight : float, default=1.0
+        What the loss of the expected residual is multiplied with.
+    """
+
+    trees: HistGradientBoostingRegressor
+    power: int
+    weight: float = 1.0
+
+    @classmethod
+    def fit(
+        cls,
+        X: Matrix,
+        residuals: Residuals,
+        categorical: NDArray[np.bool_],
+        seed: int,
+    ) -> Self:
+        """Fit trees to residuals, of which the outermost hundredths count as less."""
+        values = residuals.values
+        clipped = np.clip(values, *np.quantile(values, [_TAIL, 1.0 - _TAIL]))
+        trees = _make_trees(len(X), categorical, seed).fit(X, clipped)
+        return cls(trees, residuals.power)
+
+    def predict(self, X: Matrix) -> Vector:
+        """Return the weighted loss of the residual that is expected."""
+        size: Vector = np.abs(self.trees.predict(X)) ** self.power
+        return self.weight * size
+
+
+def _ratio(total: float, part: float) -> float:
+    return float(total / part) if part else 1.0
 
 
 def _make_trees(
@@ -109,6 +190,7 @@ def cross_fit(
     estimator: BaseEstimator | None,
     X: Matrix,
     losses: Vector,
+    residuals: Residuals | None,
     *,
     folds: Iterable[Fold],
     categorical: NDArray[np.bool_],
@@ -126,23 +208,31 @@ def cross_fit(
     models = []
     scores = np.full(len(X), np.nan)
     for train, test in folds:
-        model = fit_model(estimator, X[train], losses[train], categorical, random_state)
+        model = _fit_model(
+            estimator,
+            X[train],
+            losses[train],
+            None if residuals is None else residuals.of(train),
+            categorical,
+            random_state,
+        )
         scores[test] = model.predict(X[test])
         models.append(model)
     return tuple(models), scores
 
 
-def fit_model(
+def _fit_model(
     estimator: BaseEstimator | None,
     X: Matrix,
     losses: Vector,
+    residuals: Residuals | None,
     categorical: NDArray[np.bool_],
     random_state: np.random.RandomState,
 ) -> ErrorModel:
     """Fit the default trees, or a clone of the regressor given, to some people."""
     seed = draw_seed(random_state)
     if estimator is None:
-        return ErrorModel.fit_trees(X, losses, categorical, seed)
+        return ErrorModel.fit_trees(X, losses, residuals, categorical, seed)
     regressor = clone(estimator)
     seeds = [name for name in regressor.get_params() if _is_unset_seed(regressor, name)]
     if seeds:

@@ -19,6 +19,7 @@ from sklearn_equity._checks import check_numbers
 from sklearn_equity._sklearn_shims import HasMethods, Interval, StrOptions, fit_context
 from sklearn_equity.discovery._cross_fit import (
     Fold,
+    Residuals,
     cross_fit,
     mean_prediction,
 )
@@ -112,6 +113,12 @@ class ErrorMap(TransformerMixin, BaseEstimator):
     distributions of losses differ in scale alone; `bands_` and
     `evidence_.calibration_slope` tell how good it is elsewhere.
 
+    If `fit` is given predictions, the size of a person's expected residual,
+    :math:`|\hat{E}[y - \hat{y} \mid x]|`, or its square for squared errors, is added
+    before :math:`c` is taken. It is part of the expected loss already, but a model's
+    bias is seen sooner in what has a sign: the sum finds more of the people for whom
+    the model is wrong rather than outcomes noisy.
+
     The rank correlation is the mean over folds of Spearman's, taken inside of each; the
     pooled one is below 0 where there is nothing to know. Its variance there is taken as
     twice that of independent folds, :math:`2 / n`: each pair of folds enters it twice,
@@ -194,9 +201,9 @@ class ErrorMap(TransformerMixin, BaseEstimator):
             The outcome if there is a `y_pred`; classes as 0 and 1. Else the losses:
             any numbers, larger for worse.
         y_pred : array-like of shape (n_rows,), default=None
-            The model's predictions; of classes, the probability of 1. With them,
-            columns that nearly determine the outcome are named in an
-            `OutcomeInputWarning`.
+            The model's predictions; of classes, the probability of 1. With them, the
+            default trees also learn to which side the model errs, and columns that
+            nearly determine the outcome are named in an `OutcomeInputWarning`.
 
         Returns
         -------
@@ -220,6 +227,7 @@ class ErrorMap(TransformerMixin, BaseEstimator):
             self.estimator,
             table,
             losses,
+            None if y_pred is None else self._residuals(y, y_pred),
             folds=folds,
             categorical=np.array([one is not None for one in self._people.levels]),
             random_state=rng,
@@ -293,6 +301,17 @@ class ErrorMap(TransformerMixin, BaseEstimator):
         return np.array(["expected_loss"], dtype=object)
 
     # ---- fitting, step by step ---------------------------------------------------
+    def _residuals(self, y: ArrayLike, y_pred: ArrayLike) -> Residuals | None:
+        """Return errors with their sign, where the loss is a power of their size."""
+        power = None if callable(self.loss) else LOSSES[self.loss]
+        if self.estimator is not None or power is None:
+            return None
+        truth, predicted = (
+            check_numbers(y, name="y"),
+            check_numbers(y_pred, name="y_pred"),
+        )
+        return Residuals(truth - predicted, power)
+
     def _split(
         self, table: NDArray[Any], losses: Vector, rng: np.random.RandomState
     ) -> list[Fold]:

@@ -20,7 +20,7 @@ from sklearn_equity.discovery._detectable import detectable_ratios
 from sklearn_equity.discovery._discovery_result import DiscoveryResult
 from sklearn_equity.discovery._error_map import ErrorMap
 from sklearn_equity.discovery._people_table import PeopleTable
-from sklearn_equity.discovery._person_loss import Loss, person_loss
+from sklearn_equity.discovery._person_loss import Answers, Loss
 from sklearn_equity.discovery._rule_scanner import RuleScanner
 from sklearn_equity.discovery._splits import Proposal, agree, try_split
 from sklearn_equity.discovery._triage import People, triage_findings
@@ -181,14 +181,13 @@ def find_underserved(
     """
     _check_options(holdout, fdr, min_subgroup_size, max_overlap)
     check_same_order(X=X, y=y, model=_if_array(model))
-    truth, prediction = _answers(model, X, y)
-    losses = person_loss(truth, prediction, loss)
-    n_rows = len(losses)
+    answers = Answers.judge(*_read_answers(model, X, y), loss)
+    n_rows = len(answers.losses)
     _check_rows(num_samples(X), n_rows)
     n_held = _count_held(holdout, n_rows)
     n_splits = _count_splits(n_splits, n_rows)
     people = PeopleTable.learn(X)
-    warn_of_outcome_inputs(X, truth, stacklevel=2)
+    warn_of_outcome_inputs(X, answers.truth, stacklevel=2)
     rng = check_random_state(random_state)
     splits, tests = [], []
     for _ in range(n_splits):
@@ -198,7 +197,7 @@ def find_underserved(
         split = try_split(
             finders,
             X,
-            losses,
+            answers,
             choosing=np.sort(order[n_held:]),
             testing=tests[-1],
             min_size=int(min_subgroup_size),
@@ -211,9 +210,9 @@ def find_underserved(
     return DiscoveryResult(
         findings=tuple(one.finding for one in kept),
         tried=tuple(one.finding for one in tried),
-        triage=_triage(kept, _numbers(people, people.read(X)), truth, prediction, rng),
+        triage=_triage(kept, _numbers(people, people.read(X)), answers, rng),
         detectable=detectable_ratios(
-            losses[tests[0]],
+            answers.losses[tests[0]],
             fdr / n_tried / (1 if n_splits == 1 else 2),
             fewest=int(np.ceil(min_subgroup_size * n_held / (n_rows - n_held))),
         ),
@@ -289,7 +288,7 @@ def _if_array(model: Any) -> Any:
     return None if hasattr(model, "predict") else model
 
 
-def _answers(model: Any, X: Any, y: Any) -> tuple[Vector, Vector]:
+def _read_answers(model: Any, X: Any, y: Any) -> tuple[Vector, Vector]:
     """Return outcomes and predictions as numbers."""
     if not hasattr(model, "predict"):
         truth = check_numbers(y, name="y")
@@ -361,8 +360,7 @@ def _make_finder(method: Any, min_size: int, rng: np.random.RandomState) -> Any:
 def _triage(
     kept: list[Proposal],
     table: Vector,
-    truth: Vector,
-    prediction: Vector,
+    answers: Answers,
     rng: np.random.RandomState,
 ) -> TriageResult | None:
     """Ask those who did not choose a finding whether a better model could mend it."""
@@ -373,8 +371,8 @@ def _triage(
         [
             People(
                 table[group[0].testing],
-                truth[group[0].testing],
-                prediction[group[0].testing],
+                answers.truth[group[0].testing],
+                answers.prediction[group[0].testing],
                 np.column_stack([one.members[one.testing] for one in group]),
             )
             for group in ([kept] if is_one_split else [[one] for one in kept])

@@ -6,7 +6,8 @@ trees split on, so that the largest hundredth of them counts as much as its leas
 """
 
 from collections.abc import Callable
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,13 +15,46 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn_equity._checks import check_numbers, check_same_order
 from sklearn_equity._outcome_inputs import warn_of_outcome_inputs
 
-__all__ = ["LOSSES", "Loss", "losses_to_learn", "person_loss"]
+__all__ = ["LOSSES", "Answers", "Loss", "losses_to_learn", "person_loss"]
 
 Vector = NDArray[np.float64]
 Loss = Literal["absolute", "squared"] | Callable[[Any, Any], ArrayLike]
 
-LOSSES = ("absolute", "squared")
+# By name, the power that the size of an error is raised to.
+LOSSES = {"absolute": 1, "squared": 2}
 WINSORISED_AT = 0.99
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What became of people, what a model said of them, and how bad that is.
+
+    Attributes
+    ----------
+    truth, prediction, losses : ndarray of shape (n_rows,)
+        Of each person.
+    loss : str or callable
+        What made the losses.
+    """
+
+    truth: Vector
+    prediction: Vector
+    losses: Vector
+    loss: Loss
+
+    @classmethod
+    def judge(cls, truth: Vector, prediction: Vector, loss: Loss) -> Self:
+        """Take the losses of everybody."""
+        return cls(truth, prediction, person_loss(truth, prediction, loss), loss)
+
+    def of(self, rows: NDArray[np.intp]) -> Self:
+        """Return those of some of the people."""
+        return replace(
+            self,
+            truth=self.truth[rows],
+            prediction=self.prediction[rows],
+            losses=self.losses[rows],
+        )
 
 
 def person_loss(y_true: ArrayLike, y_pred: ArrayLike, loss: Loss) -> Vector:
@@ -49,7 +83,7 @@ def person_loss(y_true: ArrayLike, y_pred: ArrayLike, loss: Loss) -> Vector:
             name="loss(y_true, y_pred)",
             n_rows=len(truth),
         )
-    if loss not in LOSSES:
+    if not isinstance(loss, str) or loss not in LOSSES:
         msg = (
             '`loss` must be "absolute", "squared" or a function of y_true and y_pred '
             f"that returns one number a row; got {loss!r}."

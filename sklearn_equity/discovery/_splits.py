@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn_equity._sklearn_shims import safe_indexing
 from sklearn_equity.discovery._candidates import Candidate, propose
 from sklearn_equity.discovery._discovery_result import Finding
+from sklearn_equity.discovery._person_loss import Answers
 from sklearn_equity.discovery._rule_evidence import measure_rules
 
 __all__ = ["Proposal", "agree", "try_split"]
@@ -56,7 +57,7 @@ class Proposal:
 def try_split(
     finders: Sequence[Any],
     X: Any,
-    losses: Vector,
+    answers: Answers,
     *,
     choosing: Rows,
     testing: Rows,
@@ -74,11 +75,11 @@ def try_split(
         The strongest among those who chose comes first; q-values are Benjamini and
         Hochberg's over all of them.
     """
-    chosen_from = safe_indexing(X, choosing)
+    chosen_from, losses = safe_indexing(X, choosing), answers.losses
     proposed = []
     for finder in finders:
         for candidate, inside in propose(
-            finder, chosen_from, losses[choosing], min_size
+            finder, chosen_from, answers.of(choosing), min_size
         ):
             members = candidate.contains(X)
             members[choosing] = inside

@@ -68,14 +68,36 @@ def test_scores_are_in_the_unit_of_the_loss():
     assert_array_equal(thousand.predict(X), one.predict(X))
 
 
-def test_predictions_and_losses_are_two_ways_to_say_the_same():
+@pytest.mark.parametrize(
+    "options",
+    [{"estimator": Ridge()}, {"loss": lambda y_true, y_pred: np.abs(y_true - y_pred)}],
+)
+def test_predictions_are_as_good_as_losses_where_their_sign_is_not_learnt(options):
     X, errors = served_by_age()
     y = 20 + np.random.default_rng(50178).normal(size=len(X))
-    by_losses = ErrorMap(cv=2, n_repeats=0, random_state=0).fit(X, errors)
-    by_predictions = ErrorMap(cv=2, n_repeats=0, random_state=0).fit(X, y, y + errors)
+    error_map = ErrorMap(**options, cv=2, n_repeats=0, random_state=0)
+    by_losses = clone(error_map).fit(X, errors)
+    by_predictions = clone(error_map).fit(X, y, y + errors)
     assert_allclose(
         by_predictions.cross_fitted_scores_, by_losses.cross_fitted_scores_, rtol=1e-9
     )
+
+
+@pytest.mark.parametrize("loss", ["absolute", "squared"])
+def test_predictions_too_high_are_as_bad_as_too_low(loss):
+    X, errors = served_by_age()
+    y, error_map = np.zeros(600), ErrorMap(loss=loss, cv=2, n_repeats=0, random_state=0)
+    high, low = (clone(error_map).fit(X, y, sign * errors) for sign in (1, -1))
+    assert_allclose(high.score_samples(X), low.score_samples(X), rtol=1e-9)
+
+
+@pytest.mark.parametrize(("loss", "power"), [("absolute", 1), ("squared", 2)])
+def test_scores_of_predictions_are_in_the_unit_of_the_loss(loss, power):
+    X, errors = served_by_age()
+    y, error_map = np.zeros(600), ErrorMap(loss=loss, cv=2, n_repeats=0, random_state=0)
+    one = clone(error_map).fit(X, y, errors)
+    four = clone(error_map).fit(X, y, 4 * errors)
+    assert_allclose(four.score_samples(X), 4**power * one.score_samples(X), rtol=1e-6)
 
 
 def test_nothing_of_the_caller_is_changed_and_read_only_input_works():
@@ -164,6 +186,29 @@ def test_the_map_finds_whom_errors_are_larger_for():
     assert second.importance < first.importance / 4
 
 
+def biased_in_half(n_rows, seed):
+    """A model that is wrong by .6 for half of the people; errors have variance 1."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_rows, 3))
+    return X, 0.6 * (X[:, 0] > 0) + rng.normal(size=n_rows)
+
+
+def test_bias_is_seen_sooner_in_errors_with_a_sign():
+    X, errors = biased_in_half(1500, 7730)
+    new, _ = biased_in_half(3000, 7731)
+    error_map = ErrorMap(cv=2, n_repeats=0, random_state=0)
+    # Mean sizes are .80 and .94: an eighth apart, with a deviation of .6.
+    unsigned = clone(error_map).fit(X, np.abs(errors)).score_samples(new)
+    signed = clone(error_map).fit(X, errors, np.zeros(1500))
+    areas = [
+        roc_auc_score(new[:, 0] > 0, scores)
+        for scores in (unsigned, signed.score_samples(new))
+    ]
+    assert areas[1] > max(areas[0] + 0.05, 0.9)
+    mean_score = signed.cross_fitted_scores_.mean()
+    assert mean_score == pytest.approx(np.abs(errors).mean(), rel=0.03)
+
+
 def test_bands_are_ordered_and_calibrated_out_of_fold():
     X, errors = served_by_age(4000)
     error_map = ErrorMap(random_state=0, n_bands=4).fit(X, errors)
@@ -227,6 +272,19 @@ def test_a_map_of_nothing_is_called_one():
         X, errors = served_by_age(300, seed=seed)
         error_map = ErrorMap(random_state=seed, n_repeats=0)
         error_map.fit(X, rng.permutation(errors))
+        alarms += error_map.evidence_.p_value <= 0.05
+    assert alarms <= 10 + 2 * np.sqrt(200 * 0.05 * 0.95)
+
+
+@pytest.mark.slow
+def test_a_map_of_nothing_is_called_one_with_signs_too():
+    rng = np.random.default_rng(70022)
+    alarms = 0
+    for seed in range(200):
+        X, errors = served_by_age(300, seed=seed)
+        errors = rng.permutation(errors * rng.choice([-1, 1], 300))
+        error_map = ErrorMap(random_state=seed, n_repeats=0)
+        error_map.fit(X, errors, np.zeros(300))
         alarms += error_map.evidence_.p_value <= 0.05
     assert alarms <= 10 + 2 * np.sqrt(200 * 0.05 * 0.95)
 

@@ -5,6 +5,7 @@ import pytest
 
 from sklearn_equity.discovery._candidates import Candidate
 from sklearn_equity.discovery._discovery_result import Finding
+from sklearn_equity.discovery._person_loss import Answers
 from sklearn_equity.discovery._rule_scanner import RuleScanner
 from sklearn_equity.discovery._splits import Proposal, agree, try_split
 
@@ -99,11 +100,12 @@ def test_overlaps_are_merged_before_anything_is_tested():
     rng = np.random.default_rng(4)
     X = rng.normal(size=(400, 2))
     losses = rng.exponential(np.where(X[:, 0] > 1, 3.0, 1.0))
+    answers = Answers.judge(losses, np.zeros(400), "absolute")
     halves = {"choosing": np.arange(200), "testing": np.arange(200, 400)}
     scanners = [RuleScanner(max_depth=1, min_subgroup_size=20, random_state=0)] * 3
     options = {"min_size": 20, "max_overlap": 0.5, **halves}
-    thrice = try_split(scanners, X, losses, **options)
-    once = try_split(scanners[:1], X, losses, **options)
+    thrice = try_split(scanners, X, answers, **options)
+    once = try_split(scanners[:1], X, answers, **options)
     assert [one.finding.q_value for one in thrice] == [
         one.finding.q_value for one in once
     ]
