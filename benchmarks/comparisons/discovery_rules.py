@@ -101,13 +101,13 @@ def matches(pattern, table):
     return inside
 
 
-def ours(people, errors, judge, *, holdout):
+def ours(people, errors, judge, *, holdout, seed=0):
     scanner = RuleScanner(
         max_depth=DEPTH,
         min_subgroup_size=SUPPORT,
         max_rules=N_RULES,
         holdout=holdout,
-        random_state=0,
+        random_state=seed,
     ).fit(people, errors)
     return lambda: scanner.transform(judge).astype(bool)
 

@@ -61,7 +61,11 @@ def choose_rules(
         return []
     state = _Losses(table, centred, scale, min_size)
     # One byte a candidate and row: who is in it is asked once for every rule chosen.
-    held = np.array([rows_of(rule, table) for rule in candidates])
+    items = {item for rule in candidates for item in rule}
+    meets = {item: item.holds(table) for item in items}
+    held = np.array(
+        [np.logical_and.reduce([meets[item] for item in rule]) for rule in candidates]
+    )
     root = np.sqrt(held.sum(axis=1))
     sums = np.array([centred[inside].sum() for inside in held])
     is_open = np.ones(len(candidates), dtype=bool)
@@ -82,7 +86,8 @@ def choose_rules(
         gap = _gap(state.left, inside)
         left = state.left - gap * inside
         shift = float(left.mean())
-        sums -= gap * (held & inside).sum(axis=1) + shift * root**2
+        shared = held[:, np.flatnonzero(inside)].sum(axis=1)
+        sums -= gap * shared + shift * root**2
         state = replace(state, left=left - shift)
     return chosen
 

@@ -30,7 +30,8 @@ NO_RULE = "no rule"
 
 # Of rules that are no better than this many standard errors, chance makes hundreds.
 _LEAST_SCORE = 2.0
-_N_KEPT = 1000
+# The thousand best lie around one or two subgroups, of which few rules are made.
+_N_KEPT = 5000
 _MOST_BYTES = 200_000_000  # of who is in which candidate
 _MAX_WORK = 2e11
 _WINSORISED_AT = 0.99
@@ -75,7 +76,7 @@ class RuleScanner(TransformerMixin, BaseEstimator):
     mean_loss_ : float
         The mean loss of the people who measure rules.
     is_exhaustive_ : bool
-        Whether the scan looked at every conjunction that could be among the thousand
+        Whether the scan looked at every conjunction that could be among the 5,000
         best; False if the table has so many items that prefixes were given up.
     n_candidates_ : int
         Conjunctions whose size and loss were found.
@@ -99,7 +100,7 @@ class RuleScanner(TransformerMixin, BaseEstimator):
     ``sd / sqrt(n)``, above everybody's. The scan over the quantiles is exhaustive to
     `max_depth`: conjunctions are left out only if they are too small, if a condition
     leaves over 97% of the rows of the rest, or if no part of theirs can reach the
-    thousand best by a sound bound [1]_ (from 200,000 rows, fewer are kept). Of
+    5,000 best by a sound bound [1]_ (from 40,000 rows, fewer are kept). Of
     conjunctions of the same columns and directions the best is kept. Tables with very
     many items exceed 2e11 multiplications: the most promising prefixes are then
     searched, as in a beam, and `is_exhaustive_` is False.
