@@ -134,7 +134,11 @@ def main():
     parser.add_argument("--shapes", nargs="+", default=["conjunction", "oblique"])
     parser.add_argument("--models", nargs="+", default=list(MODELS))
     parser.add_argument("--departure", action="store_true")
+    parser.add_argument("--quick", action="store_true", help="one setting")
     arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.populations, arguments.models = 2, ["linear"]
+        arguments.strengths, arguments.shapes = ["strong"], ["conjunction"]
     for strength in arguments.strengths:
         for shape in arguments.shapes:
             for model in arguments.models:
