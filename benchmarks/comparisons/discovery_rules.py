@@ -13,12 +13,11 @@ best area under the ROC curve (of one rule's membership) among the rules returne
 much more than everybody the first rule's people err, as a share of the same for the
 worst of the planted; and the CPU time in one thread. All have the same depth (4), the
 same least support (50) and return at most 20 rules. SliceLine and DivExplorer need
-columns of few
-values: quarters of those that are numbers. DivExplorer mines patterns of every length,
-of which those up to the depth are kept; its patterns are ranked by its t, and like ours
-those that overlap an earlier one by more than half are left out. The tree has as many
-leaves as there are rules, none smaller than the least support. "Ours, tested" are the
-rules that people held out confirm, found without those people.
+columns of few values: quarters of those that are numbers. DivExplorer mines patterns of
+every length, of which those up to the depth are kept; its patterns are ranked by its t,
+and like ours those that overlap an earlier one by more than half are left out. The tree
+has as many leaves as there are rules, none smaller than the least support. "Ours,
+tested" are the rules that people held out confirm, found without those people.
 """
 
 import argparse

@@ -18,6 +18,7 @@ from sklearn_equity._outcome_inputs import y_holds_losses
 from sklearn_equity.discovery._error_map import ErrorMap
 from sklearn_equity.discovery._person_loss import Answers
 from sklearn_equity.discovery._rule_scanner import RuleScanner
+from sklearn_equity.discovery._segment_words import SegmentWords
 
 __all__ = ["Candidate", "propose"]
 
@@ -141,8 +142,9 @@ def _bad_labels(
             f"for {len(losses)} rows."
         )
         raise ValueError(msg)
+    words = SegmentWords(X)
     for code, label in enumerate(labels):
         inside = codes == code
         if inside.sum() >= min_size and losses[inside].mean() > losses.mean():
-            text = f"{name} {format_label(label)}"
+            text = f"{name} {format_label(label)} ({words.describe(inside)})"
             yield Candidate(text, name, _HasLabel(fitted, label)), inside

@@ -1,15 +1,20 @@
 """Whom does this model fail, found among everybody and confirmed on others?"""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import mannwhitneyu
 from sklearn.cluster import KMeans
+from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import make_pipeline
 
 from sklearn_equity import find_underserved, make_health_cohort
 from sklearn_equity.discovery._detectable import detectable_ratio
+from sklearn_equity.discovery._segment_words import SegmentWords
 
 
 def _people(n, *, ratio=3.0, seed=0):
@@ -94,6 +99,43 @@ def test_map_and_segments_find_them_too():
     assert {one.method for one in result.findings} == {"map", "KMeans"}
     inside = result.members(numbers)
     assert all(failed[mask].mean() > 0.2 for mask in inside.T)
+
+
+def test_segments_are_told_in_words():
+    rng = np.random.default_rng(3)
+    ward = np.repeat([0.0, 10.0, 20.0], 1000)
+    people = pd.DataFrame(
+        {
+            "ward": ward,
+            "age": np.where(rng.random(3000) < 0.1, np.nan, rng.uniform(40, 80, 3000)),
+            "sex": rng.choice(["f", "m"], size=3000),
+        }
+    )
+    by_ward = make_column_transformer(("passthrough", ["ward"]))
+    result = find_underserved(
+        np.zeros(3000),
+        people,
+        rng.normal(scale=np.where(ward == 10, 3.0, 1.0)),
+        methods=make_pipeline(by_ward, KMeans(3, n_init=1)),
+        random_state=0,
+    )
+    (only,) = result.findings
+    assert re.fullmatch(
+        r"Pipeline \d \(5 < ward <= 15; precision 1.00, recall 1.00\)", only.text
+    )
+
+
+def test_gaps_and_labels_are_among_the_words():
+    people = pd.DataFrame(
+        {"age": [np.nan, 60.0, 50.0] * 100, "sex": ["f", "m", "f", "m"] * 75}
+    )
+    words = SegmentWords(people)
+    assert words.describe(people["age"].isna().to_numpy()) == (
+        "age is missing; precision 1.00, recall 1.00"
+    )
+    assert words.describe((people["sex"] == "f").to_numpy()) == (
+        "sex is not m; precision 1.00, recall 1.00"
+    )
 
 
 def test_who_is_mostly_the_same_is_told_under_the_stronger_one():
