@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
 
 from sklearn_equity._checks import format_label
 from sklearn_equity._factorize import factorize
@@ -41,11 +42,14 @@ class Candidate:
         The finder.
     contains : callable
         Takes a table of people and says who belongs to it.
+    is_only : bool, default=False
+        Whether its finder never proposes another.
     """
 
     text: str
     method: str
     contains: Callable[[Any], Mask]
+    is_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,16 +130,26 @@ def _worst_scored(error_map: ErrorMap) -> tuple[Candidate, Mask]:
     text = f"expected loss >= {limit:.3g}"
     if leading:
         text += f" (mostly by {', '.join(leading)})"
-    return Candidate(text, "map", _ScoresAbove(error_map, limit)), scores >= limit
+    candidate = Candidate(text, "map", _ScoresAbove(error_map, limit), is_only=True)
+    return candidate, scores >= limit
 
 
 def _bad_labels(
     segmenter: Any, X: Any, losses: Vector, min_size: int
 ) -> Iterator[tuple[Candidate, Mask]]:
     name = type(segmenter).__name__
-    with y_holds_losses():
-        fitted = segmenter.fit(X, losses)
-    codes, labels = factorize(np.asarray(fitted.predict(X)), f"{name}.predict(X)")
+    if isinstance(segmenter, Pipeline):
+        name = type(segmenter[-1]).__name__
+    try:
+        with y_holds_losses():
+            fitted = segmenter.fit(X, losses)
+        predicted = fitted.predict(X)
+    except Exception as error:
+        error.add_note(
+            f"Raised by {name}, a finder of `methods`, on {len(losses)} people."
+        )
+        raise
+    codes, labels = factorize(np.asarray(predicted), f"{name}.predict(X)")
     if len(codes) != len(losses):
         msg = (
             f"`methods` must predict one label a row; {name} predicted {len(codes)} "

@@ -42,7 +42,7 @@ class Finding:
         A 95% interval of `error_ratio`; NaN with fewer than 5 people.
     p_value : float
         One-sided Mann-Whitney test of larger losses inside than outside; of several
-        splits, twice the median.
+        splits, one that some of them agree on (see `find_underserved`).
     q_value : float
         The same after Benjamini and Hochberg over every candidate that was tried.
     also : tuple of str, default=()
@@ -59,7 +59,7 @@ class Finding:
     ...     "age >= 60", "rules", 120, 0.12, 7.5, 1.5, 1.3, 1.7, 1e-6, 1e-5
     ... )
     >>> print(finding)
-    age >= 60: n=120 (12%), error 1.50 times the mean (1.30 to 1.70), q=1e-05
+    age >= 60: n=120 (12%), error 7.5, 1.50 times the mean (1.30 to 1.70), q=1e-05
     """
 
     text: str
@@ -75,11 +75,14 @@ class Finding:
     also: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return (
+        line = (
             f"{self.text}: n={self.n:,} ({self.share:.0%}), error "
-            f"{self.error_ratio:.2f} times the mean ({self.ci_low:.2f} to "
-            f"{self.ci_high:.2f}), q={self.q_value:.2g}"
+            f"{self.mean_loss:.3g}, {self.error_ratio:.2f} times the mean "
+            f"({self.ci_low:.2f} to {self.ci_high:.2f}), q={self.q_value:.2g}"
         )
+        if self.ci_low <= 1.0:
+            line += ", typical errors are larger, the mean is not shown to be"
+        return line
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -157,20 +160,28 @@ class DiscoveryResult:
             return np.zeros((len(X), 0), dtype=bool)
         return np.column_stack(masks)
 
-    def to_frame(self) -> Any:
+    def to_frame(self, *, tried: bool = False) -> Any:
         """Return the findings as a data frame.
+
+        Parameters
+        ----------
+        tried : bool, default=False
+            Whether to return all candidates that were tested, confirmed or not.
 
         Returns
         -------
         pandas.DataFrame or polars.DataFrame
-            The fields of `Finding` without `also`, and ``triage``, one row a finding;
-            polars if ``sklearn.set_config(transform_output="polars")`` says so.
+            The fields of `Finding` without `also`, one row each; of findings also
+            ``triage``. polars if ``sklearn.set_config(transform_output="polars")`` says
+            so.
         """
         names = [one.name for one in fields(Finding) if one.name != "also"]
+        rows = self.tried if tried else self.findings
         columns: dict[str, list[Any]] = {
-            name: [getattr(one, name) for one in self.findings] for name in names
+            name: [getattr(one, name) for one in rows] for name in names
         }
-        columns["triage"] = [] if self.triage is None else list(self.triage.verdict)
+        if not tried:
+            columns["triage"] = [] if self.triage is None else list(self.triage.verdict)
         return build_frame(columns, feature="DiscoveryResult.to_frame")
 
     def __repr__(self) -> str:
@@ -185,11 +196,13 @@ class DiscoveryResult:
         if self.n_splits > 1:
             held += f", over {self.n_splits} splits"
         if not self.findings:
-            return [
-                f"Nothing found: of {len(self.tried)} candidates none was confirmed "
-                f"(false discovery rate {self.fdr:g}) on {held}.",
-                self._missed(),
-            ]
+            answer = (
+                f"of {len(self.tried)} candidates none was confirmed (false discovery "
+                f"rate {self.fdr:g}) on {held}"
+                if self.tried
+                else "no finder proposed anybody"
+            )
+            return [f"Nothing found: {answer}.", self._missed()]
         verdicts = () if self.triage is None else self.triage.verdict
         lines = [
             f"{number}. {finding}; {verdict}" + _tell_others(finding.also)
@@ -201,19 +214,30 @@ class DiscoveryResult:
             f"Found {len(self.findings)}, of {len(self.tried)} candidates (false "
             f"discovery rate {self.fdr:g}); figures are those of {held}.",
             *lines,
+            self._caution(),
         ]
 
+    def _caution(self) -> str:
+        text = "Errors are larger also where outcomes are harder to predict (`triage`)."
+        if self.n_splits > 1:
+            return text
+        return (
+            f"{text} This is one split of the people: with another seed some findings "
+            "may go and others come; n_splits=10 tells which stay."
+        )
+
     def _missed(self) -> str:
-        text = "Missed may be any subgroup that no finder proposed"
+        text = "Missed may be any subgroup that no finder proposed as it is"
         if not self.detectable:
             return text + "; so few people were held out that none could be confirmed."
         sizes = "; ".join(
-            f"{ratio:.2f} for {n:,} people" for n, ratio in self.detectable
+            f"{ratio:.2f} times everybody's ({n:,} people)"
+            for n, ratio in self.detectable
         )
         return (
-            f"{text}, those of less than {self.detectable[0][0]:,} people among them, "
-            "and one that was proposed unless its error was about so many times that "
-            f"of everybody, which would have been confirmed in 80% of studies: {sizes}."
+            f"{text}, such as those of less than {self.detectable[0][0]:,} people of "
+            "those held out. One that was proposed would have been confirmed in 80% of "
+            f"studies if its error were {sizes}."
         )
 
 

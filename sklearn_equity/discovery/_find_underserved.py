@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone, is_classifier
 from sklearn.utils import check_random_state, column_or_1d
 
-from sklearn_equity._checks import check_numbers, check_same_order
+from sklearn_equity._checks import check_numbers, check_same_order, format_label
 from sklearn_equity._outcome_inputs import warn_of_outcome_inputs
 from sklearn_equity._sklearn_shims import num_samples
 from sklearn_equity.discovery._detectable import detectable_ratios
@@ -22,7 +22,7 @@ from sklearn_equity.discovery._error_map import ErrorMap
 from sklearn_equity.discovery._people_table import PeopleTable
 from sklearn_equity.discovery._person_loss import Answers, Loss
 from sklearn_equity.discovery._rule_scanner import RuleScanner
-from sklearn_equity.discovery._splits import Proposal, agree, try_split
+from sklearn_equity.discovery._splits import STRICTNESS, Proposal, agree, try_split
 from sklearn_equity.discovery._triage import People, triage_findings
 from sklearn_equity.discovery._triage_result import TriageResult
 from sklearn_equity.segmentation._reseed import draw_seed
@@ -64,7 +64,8 @@ def find_underserved(
     ----------
     model : fitted estimator or array-like of shape (n_rows,)
         Predicts the outcome of `X`, a classifier of two classes the probability of the
-        second; or the predictions themselves.
+        second; or the predictions themselves, as where `X` has columns that the model
+        does not use.
     X : data frame or array-like of shape (n_rows, n_features)
         Numbers, text, categories and truth values, with gaps, as `model` takes them.
         A column that nearly determines the outcome is named in an
@@ -76,8 +77,9 @@ def find_underserved(
         Who proposes. "rules" scans conjunctions of conditions (`RuleScanner`), "map"
         takes about a tenth, with the largest expected loss (`ErrorMap`), "auto" both.
         An estimator with `fit` and `predict`, such as a pipeline of an
-        `AutoencoderEmbedder` and a `LatentGMMSegmenter`, is cloned, and proposes each
-        of its labels whose mean loss is above everybody's.
+        `AutoencoderEmbedder` and a `LatentGMMSegmenter`, is cloned, fitted to `X` and
+        the losses, and proposes each of its labels whose mean loss is above
+        everybody's; it must take `X` as it comes, or be a pipeline that prepares it.
     loss : {"absolute", "squared"} or callable, default="absolute"
         How badly one person is served. "squared" errors above their 99% quantile count
         as much as it. A callable takes `y_true` and `y_pred` and returns one number a
@@ -129,13 +131,17 @@ def find_underserved(
     independent: of several rows of one person keep one.
 
     With several splits, candidates of mostly the same people are taken together
-    (`max_overlap`). A p-value, and a q-value, is twice the median over splits of that
-    of the candidate most like the named one, where a split that proposes nothing like
-    it counts as 1 [1]_. Where nobody is under-served, half of the splits make a finding
-    at ``fdr / 2`` with a chance of `fdr` at most, by Markov's inequality; where
-    somebody is, the rate of false ones among the findings is not bounded. Figures are
-    means over the splits that propose them, of people who did not choose in that split,
-    and intervals mean intervals, which are rather too wide.
+    (`max_overlap`), and so are the maps'. Of each split the candidate most like the
+    named one counts, as 1 if there is none. With the j-th smallest of their q-values
+    over B splits, :math:`q_{(j)}`, the one told is
+
+    .. math:: (1 - \\log 0.2) \\min_{j \\ge B / 5} \\frac{B}{j} q_{(j)}
+
+    and so is the p-value [1]_: two of ten splits may decide, thirteen times as strictly
+    as one. Where nobody is under-served, the chance of any finding is `fdr` at most;
+    where somebody is, the rate of false ones among the findings is not bounded. Figures
+    are means over the splits that propose them, of people who did not choose in that
+    split, and intervals mean intervals, which are rather too wide.
 
     Findings keep the order of their strength among those who chose: sorted by their
     figures of the people held out, the first would be flattered again. Only confirmed
@@ -146,8 +152,9 @@ def find_underserved(
     of everybody times a number is confirmed, at level ``fdr / m``, with the chance of a
     normal approximation to the Mann-Whitney statistic. The `error_ratio` told has a
     chance of 80%, for a subgroup that a finder does propose; those smaller than
-    `min_subgroup_size` among those who choose are not proposed. With several splits the
-    level is half as large, and :math:`m` their median.
+    `min_subgroup_size` among those who choose are not proposed, and others may be
+    proposed with some of their people only: in all, fewer are found. With several
+    splits the level is divided by :math:`1 - \\log 0.2`, and :math:`m` is their median.
 
     References
     ----------
@@ -185,6 +192,7 @@ def find_underserved(
     n_rows = len(answers.losses)
     _check_rows(num_samples(X), n_rows)
     n_held = _count_held(holdout, n_rows)
+    _check_size(min_subgroup_size, n_rows - n_held)
     n_splits = _count_splits(n_splits, n_rows)
     people = PeopleTable.learn(X)
     warn_of_outcome_inputs(X, answers.truth, stacklevel=2)
@@ -213,7 +221,7 @@ def find_underserved(
         triage=_triage(kept, _numbers(people, people.read(X)), answers, rng),
         detectable=detectable_ratios(
             answers.losses[tests[0]],
-            fdr / n_tried / (1 if n_splits == 1 else 2),
+            fdr / n_tried / (1.0 if n_splits == 1 else STRICTNESS),
             fewest=int(np.ceil(min_subgroup_size * n_held / (n_rows - n_held))),
         ),
         testing=tuple(tests),
@@ -259,6 +267,15 @@ def _count_held(holdout: float, n_rows: int) -> int:
     return n_held
 
 
+def _check_size(min_subgroup_size: int, n_choosing: int) -> None:
+    if min_subgroup_size > n_choosing:
+        msg = (
+            f"`min_subgroup_size` must be at most {n_choosing}, the people who choose; "
+            f"got {min_subgroup_size}. Take it or `holdout` smaller."
+        )
+        raise ValueError(msg)
+
+
 def _count_splits(n_splits: Any, n_rows: int) -> int:
     if isinstance(n_splits, str) and n_splits == "auto":
         return _SPLITS_OF_FEW if n_rows < _FEW_ROWS else 1
@@ -292,6 +309,13 @@ def _read_answers(model: Any, X: Any, y: Any) -> tuple[Vector, Vector]:
     """Return outcomes and predictions as numbers."""
     if not hasattr(model, "predict"):
         truth = check_numbers(y, name="y")
+        if np.ndim(model) == 2 and np.shape(model)[1] > 1:
+            msg = (
+                "`model` must be a fitted estimator or one prediction a row; got shape "
+                f"{np.shape(model)}. Of probabilities of two classes pass those of the "
+                "second, [:, 1]."
+            )
+            raise ValueError(msg)
         prediction = check_numbers(model, name="model", n_rows=len(truth), rows_of="y")
         return truth, prediction
     if not is_classifier(model):
@@ -300,19 +324,27 @@ def _read_answers(model: Any, X: Any, y: Any) -> tuple[Vector, Vector]:
             model.predict(X), name="model.predict(X)", n_rows=len(truth), rows_of="y"
         )
     classes = list(model.classes_)
-    if len(classes) != 2 or not hasattr(model, "predict_proba"):
+    if not hasattr(model, "predict_proba"):
         msg = (
-            "`model` must be a regressor, or a classifier of two classes with "
-            f"predict_proba; got one of {len(classes)} classes. Pass predictions and "
-            "outcomes as numbers, such as 1 for one class and 0 for all others."
+            "`model` must be a regressor, or a classifier with predict_proba; got "
+            f"{type(model).__name__}, which has none. Calibrate it "
+            "(CalibratedClassifierCV)."
+        )
+        raise ValueError(msg)
+    if len(classes) != 2:
+        msg = (
+            "`model` must be a regressor, or a classifier of two classes; got one of "
+            f"{len(classes)}. Pass predictions and outcomes as numbers, such as 1 for "
+            "one class and 0 for all others."
         )
         raise ValueError(msg)
     labels = column_or_1d(y)
     unknown = ~np.isin(labels, classes)
     if unknown.any():
         msg = (
-            f"`y` must hold the classes of `model`, {classes}; got "
-            f"{labels[unknown][0]!r}."
+            f"`y` must hold the classes of `model`, "
+            f"{', '.join(map(format_label, classes))}; got "
+            f"{format_label(labels[unknown][0])}."
         )
         raise ValueError(msg)
     truth = (labels == classes[1]).astype(np.float64)

@@ -42,6 +42,12 @@ def check_findings(findings: Any, n_rows: int) -> tuple[tuple[str, ...], Mask]:
 
 def _named_masks(findings: Any) -> dict[str, NDArray[Any]] | None:
     """Split what holds masks into them; None for labels."""
+    if hasattr(findings, "members"):
+        msg = (
+            "`findings` must say who of `X` belongs to each; got a "
+            f"{type(findings).__name__}. Ask it: findings=result.members(X)."
+        )
+        raise ValueError(msg)
     if isinstance(findings, Mapping):
         return {str(name): _to_array(mask) for name, mask in findings.items()}
     frame = nw.from_native(findings, eager_only=True, pass_through=True)

@@ -18,11 +18,16 @@ from sklearn_equity.discovery._discovery_result import Finding
 from sklearn_equity.discovery._person_loss import Answers
 from sklearn_equity.discovery._rule_evidence import measure_rules
 
-__all__ = ["Proposal", "agree", "try_split"]
+__all__ = ["STRICTNESS", "Proposal", "agree", "try_split"]
 
 Vector = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
+
+# Of several splits, how few must confirm what the others may not even propose, and by
+# how much each must be stricter for that (Meinshausen et al. 2009, theorem 3.2).
+_LEAST_SHARE = 0.2
+STRICTNESS = 1.0 - float(np.log(_LEAST_SHARE))
 
 _FIGURES = ("n", "share", "mean_loss", "error_ratio", "ci_low", "ci_high")
 _TESTS = ("p_value", "q_value")
@@ -123,12 +128,21 @@ def _tell(candidate: Candidate, measured: Any, also: Sequence[str]) -> Finding:
     )
 
 
-def _group(members: Sequence[Mask], max_overlap: float) -> list[list[int]]:
-    """Put everybody under the first that shares more than `max_overlap` with them."""
+def _group(
+    members: Sequence[Mask], max_overlap: float, names: Sequence[str] | None = None
+) -> list[list[int]]:
+    """Put everybody under the first that shares more than `max_overlap` with them.
+
+    Those with the same name, if it is not empty, are taken for the same in any case.
+    """
+    names = [""] * len(members) if names is None else names
     groups: list[list[int]] = []
-    for k, mask in enumerate(members):
+    for k, (mask, name) in enumerate(zip(members, names, strict=True)):
         for group in groups:
-            if _jaccard(mask, members[group[0]]) > max_overlap:
+            first = group[0]
+            if (name and name == names[first]) or (
+                _jaccard(mask, members[first]) > max_overlap
+            ):
                 group.append(k)
                 break
         else:
@@ -146,15 +160,19 @@ def agree(splits: Sequence[list[Proposal]], *, max_overlap: float) -> list[Propo
 
     Whoever shares most people with the others of a group names it: not the strongest,
     since among the people of one study, who stood out most among those who chose stands
-    out least among the rest. Of each split the proposal most like the named one counts:
-    figures are means over them, a p-value, and a q-value, is twice the median over all
-    splits, where one that proposes nothing like it counts as 1.
+    out least among the rest. The worst tenths of maps are one proposal, whoever is in
+    them. Of each split the proposal most like the named one counts: figures are means
+    over them; p-values, and q-values, are those that a few splits agree on.
     """
     ordered = sorted(
         ((number, one) for number, split in enumerate(splits) for one in split),
         key=lambda pair: -pair[1].strength,
     )
-    groups = _group([one.members for _, one in ordered], max_overlap)
+    groups = _group(
+        [one.members for _, one in ordered],
+        max_overlap,
+        [one.finding.method if one.candidate.is_only else "" for _, one in ordered],
+    )
     return [_pool([ordered[k] for k in group], len(splits)) for group in groups]
 
 
@@ -174,7 +192,7 @@ def _pool(group: list[tuple[int, Proposal]], n_splits: int) -> Proposal:
         figure: _mean([getattr(one, figure) for one in found]) for figure in _FIGURES
     }
     tests = {
-        test: _twice_the_median([getattr(one, test) for one in found], n_splits)
+        test: _agreed([getattr(one, test) for one in found], n_splits)
         for test in _TESTS
     }
     texts = dict.fromkeys(
@@ -194,8 +212,11 @@ def _mean(figures: list[float]) -> float:
     return float(np.mean(known)) if known else np.nan
 
 
-def _twice_the_median(known: list[float], n_splits: int) -> float:
+def _agreed(known: list[float], n_splits: int) -> float:
+    """Return the p-value that some share of the splits, at least a fifth, agrees on."""
     # What was not tested, for want of people, counts as 1, as what was not proposed.
     values = np.ones(n_splits)
     values[: len(known)] = np.nan_to_num(known, nan=1.0)
-    return min(1.0, 2.0 * float(np.quantile(values, 0.5, method="inverted_cdf")))
+    first = int(np.ceil(_LEAST_SHARE * n_splits))
+    shares = np.arange(first, n_splits + 1) / n_splits
+    return min(1.0, STRICTNESS * float((np.sort(values)[first - 1 :] / shares).min()))

@@ -11,8 +11,9 @@ from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
+from sklearn.svm import LinearSVC
 
-from sklearn_equity import find_underserved, make_health_cohort
+from sklearn_equity import Finding, find_underserved, make_health_cohort
 from sklearn_equity.discovery._detectable import detectable_ratio
 from sklearn_equity.discovery._segment_words import SegmentWords
 
@@ -83,6 +84,9 @@ def test_equal_seeds_give_equal_findings(found):
 def test_a_finding_reads_as_a_line(found):
     assert "age >= 60 and smoker = yes: n=" in repr(found)
     assert found.to_frame()["triage"].tolist() == list(found.triage.verdict)
+    assert found.to_frame(tried=True)["text"].tolist() == [
+        one.text for one in found.tried
+    ]
 
 
 def test_map_and_segments_find_them_too():
@@ -121,7 +125,7 @@ def test_segments_are_told_in_words():
     )
     (only,) = result.findings
     assert re.fullmatch(
-        r"Pipeline \d \(5 < ward <= 15; precision 1.00, recall 1.00\)", only.text
+        r"KMeans \d \(5 < ward <= 15; precision 1.00, recall 1.00\)", only.text
     )
 
 
@@ -246,7 +250,7 @@ def test_nothing_found_says_what_could_have_been_missed():
     assert result.triage is None
     assert result.members(people).shape == (600, 0)
     assert "Nothing found" in repr(result)
-    assert "for 50 people" in repr(result)
+    assert "times everybody's (50 people)" in repr(result)
     ratios = [ratio for _, ratio in result.detectable]
     assert ratios == sorted(ratios, reverse=True)
     assert all(ratio > 1 for ratio in ratios)
@@ -293,6 +297,10 @@ def test_on_a_null_population_at_most_one_run_in_twenty_finds_anybody(methods):
         ({"fdr": 0.0}, "`fdr` must lie strictly between 0 and 1; got 0.0"),
         ({"max_overlap": 2}, "`max_overlap` must lie from 0 to 1; got 2"),
         ({"min_subgroup_size": 0}, "`min_subgroup_size` must be a whole number"),
+        (
+            {"min_subgroup_size": 101},
+            "`min_subgroup_size` must be at most 100, the peo",
+        ),
         ({"holdout": 0.01}, "`holdout` must leave at least 20 of 200 people"),
         ({"n_splits": 0}, '`n_splits` must be "auto" or a whole number'),
         ({"methods": "trees"}, '`methods` must be "auto", "map", "rules"'),
@@ -316,9 +324,34 @@ def test_rows_that_do_not_match_are_refused():
         find_underserved(np.zeros(50), people[:50], outcome[:50])
 
 
+def test_what_gives_no_probability_of_a_second_class_is_refused():
+    people, outcome, _ = _people(200)
+    numbers, sick = people[["age"]], (outcome > 0) * 1
+    with pytest.raises(ValueError, match=r"shape \(200, 2\).*\[:, 1\]"):
+        find_underserved(np.full((200, 2), 0.5), numbers, sick)
+    with pytest.raises(ValueError, match="LinearSVC, which has none"):
+        find_underserved(LinearSVC().fit(numbers, sick), numbers, sick)
+    model = DummyClassifier().fit(numbers, np.where(sick, "ill", "well"))
+    with pytest.raises(ValueError, match="classes of `model`, ill, well; got 0"):
+        find_underserved(model, numbers, np.zeros(200))
+
+
+def test_an_error_of_a_finder_names_it():
+    people, outcome, _ = _people(300)
+    with pytest.raises(ValueError, match="could not convert string") as raised:
+        find_underserved(np.zeros(300), people, outcome, methods=KMeans(2, n_init=1))
+    assert "KMeans, a finder of `methods`, on 150 people" in raised.value.__notes__[0]
+
+
+def test_a_mean_that_is_not_shown_to_be_larger_is_said_to_be_so():
+    numbers = ("age >= 60", "rules", 90, 0.1, 7.5, 1.1)
+    assert "the mean is not shown" in str(Finding(*numbers, 0.9, 1.3, 0.001, 0.004))
+    assert "the mean is not shown" not in str(Finding(*numbers, 1.05, 1.2, 0.01, 0.04))
+
+
 def test_more_than_two_classes_are_refused():
     people, _, _ = _people(300)
     ward = np.repeat(["a", "b", "c"], 100)
     model = DummyClassifier().fit(people, ward)
-    with pytest.raises(ValueError, match="got one of 3 classes"):
+    with pytest.raises(ValueError, match="classifier of two classes; got one of 3"):
         find_underserved(model, people, ward)

@@ -19,24 +19,30 @@ def _proposal(text, people, *, strength=1.0, p=0.01, q=0.02, ratio=2.0):
     return Proposal(candidate, mask, np.arange(_N), strength, finding)
 
 
-def test_what_most_splits_propose_gets_twice_their_median():
-    q_values = [0.001, 0.004, 0.01, 0.02]
+def test_the_share_of_splits_that_agrees_best_decides():
+    q_values = [0.02, 0.001, 0.009, 0.004]
     splits = [[_proposal("a", range(10), q=q, p=q / 2)] for q in q_values]
     (found,) = agree(splits, max_overlap=0.5)
-    # Of 4 the median from below is the second: half of them are as small.
-    assert found.finding.q_value == pytest.approx(0.008)
-    assert found.finding.p_value == pytest.approx(0.004)
+    # Over 1/4, 2/4, 3/4 and all of them: .004, .008, .012, .02; times 1 + log 5.
+    assert found.finding.q_value == pytest.approx(2.6094379 * 0.004)
+    assert found.finding.p_value == pytest.approx(2.6094379 * 0.002)
 
 
 def test_a_split_that_proposes_nothing_like_it_counts_as_1():
-    of_two = [
-        [_proposal("a", range(10), q=0.001)],
-        [_proposal("a", range(10), q=0.002)],
-    ]
-    (found,) = agree([*of_two, [], []], max_overlap=0.5)
-    assert found.finding.q_value == pytest.approx(0.004)
-    (found,) = agree([*of_two, [], [], []], max_overlap=0.5)
+    one = [_proposal("a", range(10), q=1e-9)]
+    (found,) = agree([one, one, *[[]] * 8], max_overlap=0.5)
+    assert found.finding.q_value == pytest.approx(2.6094379 * 5e-9)
+    (found,) = agree([one, *[[]] * 9], max_overlap=0.5)  # one of ten is no fifth
     assert found.finding.q_value == 1.0
+
+
+def test_the_worst_tenths_of_maps_are_one_proposal_whoever_is_in_them():
+    splits = [[_proposal("expected", range(k, k + 3), q=0.002)] for k in (0, 5, 10)]
+    assert len(agree(splits, max_overlap=0.5)) == 3
+    for ((one,),) in zip(splits, strict=True):
+        object.__setattr__(one.candidate, "is_only", True)
+    (found,) = agree(splits, max_overlap=0.5)
+    assert found.finding.q_value == pytest.approx(2.6094379 * 0.002)
 
 
 def test_what_was_not_tested_counts_as_1():
@@ -52,8 +58,9 @@ def test_of_one_split_the_proposal_most_like_the_named_one_counts():
     ]
     (found,) = agree([split, split], max_overlap=0.5)
     told = found.finding
-    of = {"named": (2.0, 0.08, 0.04), "like": (5.0, 0.02, 0.02)}[told.text]
-    assert (told.error_ratio, told.q_value, told.p_value) == pytest.approx(of)
+    of = {"named": (2.0, 0.04, 0.02), "like": (5.0, 0.01, 0.01)}[told.text]
+    agreed = (told.q_value / 2.6094379, told.p_value / 2.6094379)
+    assert (told.error_ratio, *agreed) == pytest.approx(of)
     assert {told.text, *told.also} == {"named", "like"}
 
 
