@@ -27,7 +27,6 @@ Vector = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _WORST_SHARE = 0.1
-_N_LEADING = 3  # columns that a map is said to lean on
 
 
 @dataclass(frozen=True)
@@ -83,23 +82,26 @@ class _HasLabel:
 
 
 def propose(
-    finder: Any, X: Any, answers: Answers, min_size: int
+    finder: Any, X: Any, answers: Answers, min_size: int, others: Any
 ) -> Iterator[tuple[Candidate, Mask]]:
     """Fit a finder to some people, and yield the subgroups it proposes.
 
     Parameters
     ----------
     finder : RuleScanner, ErrorMap, or estimator with fit and predict
-        Of a scanner every rule, of a map the worst-scored tenth, of another every label
-        whose people have a larger mean loss than all. It is fitted here, and is to be a
-        clone.
+        Of a scanner every rule, of a map about a tenth with the worst scores, of
+        another every label whose people have a larger mean loss than all. It is fitted
+        here, and is to be a clone.
     X : data frame or array-like of shape (n_rows, n_features)
         The people who choose.
     answers : Answers
         What became of them. A map learns from outcomes and predictions, by the loss
         that is asked for here; others from losses.
     min_size : int
-        Labels of fewer people are left out.
+        Subgroups of fewer people are left out.
+    others : data frame or array-like of shape (n_others, n_features)
+        People who do not choose: of a map's scores, which are others for whom it has
+        seen, theirs tell where the worst tenth begins.
 
     Yields
     ------
@@ -118,20 +120,36 @@ def propose(
         error_map = finder.set_params(loss=answers.loss)
         with y_holds_losses():  # whether inputs tell the outcome has been looked at
             error_map.fit(X, answers.truth, answers.prediction)
-        yield _worst_scored(error_map)
+        share = max(_WORST_SHARE, min_size / len(answers.losses))
+        yield from _worst_scored(error_map, X, others, share)
     else:
         yield from _bad_labels(finder, X, answers.losses, min_size)
 
 
-def _worst_scored(error_map: ErrorMap) -> tuple[Candidate, Mask]:
-    scores = error_map.cross_fitted_scores_
-    limit = float(np.quantile(scores, 1.0 - _WORST_SHARE))
-    leading = [one.column for one in error_map.importances_[:_N_LEADING]]
-    text = f"expected loss >= {limit:.3g}"
-    if leading:
-        text += f" (mostly by {', '.join(leading)})"
-    candidate = Candidate(text, "map", _ScoresAbove(error_map, limit), is_only=True)
-    return candidate, scores >= limit
+def _worst_scored(
+    error_map: ErrorMap, X: Any, others: Any, share: float
+) -> Iterator[tuple[Candidate, Mask]]:
+    limit = _limit_of(error_map.score_samples(others), share)
+    if limit is None:
+        return
+    inside = error_map.cross_fitted_scores_ >= limit
+    text = f"expected loss >= {limit:.3g} ({SegmentWords(X).describe(inside)})"
+    contains = _ScoresAbove(error_map, limit)
+    yield Candidate(text, "map", contains, is_only=True), inside
+
+
+def _limit_of(scores: Vector, share: float) -> float | None:
+    """Return what about that share of scores exceeds; None if all are equal.
+
+    Equal scores are not parted: of few different ones, the limit is where the share is
+    nearest, by its ratio.
+    """
+    values, counts = np.unique(scores, return_counts=True)
+    if len(values) == 1:
+        return None
+    shares = np.cumsum(counts[::-1])[::-1] / len(scores)
+    nearest = 1 + int(np.argmin(np.abs(np.log(shares[1:] / share))))
+    return float(values[nearest - 1] / 2 + values[nearest] / 2)
 
 
 def _bad_labels(

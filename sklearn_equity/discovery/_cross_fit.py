@@ -5,7 +5,7 @@ training rows is scored by the one model that did not see them, a new person by 
 of all.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -21,6 +21,7 @@ __all__ = [
     "Fold",
     "Residuals",
     "cross_fit",
+    "make_trees",
     "mean_prediction",
 ]
 
@@ -43,6 +44,8 @@ _TREES = {
 _LEAST_LEAF, _LARGEST_LEAF = 10, 50
 _LEAST_ROWS_TO_STOP_BY = 2_000
 _TAIL = 0.01
+# Where scores say nothing, what is left of their distances: the order of people.
+_LEAST_STRETCH = 0.1
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,17 @@ class ErrorModel:
         they are.
     lean : Lean or None, default=None
         To which side the model errs, which is added.
+    mean_loss : float, default=0.0
+        Of the people it was fitted to.
+    stretch : float, default=1.0
+        What the distance of a prediction from the mean loss is multiplied with.
     """
 
     regressor: Any
     unit: float | None = None
     lean: "Lean | None" = None
+    mean_loss: float = 0.0
+    stretch: float = 1.0
 
     @classmethod
     def fit(cls, regressor: Any, X: Matrix, losses: Vector) -> Self:
@@ -86,24 +95,28 @@ class ErrorModel:
         """
         has_roots = bool((losses >= 0).all())
         target = np.sqrt(losses) if has_roots else losses
-        trees = _make_trees(len(X), categorical, seed).fit(X, target)
+        trees = make_trees(len(X), categorical, seed).fit(X, target)
+        mean = float(losses.mean())
         if not has_roots:
-            return cls(trees)
-        mean = losses.mean()
+            return cls(trees, mean_loss=mean)
         unit = _ratio(mean, cls(trees, 1.0).predict(X).mean())
         if residuals is None:
-            return cls(trees, unit)
+            return cls(trees, unit, mean_loss=mean)
         lean = Lean.fit(X, residuals, categorical, seed)
         share = _ratio(mean, cls(trees, unit, lean).predict(X).mean())
-        return cls(trees, share * unit, replace(lean, weight=share))
+        return cls(trees, share * unit, replace(lean, weight=share), mean)
 
     def predict(self, X: Matrix) -> Vector:
         """Return the expected loss of every person."""
-        predicted = np.asarray(self.regressor.predict(X), dtype=np.float64).ravel()
-        if self.unit is None:
-            return predicted
-        expected = self.unit * np.square(np.maximum(predicted, 0.0))
-        return expected if self.lean is None else expected + self.lean.predict(X)
+        expected = np.asarray(self.regressor.predict(X), dtype=np.float64).ravel()
+        if self.unit is not None:
+            expected = self.unit * np.square(np.maximum(expected, 0.0))
+        if self.lean is not None:
+            expected += self.lean.predict(X)
+        if self.stretch == 1.0:
+            return expected
+        stretched: Vector = self.mean_loss + self.stretch * (expected - self.mean_loss)
+        return stretched
 
 
 @dataclass(frozen=True)
@@ -158,7 +171,7 @@ class Lean:
         """Fit trees to residuals, of which the outermost hundredths count as less."""
         values = residuals.values
         clipped = np.clip(values, *np.quantile(values, [_TAIL, 1.0 - _TAIL]))
-        trees = _make_trees(len(X), categorical, seed).fit(X, clipped)
+        trees = make_trees(len(X), categorical, seed).fit(X, clipped)
         return cls(trees, residuals.power)
 
     def predict(self, X: Matrix) -> Vector:
@@ -171,9 +184,10 @@ def _ratio(total: float, part: float) -> float:
     return float(total / part) if part else 1.0
 
 
-def _make_trees(
+def make_trees(
     n_rows: int, categorical: NDArray[np.bool_], seed: int
 ) -> HistGradientBoostingRegressor:
+    """Return few, slow trees, for so many rows."""
     stops = n_rows >= _LEAST_ROWS_TO_STOP_BY
     return HistGradientBoostingRegressor(
         **_TREES,
@@ -205,6 +219,7 @@ def cross_fit(
     scores : ndarray of shape (n_rows,)
         The expected losses, out of fold; NaN for rows that no fold tests.
     """
+    folds = list(folds)
     models = []
     scores = np.full(len(X), np.nan)
     for train, test in folds:
@@ -218,7 +233,32 @@ def cross_fit(
         )
         scores[test] = model.predict(X[test])
         models.append(model)
+    if estimator is not None:
+        return tuple(models), scores
+    slopes = _slopes_of_other_folds(scores, losses, folds)
+    for k, (_, test) in enumerate(folds):
+        stretch = float(np.clip(slopes[k], _LEAST_STRETCH, 1.0))
+        models[k] = replace(models[k], stretch=stretch)
+        mean_loss = models[k].mean_loss
+        scores[test] = mean_loss + stretch * (scores[test] - mean_loss)
     return tuple(models), scores
+
+
+def _slopes_of_other_folds(
+    scores: Vector, losses: Vector, folds: Sequence[Fold]
+) -> Vector:
+    """Return, for each fold, the slope of losses on scores inside the others.
+
+    Within a fold the order of people stays what it is, whatever the slope.
+    """
+    products, squares = np.zeros((2, len(folds)))
+    for k, (_, test) in enumerate(folds):
+        centred = scores[test] - scores[test].mean()
+        products[k], squares[k] = centred @ losses[test], centred @ centred
+    others = squares.sum() - squares
+    return np.divide(
+        products.sum() - products, others, out=np.ones(len(folds)), where=others > 0
+    )
 
 
 def _fit_model(

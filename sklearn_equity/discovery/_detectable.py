@@ -45,26 +45,36 @@ def _of_everybody(ratio: float, share: float) -> float:
 
 
 def detectable_ratio(losses: Vector, n_inside: int, level: float) -> float:
-    """Return the ratio of losses that a Mann-Whitney test finds in 80% of studies.
+    """Return the ratio of losses that both tests find in 80% of studies each.
 
-    The people inside have losses that are those of everybody times the ratio. With p
+    The people inside have losses that are those of everybody times the ratio r. With p
     the chance that one of them has a larger loss than one outside (ties count half),
-    the statistic is about normal, with mean p and, at p = 1/2, the variance
-    (n_in + n_out + 1) / (12 n_in n_out), which is taken for every p.
+    the Mann-Whitney statistic is about normal, with mean p and, at p = 1/2, the
+    variance (n_in + n_out + 1) / (12 n_in n_out), which is taken for every p. The
+    difference of means has the variance r^2 s^2 / n_in + s^2 / n_out.
     """
     n_outside = len(losses) - n_inside
     ordered = np.sort(losses)
-    error = np.sqrt((len(losses) + 1) / (12.0 * n_inside * n_outside))
-    needed = 0.5 + (norm.isf(level) + norm.ppf(_POWER)) * error
+    quantiles = norm.isf(level) + norm.ppf(_POWER)
+    of_ranks = np.sqrt((len(losses) + 1) / (12.0 * n_inside * n_outside))
+    mean, deviation = losses.mean(), losses.std()
+
+    def is_found(ratio: float) -> bool:
+        of_means = deviation * np.sqrt(ratio**2 / n_inside + 1.0 / n_outside)
+        return bool(
+            _chance_of_larger(ordered, ratio) >= 0.5 + quantiles * of_ranks
+            and (ratio - 1.0) * mean >= quantiles * of_means
+        )
+
     low, high = 1.0, _LARGEST_RATIO
-    if _chance_of_larger(ordered, high) < needed:
+    if not is_found(high):
         return float("inf")
     while high / low > 1.001:
         middle = float(np.sqrt(low * high))
-        if _chance_of_larger(ordered, middle) < needed:
-            low = middle
-        else:
+        if is_found(middle):
             high = middle
+        else:
+            low = middle
     return high
 
 

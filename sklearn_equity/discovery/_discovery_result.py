@@ -39,14 +39,19 @@ class Finding:
         Their mean loss divided by that of everybody held out: above 1 where people are
         served worse.
     ci_low, ci_high : float
-        A 95% interval of `error_ratio`; NaN with fewer than 5 people.
+        An interval of `error_ratio`: 95% of one that was tried, wider of one that is
+        told because it was confirmed; NaN with fewer than 5 people.
     p_value : float
-        One-sided Mann-Whitney test of larger losses inside than outside; of several
-        splits, one that some of them agree on (see `find_underserved`).
+        Of larger losses inside than outside, in ranks and in the mean, one-sided; of
+        several splits, one that some of them agree on (see `find_underserved`).
     q_value : float
         The same after Benjamini and Hochberg over every candidate that was tried.
     also : tuple of str, default=()
         Other candidates whose people are mostly the same.
+    ratio_apart : float, default=NaN
+        The `error_ratio` of those of its people who are in no finding above: near 1 or
+        below, it may be found for the people that it shares with them. NaN of the
+        first, and with fewer than 5 people.
 
     See Also
     --------
@@ -73,6 +78,7 @@ class Finding:
     p_value: float
     q_value: float
     also: tuple[str, ...] = ()
+    ratio_apart: float = np.nan
 
     def __str__(self) -> str:
         line = (
@@ -80,9 +86,9 @@ class Finding:
             f"{self.mean_loss:.3g}, {self.error_ratio:.2f} times the mean "
             f"({self.ci_low:.2f} to {self.ci_high:.2f}), q={self.q_value:.2g}"
         )
-        if self.ci_low <= 1.0:
-            line += ", typical errors are larger, the mean is not shown to be"
-        return line
+        if np.isnan(self.ratio_apart):
+            return line
+        return f"{line}, {self.ratio_apart:.2f} without those above"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -111,6 +117,9 @@ class DiscoveryResult:
         How often people were parted.
     fdr : float
         The false discovery rate that was asked for.
+    is_exhaustive : bool
+        Whether every scan for rules looked at all conjunctions that it could propose;
+        False where a table has so many columns that some were given up.
     candidates : tuple of Candidate
         How the people of each finding are told, in the order of `findings`.
 
@@ -141,6 +150,7 @@ class DiscoveryResult:
     n_testing: int
     n_splits: int
     fdr: float
+    is_exhaustive: bool
     candidates: tuple[Candidate, ...]
 
     def members(self, X: Any) -> NDArray[np.bool_]:
@@ -228,6 +238,8 @@ class DiscoveryResult:
 
     def _missed(self) -> str:
         text = "Missed may be any subgroup that no finder proposed as it is"
+        if not self.is_exhaustive:
+            text += " (of so many columns not all rules were looked at)"
         if not self.detectable:
             return text + "; so few people were held out that none could be confirmed."
         sizes = "; ".join(
@@ -236,8 +248,9 @@ class DiscoveryResult:
         )
         return (
             f"{text}, such as those of less than {self.detectable[0][0]:,} people of "
-            "those held out. One that was proposed would have been confirmed in 80% of "
-            f"studies if its error were {sizes}."
+            "those held out; that a finder proposes just these people is the harder "
+            "part. If one did, 80% of studies would have confirmed an error of "
+            f"{sizes}."
         )
 
 

@@ -26,6 +26,7 @@ from sklearn_equity.discovery._cross_fit import (
 from sklearn_equity.discovery._map_evidence import (
     ColumnImportance,
     calibrate_bands,
+    cut_between,
     measure_evidence,
     measure_importances,
 )
@@ -117,7 +118,9 @@ class ErrorMap(TransformerMixin, BaseEstimator):
     :math:`|\hat{E}[y - \hat{y} \mid x]|`, or its square for squared errors, is added
     before :math:`c` is taken. It is part of the expected loss already, but a model's
     bias is seen sooner in what has a sign: the sum finds more of the people for whom
-    the model is wrong rather than outcomes noisy.
+    the model is wrong rather than outcomes noisy. Such scores lie too far apart, so
+    that each default model's are drawn towards the mean loss by the slope of losses on
+    scores that the other folds show, 1 at most.
 
     The rank correlation is the mean over folds of Spearman's, taken inside of each; the
     pooled one is below 0 where there is nothing to know. Its variance there is taken as
@@ -129,10 +132,10 @@ class ErrorMap(TransformerMixin, BaseEstimator):
     it says what the map leans on, not what makes errors large. Its interval is the
     t interval over folds, widened for the training rows that they share [1]_.
 
-    Bands are cut at quantiles of the out-of-fold scores, so that each holds about as
-    many new people, the outer ones somewhat fewer: the mean of several models spreads
-    less than one. To be measured honestly, a band needs people who are not those of
-    `fit`. Tools that fit a segmenter from X alone take the fitted map inside of
+    Bands are cut at quantiles of what `score_samples` says of the people of `fit`, so
+    that each holds about as many new people. People with equal scores share a band. To
+    be measured honestly, a band needs people who are not those of `fit`. Tools that fit
+    a segmenter from X alone take the fitted map inside of
     `sklearn.frozen.FrozenEstimator`.
 
     References
@@ -347,9 +350,11 @@ class ErrorMap(TransformerMixin, BaseEstimator):
     ) -> None:
         """Set what the map says of people it did not see against what came true."""
         scores = self.cross_fitted_scores_
-        steps = np.linspace(0, 1, self.n_bands + 1)[1:-1]
-        edges = np.unique(np.quantile(scores, steps))
-        self.band_edges_ = edges[edges > scores.min()]  # the first band holds somebody
+        # Of new people the mean of all models is known, so that bands are cut in it.
+        self.band_edges_ = cut_between(
+            mean_prediction(self._models, table),
+            np.linspace(0, 1, self.n_bands + 1)[1:-1],
+        )
         self.n_bands_ = len(self.band_edges_) + 1
         self.evidence_ = measure_evidence(scores, losses, folds)
         self.bands_ = calibrate_bands(

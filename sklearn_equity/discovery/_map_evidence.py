@@ -18,6 +18,7 @@ __all__ = [
     "ColumnImportance",
     "MapEvidence",
     "calibrate_bands",
+    "cut_between",
     "measure_evidence",
     "measure_importances",
     "rank_correlation",
@@ -47,7 +48,7 @@ class MapEvidence:
         How often a map of losses that have nothing to do with the columns does as well.
     calibration_slope : float
         The slope of losses on scores: 1 if differences between scores are of the right
-        size, less if they are too large, about 0 if the map knows nothing; NaN where
+        size, less if they are too large; any number if the map knows nothing, NaN where
         all scores are equal.
     n : int
         People scored.
@@ -148,6 +149,20 @@ def measure_evidence(
         calibration_slope=_slope(scores, losses, folds),
         n=int(n),
     )
+
+
+def cut_between(scores: Vector, shares: Vector) -> Vector:
+    """Cut scores at quantiles, halfway between the scores on both sides.
+
+    Whoever has the score of a quantile comes to lie above its cut, so that equal scores
+    are never parted; there is no cut below the lowest.
+    """
+    values, at = np.unique(scores, return_inverse=True)
+    ordered = np.sort(at)
+    above = np.unique(ordered[(shares * len(scores)).astype(np.intp)])
+    above = above[above > 0]
+    edges: Vector = values[above - 1] / 2 + values[above] / 2
+    return edges
 
 
 def rank_correlation(first: Vector, second: Vector) -> float:

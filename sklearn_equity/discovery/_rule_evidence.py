@@ -47,9 +47,9 @@ class ScannedRule:
         A 95% interval of `error_ratio`, by the delta method on the log scale with the
         quantiles of Student's t; NaN with fewer than 5 people.
     p_value : float
-        One-sided Mann-Whitney test of larger losses inside than outside; 1 where the
-        mean inside is no larger than that of all, NaN with fewer than 5 people on
-        either side, or with ``holdout=0``.
+        Of larger losses inside than outside, one-sided: the larger one of a
+        Mann-Whitney test and a t test of means, so that both must tell. NaN with fewer
+        than 5 people on either side, or with ``holdout=0``.
     q_value : float
         The p-value after Benjamini and Hochberg over all rules tested.
     expected_excess : float
@@ -141,7 +141,7 @@ def _p_value(inside: Mask, losses: Vector) -> float:
     if min(n, len(losses) - n) < _LEAST_TESTED:
         return np.nan
     if losses.min() == losses.max() or not losses[inside].mean() > losses.mean():
-        return 1.0  # ranks may tell of larger losses where a few decide the mean
+        return 1.0
     # The normal approximation with its correction for ties: exact p-values are slow.
     test = mannwhitneyu(
         losses[inside],
@@ -149,7 +149,16 @@ def _p_value(inside: Mask, losses: Vector) -> float:
         alternative="greater",
         method="asymptotic",
     )
-    return float(test.pvalue)
+    return max(float(test.pvalue), _p_of_means(inside, losses))
+
+
+def _p_of_means(inside: Mask, losses: Vector) -> float:
+    """Test by Student's t whether the mean inside is above that of all."""
+    n = int(inside.sum())
+    gap, variance = _gap_of_means(inside, losses)
+    if variance == 0.0:
+        return 0.0 if gap > 0 else 1.0
+    return float(t.sf(gap / np.sqrt(variance * n / (n - 1)), n - 1))
 
 
 def _influence(inside: Mask, losses: Vector) -> tuple[Vector, float, float]:
@@ -180,9 +189,14 @@ def _expected_excess(inside: Mask, losses: Vector) -> float:
     n = int(inside.sum())
     if n < _LEAST_TESTED:
         return 0.0
-    of_inside, mean_inside, mean = _influence(inside, losses)
-    gap = mean_inside - mean
-    variance = ((of_inside - (losses - mean)) ** 2).mean() / len(losses)
+    gap, variance = _gap_of_means(inside, losses)
     if gap <= 0 or variance >= gap**2:
         return 0.0
     return float(gap - variance / gap)
+
+
+def _gap_of_means(inside: Mask, losses: Vector) -> tuple[float, float]:
+    """Return how far the mean inside is above that of all, and the variance of that."""
+    of_inside, mean_inside, mean = _influence(inside, losses)
+    variance = ((of_inside - (losses - mean)) ** 2).mean() / len(losses)
+    return mean_inside - mean, float(variance)

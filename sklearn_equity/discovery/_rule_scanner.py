@@ -110,10 +110,11 @@ class RuleScanner(TransformerMixin, BaseEstimator):
     dropped, the gap it explains is taken from its people's losses, and the next is
     chosen by what is left. This part is a heuristic.
 
-    The people held out test each rule by a one-sided Mann-Whitney test of losses inside
-    against outside, and q-values are those of Benjamini and Hochberg over all rules
-    chosen. Rules that overlap are not independent; where nobody is under-served, the
-    chance of any finding is about `fdr` at most.
+    The people held out test each rule, one-sided: the p-value is the larger one of a
+    Mann-Whitney test of losses inside against outside and a t test of means, and
+    q-values are those of Benjamini and Hochberg over all rules chosen. Rules that
+    overlap are not independent; where nobody is under-served, the chance of any finding
+    is about `fdr` at most.
 
     References
     ----------

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t
 
 from sklearn_equity._sklearn_shims import safe_indexing
 from sklearn_equity.discovery._candidates import Candidate, propose
@@ -18,7 +19,7 @@ from sklearn_equity.discovery._discovery_result import Finding
 from sklearn_equity.discovery._person_loss import Answers
 from sklearn_equity.discovery._rule_evidence import measure_rules
 
-__all__ = ["STRICTNESS", "Proposal", "agree", "try_split"]
+__all__ = ["STRICTNESS", "Proposal", "agree", "confirmed", "try_split"]
 
 Vector = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -29,6 +30,7 @@ Rows = NDArray[np.intp]
 _LEAST_SHARE = 0.2
 STRICTNESS = 1.0 - float(np.log(_LEAST_SHARE))
 
+_FEWEST_APART = 5
 _FIGURES = ("n", "share", "mean_loss", "error_ratio", "ci_low", "ci_high")
 _TESTS = ("p_value", "q_value")
 
@@ -80,12 +82,15 @@ def try_split(
         The strongest among those who chose comes first; q-values are Benjamini and
         Hochberg's over all of them.
     """
-    chosen_from, losses = safe_indexing(X, choosing), answers.losses
+    chosen_from, others = safe_indexing(X, choosing), safe_indexing(X, testing)
+    losses = answers.losses
     proposed = []
     for finder in finders:
         for candidate, inside in propose(
-            finder, chosen_from, answers.of(choosing), min_size
+            finder, chosen_from, answers.of(choosing), min_size, others
         ):
+            if inside.sum() < min_size:
+                continue
             members = candidate.contains(X)
             members[choosing] = inside
             strength = _strength(inside, losses[choosing])
@@ -205,6 +210,45 @@ def _pool(group: list[tuple[int, Proposal]], n_splits: int) -> Proposal:
         also=tuple(text for text in texts if text != name.finding.text),
     )
     return replace(name, finding=finding)
+
+
+def confirmed(
+    tried: Sequence[Proposal], losses: Vector, *, fdr: float, n_tried: float
+) -> list[Proposal]:
+    """Return what the false discovery rate allows, with what being chosen asks for.
+
+    Intervals are widened to the level 1 - R fdr / m (Benjamini and Yekutieli 2005), and
+    each is told how badly those of its people are served who are in none before it.
+    """
+    kept = [one for one in tried if one.finding.q_value <= fdr]  # NaN: not tested
+    level = max(0.95, 1.0 - len(kept) * fdr / n_tried)
+    told: list[Proposal] = []
+    for one in kept:
+        finding = _widen(one.finding, level)
+        if told:
+            before = np.any([other.members for other in told], axis=0)[one.testing]
+            inside = one.members[one.testing] & ~before
+            ratio = _ratio(inside, losses[one.testing])
+            finding = replace(finding, ratio_apart=ratio)
+        told.append(replace(one, finding=finding))
+    return told
+
+
+def _widen(finding: Finding, level: float) -> Finding:
+    """Take the interval, symmetric in logarithms, from 95% to another level."""
+    degrees = max(finding.n - 1, 1)
+    times = t.ppf((1.0 + level) / 2.0, degrees) / t.ppf(0.975, degrees)
+    return replace(
+        finding,
+        ci_low=finding.error_ratio * (finding.ci_low / finding.error_ratio) ** times,
+        ci_high=finding.error_ratio * (finding.ci_high / finding.error_ratio) ** times,
+    )
+
+
+def _ratio(inside: Mask, losses: Vector) -> float:
+    if inside.sum() < _FEWEST_APART:
+        return np.nan
+    return float(losses[inside].mean() / losses.mean())
 
 
 def _mean(figures: list[float]) -> float:

@@ -75,15 +75,15 @@ def triage(
     confidence_level : float, default=0.95
         The level of each interval, and of all verdicts "remediable" together.
     estimator : regressor, default=None
-        Fitted to all people's residuals in place of the ridge regression, such as
-        HistGradientBoostingRegressor(); the regressions of the findings follow.
+        Fitted to all people's residuals in place of the ridge regression and the trees;
+        the regressions of the findings follow.
     cv : int, splitter or iterable, default=5
         The folds whose rows are predicted from the others, shuffled if a number. Give a
         splitter with the rows of one person in one fold if people have several.
     min_subgroup_size : int, default=30
         Smaller findings are shown, but not judged.
     random_state : int, RandomState or None, default=None
-        Seeds the folds.
+        Seeds the folds and the trees.
 
     Returns
     -------
@@ -104,11 +104,12 @@ def triage(
     **Evidence.** With the residual :math:`r = y - f(x)` and its prediction :math:`g(x)`
     from other folds, :math:`v = 2 r g - g^2` has a mean of at most the remediable
     :math:`E[(m - f)^2]`, where :math:`m(x) = E[y \mid x]`, whatever the variance of the
-    noise. The models: a ridge regression for everybody, then one for each finding of
-    what the first leaves there; each with the penalty that leave-one-out predictions of
-    the training rows find best, and multiplied by the factor from 0 to 1 that they find
-    best, less one standard error. Where outcomes are 0 and 1 and predictions from 0 to
-    1, f + g is kept there.
+    noise. The models: a ridge regression for everybody, boosted trees of what it leaves
+    (from 200 rows), and a ridge regression for each finding of what both leave there.
+    Regressions have the penalty that leave-one-out predictions of the training rows
+    find best; each model is multiplied by the factor from 0 to 1 that predictions of
+    rows it has not seen find best, less one standard error. Where outcomes are 0 and 1
+    and predictions from 0 to 1, f + g is kept there.
 
     **"remediable"**: a one-sided t test shows the mean of :math:`v - 0.05 r^2` to be
     above 0, after Holm's correction for all findings judged. A twentieth of the squared
@@ -272,7 +273,7 @@ def _examine(
     residual = outcome - prediction
     folds = check_folds(cv, inputs, outcome, rng)
     everybody, own = find_structure(
-        inputs, residual, members, folds=folds, estimator=estimator
+        inputs, residual, members, folds=folds, estimator=estimator, rng=rng
     )
     if _are_probabilities(outcome, prediction):
         everybody = np.clip(prediction + everybody, 0.0, 1.0) - prediction

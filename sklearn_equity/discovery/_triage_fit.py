@@ -1,9 +1,11 @@
 """What do the inputs tell of the residuals of each finding?
 
-Ridge regressions, in closed form: one for everybody, then one in every finding, fitted
-to what the first leaves there. The relation of a subgroup that a model has not learnt
-is mostly a level and some slopes, and 100 people show no more than that. Every row is
-predicted by regressions that have seen nothing of it.
+For everybody a ridge regression, and boosted trees of what it leaves; then in every
+finding a ridge regression of what both leave there. The relation of a subgroup that a
+model has not learnt is mostly a level and some slopes, and 100 people show no more than
+that; where it is another, trees see it from some hundreds. Each is believed as far as
+it predicts rows that it has not seen, and every row is predicted by models that have
+seen nothing of it.
 """
 
 from collections.abc import Iterable
@@ -13,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from sklearn_equity.discovery._cross_fit import make_trees
 from sklearn_equity.fidelity import share_kept, standardise, with_constant
+from sklearn_equity.segmentation._reseed import draw_seed
 
 __all__ = ["complexity", "find_structure"]
 
@@ -26,6 +30,10 @@ Rows = NDArray[np.intp]
 _PENALTIES = (3.0, 10.0, 30.0, 100.0, 300.0)
 _TYPICAL_PENALTY = 30.0
 _FEWEST_ROWS = 10
+_FEWEST_ROWS_OF_TREES = 200
+_TAIL = (
+    0.01  # targets beyond it count as it: a few people would decide where trees split
+)
 
 
 def find_structure(
@@ -35,6 +43,7 @@ def find_structure(
     *,
     folds: Iterable[tuple[Rows, Rows]],
     estimator: Any,
+    rng: np.random.RandomState,
 ) -> tuple[Vector, Matrix]:
     """Predict each row's residual by models fitted to rows of other folds.
 
@@ -50,6 +59,8 @@ def find_structure(
     for train, held_out in folds:
         if estimator is None:
             whole = _predict(inputs, residual[train], train)
+            rest = residual[train] - whole[train]
+            whole += _predict_by_trees(inputs, rest, train, rng)
         else:
             fitted = clone(estimator).fit(inputs[train], residual[train])
             whole = np.asarray(fitted.predict(inputs), dtype=np.float64)
@@ -77,6 +88,33 @@ def _predict(inputs: Matrix, target: Vector, train: Rows) -> Vector:
     kept = share_kept(target / unit, unseen)
     prediction: Vector = kept * unit * (with_constant(Z) @ coefficients)
     return prediction
+
+
+def _predict_by_trees(
+    inputs: Matrix, target: Vector, train: Rows, rng: np.random.RandomState
+) -> Vector:
+    """Predict every row by trees of both halves of the training rows, shrunken.
+
+    What either half says of the other tells how far trees are to be believed.
+    """
+    unit = float(np.sqrt(np.mean(target**2)))
+    if unit == 0.0 or len(train) < _FEWEST_ROWS_OF_TREES:
+        return np.zeros(len(inputs))
+    numbers = np.zeros(inputs.shape[1], dtype=bool)
+    low, high = np.quantile(target, [_TAIL, 1.0 - _TAIL])
+    order = rng.permutation(len(train))
+    prediction, unseen = np.zeros(len(inputs)), np.zeros(len(train))
+    for seen in (order[::2], order[1::2]):
+        trees = make_trees(len(seen), numbers, draw_seed(rng)).fit(
+            inputs[train[seen]], np.clip(target[seen], low, high)
+        )
+        said = trees.predict(inputs)
+        prediction += said / 2.0
+        others = np.setdiff1d(order, seen)
+        unseen[others] = said[train[others]]
+    kept = share_kept(target / unit, unseen / unit)
+    shrunken: Vector = kept * prediction
+    return shrunken
 
 
 def _ridge(Z: Matrix, target: Vector) -> tuple[Vector, Vector]:

@@ -209,6 +209,36 @@ def test_bias_is_seen_sooner_in_errors_with_a_sign():
     assert mean_score == pytest.approx(np.abs(errors).mean(), rel=0.03)
 
 
+@pytest.mark.parametrize("loss", ["absolute", "squared"])
+def test_scores_of_a_biased_model_are_of_the_right_size(loss):
+    rng = np.random.default_rng(7732)
+    X = rng.normal(size=(6000, 3))
+    errors = 2.0 * (X[:, 0] > 1.0) + rng.normal(size=6000)
+    error_map = ErrorMap(loss=loss, cv=3, n_repeats=0, random_state=0)
+    error_map.fit(X, errors, np.zeros(6000))
+    assert 0.85 < error_map.evidence_.calibration_slope < 1.15
+    worst = error_map.bands_[-1]
+    assert abs(worst.expected - worst.observed) < 4 * worst.std_error
+
+
+def test_people_with_equal_scores_share_a_band():
+    rng = np.random.default_rng(7733)
+    answer = (rng.random(2000) < 0.3) * 1.0
+    errors = np.abs(rng.normal(size=2000)) * (1 + 2 * answer)
+    error_map = ErrorMap(cv=3, n_repeats=0, random_state=0).fit(answer[:, None], errors)
+    assert_array_equal(error_map.predict(answer[:, None]), answer)
+    assert [band.n for band in error_map.bands_] == [sum(answer == 0), sum(answer)]
+
+
+def test_bands_hold_about_as_many_new_people():
+    X, errors = served_by_age(4000)
+    error_map = ErrorMap(cv=3, n_repeats=0, random_state=0, n_bands=5)
+    new, _ = served_by_age(4000, seed=1)
+    counts = np.bincount(error_map.fit(X, errors).predict(new))
+    assert counts.min() > 600
+    assert counts.max() < 1000
+
+
 def test_bands_are_ordered_and_calibrated_out_of_fold():
     X, errors = served_by_age(4000)
     error_map = ErrorMap(random_state=0, n_bands=4).fit(X, errors)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from scipy.stats import mannwhitneyu
+from scipy.stats import mannwhitneyu, t
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression
@@ -210,10 +210,26 @@ def test_figures_of_a_rule_by_hand():
     (rule,) = measure_rules([()], ["late"], [inside], losses, is_tested=True)
     assert (rule.n, rule.share, rule.mean_loss) == (5, 5 / 15, 4.0)
     assert rule.error_ratio == pytest.approx(4.0 / 2.0)
-    test = mannwhitneyu(losses[inside], losses[~inside], alternative="greater")
-    assert rule.p_value == rule.q_value == pytest.approx(test.pvalue, rel=0.5)
+    # Influences on the gap of 2: 1 of each outside; -4, -2, 0, -2, -2 inside.
+    of_means = t.sf(2 / np.sqrt(38 / 15**2 * 5 / 4), 4)
+    assert rule.p_value == rule.q_value == pytest.approx(of_means)
     assert rule.ci_low < 2.0 < rule.ci_high
     assert 0 < rule.expected_excess < 4.0 - 2.0
+
+
+def test_ranks_and_means_must_both_tell():
+    rng = np.random.default_rng(8)
+    inside = np.arange(2000) < 200
+    alike = rng.exponential(size=2000)
+    typical = np.where(inside, alike + 0.5, alike)
+    typical[1995:] = 300.0  # five people outside decide the mean
+    few = np.where(np.arange(2000) < 10, alike + 30.0, alike)  # ten inside do
+    for losses in (typical, few):
+        (rule,) = measure_rules([()], [""], [inside], losses, is_tested=True)
+        assert rule.p_value > 0.05
+    (rule,) = measure_rules([()], [""], [inside], alike * (1 + inside), is_tested=True)
+    ranks = mannwhitneyu(alike[inside] * 2, alike[~inside], alternative="greater")
+    assert ranks.pvalue <= rule.p_value < 1e-6
 
 
 @pytest.mark.slow

@@ -76,11 +76,29 @@ def test_nobody_is_predicted_by_a_model_that_has_seen_their_outcome(people):
     moved = (y_true - y_pred).copy()
     moved[held_out] += np.random.default_rng(5).normal(0, 50, size=len(held_out))
     before, after = (
-        find_structure(X, residual, members, folds=folds, estimator=None)
+        find_structure(
+            X,
+            residual,
+            members,
+            folds=folds,
+            estimator=None,
+            rng=np.random.RandomState(0),
+        )
         for residual in (y_true - y_pred, moved)
     )
     for first, second in zip(before, after, strict=True):
         assert_array_equal(first[held_out], second[held_out])
+
+
+@pytest.mark.parametrize("kind", ["product", "noise"])
+def test_a_relation_that_no_line_follows_is_no_noise(kind):
+    rng = np.random.default_rng(31)
+    X = rng.normal(size=(2000, 4))
+    inside = X[:, 0] > 0.7
+    signs = np.sign(X[:, 1] * X[:, 2]) if kind == "product" else rng.normal(size=2000)
+    y_true = rng.normal(size=2000) + 1.5 * inside * signs
+    result = triage(X, y_true, np.zeros(2000), findings={"a": inside}, random_state=0)
+    assert result.verdict == ({"product": "remediable"}.get(kind, kind),)
 
 
 @pytest.mark.parametrize("unit", [1e-6, 1e6])
