@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from docutils import nodes
+
 from sklearn_equity import __version__
 
 project = "sklearn_equity"
@@ -36,6 +38,7 @@ copybutton_prompt_is_regexp = True
 autosummary_generate = True
 autodoc_typehints = "none"  # numpydoc says in words what the types are
 autodoc_member_order = "bysource"
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 
 # ---- gallery ---------------------------------------------------------------------
@@ -79,6 +82,15 @@ def skip_inherited(_app: Any, _what: str, name: str, member: Any, *_: Any) -> An
     return True if home == "sklearn" or _ROUTING.match(name) else None
 
 
+def strip_code(_app: Any, doctree: nodes.document) -> None:
+    """Drop the empty line that ends an example for the sake of doctest."""
+    for block in doctree.findall(nodes.literal_block):
+        text = block.astext().rstrip()
+        block.rawsource = text
+        block.children = [nodes.Text(text)]
+
+
 def setup(app: Any) -> None:
-    """Register what leaves inherited methods out."""
+    """Register what is done on the way."""
     app.connect("autodoc-skip-member", skip_inherited)
+    app.connect("doctree-read", strip_code)

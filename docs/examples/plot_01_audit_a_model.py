@@ -77,7 +77,9 @@ print(*by_spread.sentences(), sep="\n")
 
 # %%
 # Both are true. The deprived bear larger errors; relative to how much their HbA1c
-# varies, the data do not show that the model knows less about them.
+# varies, everybody is shown to be served, within a tenth of the average. Which of the
+# two matters is for you to say: whoever is treated by the figure bears the error
+# itself.
 #
 # Age needs no bands at all: here is the error along it, with a band that holds the
 # whole curve. Where it leaves the dashed line, fidelity differs from that of everybody.

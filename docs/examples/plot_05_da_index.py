@@ -12,6 +12,8 @@ NHANES 2017-2018.
 """
 
 # %%
+# sphinx_gallery_thumbnail_number = 2
+#
 # The score: each person's probability of a diagnosis, by models that have not seen
 # them. The measurement that tells how ill people are must not come from the model: here
 # HbA1c from a blood sample, of which 48 mmol/mol and more indicate diabetes.
@@ -42,20 +44,24 @@ score = cross_val_predict(model, X, told, cv=5, method="predict_proba")[:, 1]
 print(f"area under the ROC curve: {roc_auc_score(told, score):.2f}")
 
 # %%
-# How ill are the two groups? Shaded is the part beyond the threshold.
+# How ill are the two groups? HbA1c is reported in steps, which ``discrete=False``
+# smooths over. Shaded is the part beyond the threshold: fewer of the uninsured are
+# there.
 
 DensityDisplay.from_values(
     hba1c,
     subgroups=insurance,
     edges=[48, np.inf],
     bounds=(15, None),
+    discrete=False,
     quantity="HbA1c, mmol/mol",
 )
 plt.show()
 
 # %%
-# The deterioration index weighs those beyond the threshold by how far beyond they are.
-# 0 is equality; 0.25 means that the first group is a quarter more deteriorated.
+# Fewer, but further beyond it. The deterioration index weighs people by how far beyond
+# the threshold they are. 0 is equality; 0.25 means that the first group is a quarter
+# more deteriorated.
 
 scale = {
     "subgroups": insurance,
@@ -66,8 +72,8 @@ scale = {
 print(dataset_inequality(hba1c, **scale))
 
 # %%
-# That is about all people. Now among people with the same score, from the median of all
-# scores upwards:
+# The interval holds 0: of all people, nothing is shown. Now among people with the same
+# score, from the median of all scores upwards:
 
 region = {"decision_threshold": 0.5, "scale": "rank"}
 print(model_inequality(score, hba1c, **scale, **region))

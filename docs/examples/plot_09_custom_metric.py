@@ -73,6 +73,9 @@ share = subgroup_fidelity(
 print(share)
 
 # %%
+# Non-Hispanic White people with such a value are missed most often, about two in three,
+# Other Hispanic people least.
+#
 # A function goes wherever a name goes: into an audit, and with its options set, such as
 # the quantile of the pinball loss, by :func:`functools.partial`;
 
