@@ -27,8 +27,6 @@ print(people.subgroups[3])
 y_pred = LinearRegression().fit(train.X, train.y).predict(people.X)
 
 # %%
-# sphinx_gallery_thumbnail_number = 2
-#
 # Three attributes, each by itself and with every other: ``max_depth=2``. All are one
 # family of comparisons, so that eighteen looks don't find somebody by luck.
 
@@ -52,6 +50,7 @@ plt.show()
 # Women and men are both shown to be served. The asthmatic are under-served, and so are
 # people with hay fever. But look at the intersection of the two:
 
+# sphinx_gallery_thumbnail_number = 2
 both = table.select("asthma & hay fever")
 SubgroupFidelityDisplay(both).plot()
 plt.show()
