@@ -58,7 +58,8 @@ print(*result.sentences(), sep="\n")
 
 # %%
 # Where do those served worst live? Cells show how many people lie there; the segments
-# with the largest error, after allowing for luck, are outlined.
+# with the largest error, after allowing for luck, are outlined. An outline goes around
+# all people of a segment, so that outlines may overlap where segments do not.
 
 segments = segmenter.predict(X_test)
 LatentSpaceDisplay.from_estimator(
