@@ -1,5 +1,5 @@
-# Needs Python (>= 3.11) with pip, and nothing else. `make demo` and `make test` make
-# their own environment in .venv; a second run finds it there and installs nothing.
+# Needs Python (>= 3.11) with pip, and nothing else. Every target makes its environment in
+# .venv; a second run finds it there and installs nothing.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 # Packages are compiled when they are imported, and most of their files never are.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo test test-slow lint docs figures clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m sklearn_equity demo
@@ -24,6 +24,14 @@ lint: $(VENV)/.lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The guide, its gallery run on the way; a warning is an error.
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+# The figures that open the pages of the guide, drawn anew.
+figures: $(VENV)/.demo
+	$(BIN)/python docs/figures/draw.py
 
 # A stamp says which sets of packages the environment holds; it is renewed when the
 # project's requirements change.
@@ -46,5 +54,10 @@ $(VENV)/.lint: $(VENV)/.test
 	$(PIP) install -qq --no-compile --constraint constraints.txt --group lint
 	touch $@
 
+$(VENV)/.docs: $(VENV)/.demo
+	$(PIP) install -qq --no-compile --constraint constraints.txt --group docs
+	touch $@
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf docs/_build docs/api/generated docs/gallery docs/sg_execution_times.rst

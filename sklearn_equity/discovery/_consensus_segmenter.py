@@ -102,7 +102,7 @@ class ConsensusSegmenter(
         The fitted segmenters; first and second half take turns.
     n_segments_ : int
         Number of segments; `predict` gives integers from 0 to one less.
-    segment_sizes_ : ndarray of shape (n_segments_,)
+    segment_sizes_ : ndarray of shape (`n_segments_`,)
         Training rows of every segment. Segments are numbered from the one with the
         largest sum of memberships on.
     agreement_ : float
@@ -112,7 +112,7 @@ class ConsensusSegmenter(
         segmentations agree on with what the second half's agree on. They share no rows.
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns seen in `fit`, if they are all text.
 
     See Also

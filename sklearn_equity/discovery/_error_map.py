@@ -85,7 +85,7 @@ class ErrorMap(TransformerMixin, BaseEstimator):
     importances_ : tuple of records
         Of each column, the most important first: `column`, `importance`, `ci_low`,
         `ci_high`; empty if `n_repeats` is 0.
-    band_edges_ : ndarray of shape (n_bands_ - 1,)
+    band_edges_ : ndarray of shape (`n_bands_` - 1,)
         The scores at which bands meet.
     n_bands_ : int
         Bands in use: fewer than `n_bands` where many scores are equal.
@@ -93,7 +93,7 @@ class ErrorMap(TransformerMixin, BaseEstimator):
         The fitted regressor of every fold.
     n_features_in_ : int
         Columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if they are all text.
 
     See Also

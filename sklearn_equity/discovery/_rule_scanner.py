@@ -82,7 +82,7 @@ class RuleScanner(TransformerMixin, BaseEstimator):
         Conjunctions whose size and loss were found.
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns seen in `fit`, if they are all text.
 
     See Also

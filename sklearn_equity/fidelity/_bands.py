@@ -67,7 +67,7 @@ class QuantileBands:
 
     Attributes
     ----------
-    edges_ : ndarray of shape (n_bands_ - 1,)
+    edges_ : ndarray of shape (`n_bands_` - 1,)
         The inner edges. A value equal to an edge belongs to the band above it.
     labels_ : tuple of Band
         The labels, lowest band first.

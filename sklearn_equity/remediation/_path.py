@@ -328,7 +328,8 @@ def _find_subgroups(
         raise ValueError(msg)
     if subgroups is not None:
         codes = number_labels(subgroups, n_rows, name="subgroups", at_least=2)
-        return codes, {"subgroups": codes.codes[rows.train]}
+        # The labels themselves: the remedy may name those of its own under-served.
+        return codes, {"subgroups": safe_indexing(subgroups, rows.train)}
     if hasattr(segmenter, "fit"):
         fitted = clone(segmenter).fit(safe_indexing(rows.X, rows.train))
         if not isinstance(fitted, FrozenEstimator):

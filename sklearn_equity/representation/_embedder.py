@@ -108,7 +108,7 @@ class AutoencoderEmbedder(CallbackSupportMixin, PlannedAutoencoder):
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_.encoder`` and ``net_.module_.decoder`` work on
         prepared rows in single precision.
-    history_ : dict of str to ndarray of shape (n_epochs_,)
+    history_ : dict of str to ndarray of shape (`n_epochs_`,)
         Mean loss by epoch: "train_loss", and "valid_loss" if rows validate.
     n_epochs_ : int
         Epochs that were run; the weights are those of the best of them. After
@@ -118,7 +118,7 @@ class AutoencoderEmbedder(CallbackSupportMixin, PlannedAutoencoder):
         rows (of the last chunk) if there are none.
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns seen in `fit`, if they are all text.
 
     See Also

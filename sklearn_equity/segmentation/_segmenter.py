@@ -118,9 +118,9 @@ class LatentGMMSegmenter(SegmentedSpace):
         attributes that its `fit` would set.
     scaler_ : sklearn.preprocessing.StandardScaler
         How the columns were standardised.
-    segment_sizes_ : ndarray of shape (n_segments_,)
+    segment_sizes_ : ndarray of shape (`n_segments_`,)
         Training rows of every segment.
-    hierarchy_ : ndarray of shape (n_segments_ - 1, 4)
+    hierarchy_ : ndarray of shape (`n_segments_` - 1, 4)
         How the segments merge, the most overlapping first: a linkage matrix as in
         `scipy.cluster.hierarchy`, whose heights are Bhattacharyya distances.
     novelty_threshold_ : float
@@ -132,7 +132,7 @@ class LatentGMMSegmenter(SegmentedSpace):
         Steps that the mixture took.
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns seen in `fit`, if they are all text.
 
     See Also

@@ -74,6 +74,16 @@ def test_no_remedy_does_no_harm():
     assert_array_equal(path.overall[0], path.overall[1])
 
 
+def test_a_remedy_names_its_under_served_by_their_labels():
+    X, y, ward = two_wards_of_one_line()
+    named = SubgroupOversampler(LinearRegression(), under_served=["B"], random_state=0)
+    path, by_rule = (
+        remediation_path(remedy, X, y, subgroups=ward, strengths=[3], random_state=0)
+        for remedy in (named, REMEDY)
+    )
+    assert_array_equal(path.under_served, by_rule.under_served)
+
+
 def test_a_segmenter_is_fitted_once_to_the_training_rows():
     X, y, _ = two_wards_of_one_line()
     remedy = SubgroupOversampler(

@@ -75,3 +75,8 @@ ax.set(
 )
 fig.legend(loc="outside lower center", fontsize="small")
 plt.show()
+
+# %%
+# What it does not show: that nobody else is served badly. What was looked for and not
+# found could have been missed, and ``found.detectable`` says how large an error that
+# would have been. Nor is a rule a cause: it names what tells people apart.
