@@ -45,7 +45,8 @@ print(found)
 # %%
 # Each line says who it is, how large the error of those people is beside everybody's,
 # how sure that is, and whether a better model of the same columns could mend it. Where
-# it says noise, another measurement is needed, not another model.
+# it says noise, no other model of these columns was seen to do better: look for another
+# measurement first.
 
 print(found.triage)
 
