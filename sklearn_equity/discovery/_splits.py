@@ -201,7 +201,10 @@ def _pool(group: list[tuple[int, Proposal]], n_splits: int) -> Proposal:
         for test in _TESTS
     }
     texts = dict.fromkeys(
-        text for _, one in group for text in (one.finding.text, *one.finding.also)
+        text
+        for _, one in group
+        if not (one.candidate.is_only and name.candidate.is_only)
+        for text in (one.finding.text, *one.finding.also)
     )
     told: dict[str, Any] = {**figures, **tests, "n": round(figures["n"])}
     finding = replace(

@@ -43,6 +43,7 @@ def test_the_worst_tenths_of_maps_are_one_proposal_whoever_is_in_them():
         object.__setattr__(one.candidate, "is_only", True)
     (found,) = agree(splits, max_overlap=0.5)
     assert found.finding.q_value == pytest.approx(2.6094379 * 0.002)
+    assert found.finding.also == ()
 
 
 def test_what_was_not_tested_counts_as_1():
