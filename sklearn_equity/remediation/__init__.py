@@ -9,6 +9,10 @@ from sklearn_equity.remediation._change import (
     FidelityChange,
     fidelity_change,
 )
+from sklearn_equity.remediation._deferral import DeferralRegressor
+from sklearn_equity.remediation._deferral_classifier import DeferralClassifier
+from sklearn_equity.remediation._deferral_result import Deferral
+from sklearn_equity.remediation._excluded import ExcludedWho, excluded_who
 from sklearn_equity.remediation._no_harm import NoHarmResult, no_harm_test
 from sklearn_equity.remediation._oversampler import SubgroupOversampler
 from sklearn_equity.remediation._path import RemediationPath, remediation_path
@@ -16,11 +20,16 @@ from sklearn_equity.remediation._reweighter import WorstSubgroupReweighter
 
 __all__ = [
     "EVERYBODY",
+    "Deferral",
+    "DeferralClassifier",
+    "DeferralRegressor",
+    "ExcludedWho",
     "FidelityChange",
     "NoHarmResult",
     "RemediationPath",
     "SubgroupOversampler",
     "WorstSubgroupReweighter",
+    "excluded_who",
     "fidelity_change",
     "no_harm_test",
     "remediation_path",
