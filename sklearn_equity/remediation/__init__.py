@@ -16,6 +16,7 @@ from sklearn_equity.remediation._excluded import ExcludedWho, excluded_who
 from sklearn_equity.remediation._no_harm import NoHarmResult, no_harm_test
 from sklearn_equity.remediation._oversampler import SubgroupOversampler
 from sklearn_equity.remediation._path import RemediationPath, remediation_path
+from sklearn_equity.remediation._recalibrator import SubgroupRecalibrator
 from sklearn_equity.remediation._reweighter import WorstSubgroupReweighter
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "NoHarmResult",
     "RemediationPath",
     "SubgroupOversampler",
+    "SubgroupRecalibrator",
     "WorstSubgroupReweighter",
     "excluded_who",
     "fidelity_change",

@@ -60,7 +60,8 @@ def columns_by_name(table: Any) -> dict[str, Any]:
         return {str(name): _column(values) for name, values in table.items()}
     frame = nw.from_native(table, eager_only=True, allow_series=True, pass_through=True)
     if isinstance(frame, nw.DataFrame):
-        return {str(name): frame[name] for name in frame.columns}
+        columns = zip(frame.columns, frame.iter_columns(), strict=True)
+        return {str(name): values for name, values in columns}
     if isinstance(frame, nw.Series):
         return {str(frame.name or "x0"): frame}
     array = np.asarray(table)
