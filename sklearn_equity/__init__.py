@@ -65,6 +65,7 @@ from sklearn_equity.inequality import (
     theil,
 )
 from sklearn_equity.remediation import (
+    AcquisitionPlan,
     Deferral,
     DeferralClassifier,
     DeferralRegressor,
@@ -75,6 +76,7 @@ from sklearn_equity.remediation import (
     SubgroupOversampler,
     SubgroupRecalibrator,
     WorstSubgroupReweighter,
+    acquisition_plan,
     excluded_who,
     fidelity_change,
     no_harm_test,
@@ -127,6 +129,7 @@ __version__ = version("sklearn-equity")
 __all__ = [
     "ADCurve",
     "ADCurveDisplay",
+    "AcquisitionPlan",
     "AuditResult",
     "AutoencoderEmbedder",
     "BoundedKDE",
@@ -173,6 +176,7 @@ __all__ = [
     "TriageResult",
     "WorstSubgroupReweighter",
     "__version__",
+    "acquisition_plan",
     "allocation_deterioration_curve",
     "atkinson",
     "attainable_fidelity",

@@ -4,6 +4,7 @@ A remedy is a change meant to narrow a measured gap. It can fail, and it can har
 whom it does not aim at: measure every remedied model again, on rows that it never saw.
 """
 
+from sklearn_equity.remediation._acquisition import AcquisitionPlan, acquisition_plan
 from sklearn_equity.remediation._change import (
     EVERYBODY,
     FidelityChange,
@@ -21,6 +22,7 @@ from sklearn_equity.remediation._reweighter import WorstSubgroupReweighter
 
 __all__ = [
     "EVERYBODY",
+    "AcquisitionPlan",
     "Deferral",
     "DeferralClassifier",
     "DeferralRegressor",
@@ -31,6 +33,7 @@ __all__ = [
     "SubgroupOversampler",
     "SubgroupRecalibrator",
     "WorstSubgroupReweighter",
+    "acquisition_plan",
     "excluded_who",
     "fidelity_change",
     "no_harm_test",

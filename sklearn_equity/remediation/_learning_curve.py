@@ -1,0 +1,202 @@
+r"""How does the error of a subgroup fall with its own people, and with the others'?
+
+Models are trained on random parts of the people, the share drawn anew for each
+subgroup, so that one set of models serves all curves:
+
+    error = a + b n_own**-e + c n_others**-e,  b, c >= 0.
+
+The same people are predicted by all models of a fold, so that a, which holds what is
+hard about them, is a constant of the fold and is not estimated.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+
+from sklearn_equity._sklearn_shims import safe_indexing
+from sklearn_equity.remediation._calibration import Folds
+from sklearn_equity.remediation._emphasis import TrainingRows
+
+Vector = NDArray[np.float64]
+Rows = NDArray[np.intp]
+EXPONENTS = (0.25, 0.5, 1.0)
+_SMALLEST_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What models trained on parts of the people made of those they had not seen.
+
+    Attributes
+    ----------
+    loss : ndarray of shape (n_rows, n_designs)
+        Of each person under each model of the person's fold; the first is trained on
+        everybody outside of the fold.
+    fold : ndarray of shape (n_rows,)
+        The fold that tests a person.
+    sizes : ndarray of shape (n_folds, n_designs, n_subgroups)
+        How many people of each subgroup a model was trained on.
+    """
+
+    loss: Vector
+    fold: Rows
+    sizes: Vector
+
+
+def run_trials(
+    training: TrainingRows,
+    estimator: Any,
+    y: NDArray[Any],
+    codes: Rows,
+    folds: Folds,
+    *,
+    n_designs: int,
+    random_state: np.random.RandomState,
+) -> Trials:
+    """Train on random parts of each fold's training rows, and predict its test rows."""
+    n_subgroups = int(codes.max()) + 1
+    loss = np.empty((len(y), n_designs + 1))
+    fold = np.empty(len(y), dtype=np.intp)
+    sizes = np.empty((len(folds), n_designs + 1, n_subgroups))
+    plain = np.ones(len(y), dtype=np.intp)
+    for f, (train, test) in enumerate(folds):
+        fold[test] = f
+        X_test = safe_indexing(training.X, test)
+        for d in range(n_designs + 1):
+            shares = _SMALLEST_SHARE ** random_state.random_sample(n_subgroups)
+            rows = train
+            if d:
+                rows = draw_part(train, codes, shares, random_state)
+            sizes[f, d] = np.bincount(codes[rows], minlength=n_subgroups)
+            model = training.fit(estimator, plain, rows=rows)
+            loss[test, d] = losses_of(model, X_test, y[test], estimator)
+    return Trials(loss, fold, sizes)
+
+
+def draw_part(
+    train: Rows, codes: Rows, shares: Vector, random_state: np.random.RandomState
+) -> Rows:
+    """Draw a share of each subgroup's training rows."""
+    parts = []
+    for code, share in enumerate(shares):
+        mine = train[codes[train] == code]
+        n_drawn = int(np.ceil(share * len(mine)))
+        parts.append(random_state.permutation(mine)[:n_drawn])
+    return np.sort(np.concatenate(parts))
+
+
+def losses_of(model: Any, X: Any, y: NDArray[Any], estimator: Any) -> Vector:
+    """Return squared errors; of classes, Brier scores, or whether they are wrong."""
+    if not is_classifier(estimator):
+        return np.asarray((y - np.asarray(model.predict(X)).ravel()) ** 2)
+    if not hasattr(model, "predict_proba"):
+        return np.asarray(model.predict(X) != y, dtype=np.float64)
+    proba = np.asarray(model.predict_proba(X))
+    hit = y[:, np.newaxis] == model.classes_
+    missed = ~hit.any(axis=1)  # a class that this model never saw
+    return np.asarray((((hit - proba) ** 2).sum(axis=1) + missed) / 2.0)
+
+
+@dataclass(frozen=True)
+class CurveData:
+    """The trials of one subgroup.
+
+    Attributes
+    ----------
+    loss : ndarray of shape (n_people, n_designs)
+        Of its people.
+    fold : ndarray of shape (n_people,)
+        Their folds.
+    own, others : ndarray of shape (n_folds, n_designs)
+        How many people of it, and of all others, a model was trained on.
+    """
+
+    loss: Vector
+    fold: Rows
+    own: Vector
+    others: Vector
+
+    @classmethod
+    def of(cls, trials: Trials, codes: Rows, code: int) -> "CurveData":
+        """Take the trials of a subgroup."""
+        mine = codes == code
+        own = trials.sizes[:, :, code]
+        return cls(
+            trials.loss[mine], trials.fold[mine], own, trials.sizes.sum(axis=2) - own
+        )
+
+    def fit(self, people: Vector, designs: Vector) -> tuple[float, float, float]:
+        """Fit the curve to people and models that count as often as the weights say.
+
+        Returns b, unconstrained; the same or 0, with others' part no less than 0
+        either; and the exponent by which the squared distance is least.
+        """
+        n_folds = len(self.own)
+        weight = np.bincount(self.fold, weights=people, minlength=n_folds)
+        means = (
+            np.stack(
+                [
+                    np.bincount(self.fold, weights=people * column, minlength=n_folds)
+                    for column in self.loss.T
+                ],
+                axis=1,
+            )
+            / np.maximum(weight, 1e-12)[:, np.newaxis]
+        )
+        weights = weight[:, np.newaxis] * designs
+        best: tuple[float, float, float, float] | None = None
+        for exponent in EXPONENTS:
+            free, bound, distance = _solve(
+                means,
+                np.maximum(self.own, 1.0) ** -exponent,
+                np.maximum(self.others, 1.0) ** -exponent,
+                weights,
+            )
+            if best is None or distance < best[0]:
+                best = (distance, free, bound, exponent)
+        if best is None:
+            raise TypeError("There are no exponents.")
+        return best[1:]
+
+
+def _solve(
+    loss: Vector, own: Vector, others: Vector, weights: Vector
+) -> tuple[float, float, float]:
+    """Regress losses, centred in each fold, on two sizes: freely, and from 0 up."""
+    total = np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
+    y, u, v = (
+        values - (weights * values).sum(axis=1, keepdims=True) / total
+        for values in (loss, own, others)
+    )
+    uu, vv, uv, uy, vy, yy = (
+        float((weights * a * b).sum())
+        for a, b in ((u, u), (v, v), (u, v), (u, y), (v, y), (y, y))
+    )
+    determinant = uu * vv - uv**2
+    if determinant <= 1e-12 * uu * vv:
+        free = (uy / uu if uu else 0.0, 0.0)
+    else:
+        free = ((vv * uy - uv * vy) / determinant, (uu * vy - uv * uy) / determinant)
+    b, c = free
+    if b < 0.0 or c < 0.0:
+        ends = [(0.0, 0.0)]
+        ends += [(max(uy / uu, 0.0), 0.0)] if uu else []
+        ends += [(0.0, max(vy / vv, 0.0))] if vv else []
+        b, c = min(ends, key=lambda e: _distance(e, uu, vv, uv, uy, vy, yy))
+    return free[0], b, _distance((b, c), uu, vv, uv, uy, vy, yy)
+
+
+def _distance(
+    at: tuple[float, float],
+    uu: float,
+    vv: float,
+    uv: float,
+    uy: float,
+    vy: float,
+    yy: float,
+) -> float:
+    b, c = at
+    return yy - 2 * (b * uy + c * vy) + b * b * uu + 2 * b * c * uv + c * c * vv
