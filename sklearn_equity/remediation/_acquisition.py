@@ -68,8 +68,8 @@ class AcquisitionPlan:
     expected_fall : ndarray of shape (n_subgroups,)
         By how much its error is expected to fall by them.
     verdict : tuple of str
-        "recruit" if it is shown that more people help; "flat" if no number of people
-        would take `target` off; "not enough evidence"; or "too small".
+        "flat" if no number of people would take `target` off; "recruit" if it is shown
+        that more people help; "not enough evidence"; or "too small".
     target : float
         The share of the error that `needed` people take off.
     budget : int
@@ -250,24 +250,30 @@ def acquisition_plan(
     Notes
     -----
     Learning curves by subgroup as in [1]_. Each model is trained on a share of every
-    subgroup's people drawn by itself, from a fifth to all, so that a subgroup's own
-    people and the others vary apart:
+    subgroup's people drawn by itself, from three tenths to all, so that a subgroup's
+    own people and the others vary apart:
 
     .. math:: L_g = a_g + b_g\, n_g^{-e} + c_g\, n_{others}^{-e}, \qquad b_g, c_g \ge 0,
 
-    with the :math:`e` of 1/4, 1/2 and 1 that fits best. The people of a fold are the
-    same for all its models, and :math:`a_g` is free in each fold, so that what is hard
-    about them cancels. The departure is :math:`b_g n_g^{-e}`, what k more people take
-    off :math:`b_g (n_g^{-e} - (n_g + k)^{-e})`, their number its inverse.
+    with :math:`e` 1, the rate of regular models, unless 1/2 or 1/4 fits better by more
+    than chance: few trials tell exponents apart, and small ones promise much. The
+    people of a fold are the same for all its models, and :math:`a_g` is free in each
+    fold, so that what is hard about them cancels. The departure is
+    :math:`b_g n_g^{-e}`, what k more people take off :math:`b_g (n_g^{-e} - (n_g +
+    k)^{-e})`, their number its inverse.
 
     Intervals are quantiles over resamples of people and of models, exponent and all.
-    "recruit" is said if an unconstrained :math:`b_g` is above 0, by a one-sided normal
-    test with the standard error of the resamples, after Holm's correction. The budget
-    is handed out in small blocks, each to the subgroup whose error falls most by it, so
-    that all have one voice whatever their size; what it does for others is left out.
+    "flat" is said if the interval of the departure ends below `target` of the error;
+    else "recruit" if an unconstrained :math:`b_g` of exponent 1 is above 0, by a
+    one-sided normal test with the standard error of the resamples, after Holm's
+    correction. The budget is handed out in small blocks, each to the subgroup to
+    recruit from whose error falls most by it, so that all have one voice whatever their
+    size; what it does for others is left out.
 
     It is a forecast: a curve may bend beyond the people there are, those recruited may
     be unlike, and a model trained on them has another mixture of people than before.
+    Where three tenths of a subgroup hardly suffice for as many coefficients, its curve
+    is steeper than any of these, and the fall overstated.
     The attainable of a curve is that of this model; another may attain more.
 
     References
@@ -372,8 +378,6 @@ def _read_curve(
             )
         )
     free, bound, exponent = np.array(fits).T
-    # A scale is in another unit for each exponent: compare what it comes to here.
-    free = free * n**-exponent
     error = free[1:].std(ddof=1)
     p_value = float(norm.sf(free[0] / error)) if error > 0.0 else 1.0
     return _Curve(bound, exponent, p_value, n)
@@ -412,8 +416,9 @@ def _plan(
             *(departure[0], *reach, curve.exponent[0], np.ceil(needed[0])),
             *np.ceil(ends),
         )
-        verdict[i] = _RECRUIT if shown[i] else _FLAT if reach[1] < fall else _OPEN
-    recruit = _hand_out(budget, curves, shown)
+        verdict[i] = _FLAT if reach[1] < fall else _RECRUIT if shown[i] else _OPEN
+    chosen = np.array([found == _RECRUIT for found in verdict])
+    recruit = _hand_out(budget, curves, chosen)
     falls = [
         float("nan") if curve is None else float(curve.fall(more)[0])
         for curve, more in zip(curves, recruit, strict=True)
@@ -425,17 +430,17 @@ def _plan(
 
 
 def _hand_out(
-    budget: int, curves: list[_Curve | None], shown: NDArray[np.bool_]
+    budget: int, curves: list[_Curve | None], chosen: NDArray[np.bool_]
 ) -> NDArray[np.intp]:
     """Give each block of people to the subgroup whose error falls most by it."""
     given = np.zeros(len(curves), dtype=np.intp)
-    if not shown.any():
+    if not chosen.any():
         return given
     ends = np.linspace(0, budget, min(_N_BLOCKS, max(budget, 1)) + 1).astype(np.intp)
     for block in np.diff(ends):
         falls = [
             curve.fall(given[i] + block)[0] - curve.fall(given[i])[0]
-            if curve is not None and shown[i]
+            if curve is not None and chosen[i]
             else -np.inf
             for i, curve in enumerate(curves)
         ]
