@@ -6,180 +6,38 @@ so, and plans nothing.
 """
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
 from sklearn.base import is_classifier
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import check_random_state, indexable
 
-from sklearn_equity._checks import (
-    check_confidence_level,
-    check_same_order,
-    format_label,
-)
-from sklearn_equity._optional import build_frame
+from sklearn_equity._checks import check_confidence_level, check_same_order
 from sklearn_equity._sklearn_shims import num_samples
+from sklearn_equity.remediation._acquisition_result import (
+    FLAT,
+    OPEN,
+    RECRUIT,
+    SMALL,
+    AcquisitionPlan,
+)
 from sklearn_equity.remediation._emphasis import TrainingRows
 from sklearn_equity.remediation._inputs import check_target, number_labels
-from sklearn_equity.remediation._learning_curve import CurveData, run_trials
+from sklearn_equity.remediation._learning_curve import (
+    Curve,
+    CurveData,
+    read_curve,
+    run_trials,
+)
 from sklearn_equity.significance import holm
 
-__all__ = ["AcquisitionPlan", "acquisition_plan"]
+__all__ = ["acquisition_plan"]
 
 Vector = NDArray[np.float64]
 _N_BLOCKS = 200  # in which a budget is handed out
-_RECRUIT, _FLAT, _OPEN, _SMALL = "recruit", "flat", "not enough evidence", "too small"
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class AcquisitionPlan:
-    """What more people of each subgroup would take off its error.
-
-    What `acquisition_plan` returns; it prints as a table. Errors are mean squared ones,
-    of classes Brier scores.
-
-    Parameters
-    ----------
-    subgroup : tuple
-        The labels.
-    n : ndarray of shape (n_subgroups,)
-        The people there are.
-    error : ndarray of shape (n_subgroups,)
-        The cross-validated mean squared error as it is.
-    departure : ndarray of shape (n_subgroups,)
-        By how much it would fall with any number of people of the subgroup: its
-        departure from what this model can attain for it. 0 for a flat curve.
-    ci_low, ci_high : ndarray of shape (n_subgroups,)
-        The interval of the departure.
-    exponent : ndarray of shape (n_subgroups,)
-        The power of the number of people with which it falls.
-    needed : ndarray of shape (n_subgroups,)
-        How many more people take the share `target` off the error; infinite if none
-        do.
-    needed_low, needed_high : ndarray of shape (n_subgroups,)
-        The interval of that number.
-    recruit : ndarray of shape (n_subgroups,)
-        How many of the `budget` to recruit from each.
-    expected_fall : ndarray of shape (n_subgroups,)
-        By how much its error is expected to fall by them.
-    verdict : tuple of str
-        "flat" if no number of people would take `target` off; "recruit" if it is shown
-        that more people help; "not enough evidence"; or "too small".
-    target : float
-        The share of the error that `needed` people take off.
-    budget : int
-        How many people there are to recruit.
-    confidence_level : float
-        That of intervals and verdicts.
-
-    See Also
-    --------
-    acquisition_plan : Makes it.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn.dummy import DummyRegressor
-    >>> from sklearn_equity import acquisition_plan
-    >>> rng = np.random.default_rng(0)
-    >>> ward = np.repeat(["A", "B"], 300)
-    >>> plan = acquisition_plan(
-    ...     DummyRegressor(), np.zeros((600, 1)), rng.normal(size=600), subgroups=ward,
-    ...     target=0.2, random_state=0,
-    ... )
-    >>> plan.verdict
-    ('flat', 'flat')
-    """
-
-    subgroup: tuple[Hashable, ...]
-    n: NDArray[np.intp]
-    error: Vector
-    departure: Vector
-    ci_low: Vector
-    ci_high: Vector
-    exponent: Vector
-    needed: Vector
-    needed_low: Vector
-    needed_high: Vector
-    recruit: NDArray[np.intp]
-    expected_fall: Vector
-    verdict: tuple[str, ...]
-    target: float
-    budget: int
-    confidence_level: float
-
-    def to_columns(self) -> dict[str, list[Any]]:
-        """Return the table as columns by name, one row a subgroup."""
-        names = (
-            *("n", "error", "departure", "ci_low", "ci_high", "exponent", "needed"),
-            *("needed_low", "needed_high", "recruit", "expected_fall"),
-        )
-        return {
-            "subgroup": [format_label(label) for label in self.subgroup],
-            **{name: getattr(self, name).tolist() for name in names},
-            "verdict": list(self.verdict),
-        }
-
-    def to_frame(self) -> Any:
-        """Return the rows as a data frame.
-
-        Returns
-        -------
-        pandas.DataFrame or polars.DataFrame
-            The columns of `to_columns`; polars if
-            ``sklearn.set_config(transform_output="polars")`` says so.
-        """
-        return build_frame(self.to_columns(), feature="AcquisitionPlan.to_frame")
-
-    def sentences(self) -> tuple[str, ...]:
-        """Say from whom to recruit, and what is open."""
-        chosen = np.flatnonzero(self.recruit)
-        if not len(chosen):
-            said = ["No curve shows that more people of any subgroup would help: none."]
-        else:
-            order = chosen[np.argsort(-self.recruit[chosen], kind="stable")]
-            listed = "; ".join(
-                f"{self.recruit[i]:,} from {format_label(self.subgroup[i])}"
-                for i in order
-            )
-            said = [f"Of {self.budget:,} people to recruit: {listed}."]
-        for verdict, meaning in (
-            (_FLAT, f"No number of people would take {self.target:.0%} off the error"),
-            (_OPEN, "Not enough evidence, recruit to learn rather than to serve"),
-        ):
-            names = [
-                format_label(label)
-                for label, found in zip(self.subgroup, self.verdict, strict=True)
-                if found == verdict
-            ]
-            if names:
-                said.append(f"{meaning}: {', '.join(names)}.")
-        return tuple(said)
-
-    def __repr__(self) -> str:
-        names = [format_label(label) for label in self.subgroup]
-        width = max(8, *map(len, names))
-        head = (
-            f"{'subgroup':<{width}} {'n':>8} {'error':>9} {'could fall by':>26} "
-            f"{f'needed for {self.target:.0%}':>26} {'recruit':>8}  verdict"
-        )
-        lines = [
-            f"{name:<{width}} {self.n[i]:>8,} {self.error[i]:>9.4g} "
-            f"{self._range(self.departure, self.ci_low, self.ci_high, i):>26} "
-            f"{self._range(self.needed, self.needed_low, self.needed_high, i):>26} "
-            f"{self.recruit[i]:>8,}  {self.verdict[i]}"
-            for i, name in enumerate(names)
-        ]
-        return "\n".join([*self.sentences(), head, *lines])
-
-    @staticmethod
-    def _range(value: Vector, low: Vector, high: Vector, i: int) -> str:
-        return f"{value[i]:.3g} ({low[i]:.3g} to {high[i]:.3g})"
 
 
 def acquisition_plan(
@@ -322,7 +180,7 @@ def acquisition_plan(
     )
     counts = codes.counts()
     curves = [
-        _read_curve(
+        read_curve(
             CurveData.of(trials, codes.codes, code),
             int(counts[code]),
             n_resamples=n_resamples,
@@ -339,56 +197,12 @@ def acquisition_plan(
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Curve:
-    """A fitted curve, and those of all resamples behind it."""
-
-    scale: Vector
-    exponent: Vector
-    p_value: float
-    n: int
-
-    @property
-    def departure(self) -> Vector:
-        return np.asarray(self.scale * self.n**-self.exponent)
-
-    def fall(self, n_more: float) -> Vector:
-        left = self.scale * (self.n + n_more) ** -self.exponent
-        return np.asarray(self.departure - left)
-
-    def needed(self, fall: float) -> Vector:
-        """Return how many more people it takes; infinite where none suffice."""
-        left = self.departure - fall
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            total = (self.scale / left) ** (1.0 / self.exponent)
-        return np.where(left > 0.0, total - self.n, np.inf)
-
-
-def _read_curve(
-    data: CurveData, n: int, *, n_resamples: int, rng: np.random.RandomState
-) -> _Curve:
-    people, designs = np.ones(len(data.loss)), np.ones(data.own.shape)
-    fits = [data.fit(people, designs)]
-    for _ in range(n_resamples):
-        drawn = rng.randint(len(people), size=len(people))
-        fits.append(
-            data.fit(
-                np.bincount(drawn, minlength=len(people)).astype(np.float64),
-                rng.poisson(1.0, size=designs.shape).astype(np.float64),
-            )
-        )
-    free, bound, exponent = np.array(fits).T
-    error = free[1:].std(ddof=1)
-    p_value = float(norm.sf(free[0] / error)) if error > 0.0 else 1.0
-    return _Curve(bound, exponent, p_value, n)
-
-
 def _plan(
     labels: tuple[Hashable, ...],
     counts: NDArray[np.intp],
     loss: Vector,
     codes: NDArray[np.intp],
-    curves: list[_Curve | None],
+    curves: list[Curve | None],
     *,
     target: float,
     level: float,
@@ -398,7 +212,7 @@ def _plan(
     known = [i for i, curve in enumerate(curves) if curve is not None]
     shown = np.zeros(len(labels), dtype=bool)
     figures = np.full((7, len(labels)), np.nan)
-    verdict = [_SMALL] * len(labels)
+    verdict = [SMALL] * len(labels)
     if known:
         p_values = [curve.p_value for curve in curves if curve is not None]
         shown[known] = holm(p_values) <= 1.0 - level
@@ -408,29 +222,44 @@ def _plan(
         if curve is None:
             continue
         fall = target * error[i]
-        needed, departure = curve.needed(fall), curve.departure
+        people, reachable = curve.needed(fall), curve.departure
         # Of infinite numbers no mean can be taken: quantiles are values that occur.
-        ends = np.quantile(needed[1:], tails, method="inverted_cdf")
-        reach = np.quantile(departure[1:], tails)
+        ends = np.quantile(people[1:], tails, method="inverted_cdf")
+        reach = np.quantile(reachable[1:], tails)
         figures[:, i] = (
-            *(departure[0], *reach, curve.exponent[0], np.ceil(needed[0])),
+            *(reachable[0], *reach, curve.exponent[0], np.ceil(people[0])),
             *np.ceil(ends),
         )
-        verdict[i] = _FLAT if reach[1] < fall else _RECRUIT if shown[i] else _OPEN
-    chosen = np.array([found == _RECRUIT for found in verdict])
+        verdict[i] = FLAT if reach[1] < fall else RECRUIT if shown[i] else OPEN
+    chosen = np.array([found == RECRUIT for found in verdict])
     recruit = _hand_out(budget, curves, chosen)
     falls = [
         float("nan") if curve is None else float(curve.fall(more)[0])
         for curve, more in zip(curves, recruit, strict=True)
     ]
+    departure, low, high, exponent, needed, needed_low, needed_high = figures
     return AcquisitionPlan(
-        labels, counts, error, *figures[:4], *figures[4:], recruit, np.array(falls),
-        tuple(verdict), target, budget, level,
-    )  # fmt: skip
+        subgroup=labels,
+        n=counts,
+        error=error,
+        departure=departure,
+        ci_low=low,
+        ci_high=high,
+        exponent=exponent,
+        needed=needed,
+        needed_low=needed_low,
+        needed_high=needed_high,
+        recruit=recruit,
+        expected_fall=np.array(falls),
+        verdict=tuple(verdict),
+        target=target,
+        budget=budget,
+        confidence_level=level,
+    )
 
 
 def _hand_out(
-    budget: int, curves: list[_Curve | None], chosen: NDArray[np.bool_]
+    budget: int, curves: list[Curve | None], chosen: NDArray[np.bool_]
 ) -> NDArray[np.intp]:
     """Give each block of people to the subgroup whose error falls most by it."""
     given = np.zeros(len(curves), dtype=np.intp)
@@ -451,7 +280,7 @@ def _hand_out(
 def _check_options(
     target: Any, budget: Any, cv: Any, n_designs: Any, n_resamples: Any
 ) -> None:
-    if not isinstance(target, Real) or not 0.0 < target < 1.0:
+    if not isinstance(target, Real) or not 0.0 < float(target) < 1.0:
         msg = f"`target` must be a share between 0 and 1; got {target!r}."
         raise ValueError(msg)
     for name, value, least in (

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 from sklearn.base import is_classifier
 
 from sklearn_equity._sklearn_shims import safe_indexing
@@ -204,3 +205,60 @@ def _distance(
 ) -> float:
     b, c = at
     return yy - 2 * (b * uy + c * vy) + b * b * uu + 2 * b * c * uv + c * c * vv
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A fitted curve, and those of all resamples behind it.
+
+    Attributes
+    ----------
+    scale, exponent : ndarray of shape (1 + n_resamples,)
+        Of ``scale * n**-exponent``.
+    p_value : float
+        Of a curve that does not fall, one-sided.
+    n : int
+        The people there are.
+    """
+
+    scale: Vector
+    exponent: Vector
+    p_value: float
+    n: int
+
+    @property
+    def departure(self) -> Vector:
+        """Return what any number of people would take off."""
+        return np.asarray(self.scale * self.n**-self.exponent)
+
+    def fall(self, n_more: float) -> Vector:
+        """Return what so many more people would take off."""
+        left = self.scale * (self.n + n_more) ** -self.exponent
+        return np.asarray(self.departure - left)
+
+    def needed(self, fall: float) -> Vector:
+        """Return how many more people it takes; infinite where none suffice."""
+        left = self.departure - fall
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            total = (self.scale / left) ** (1.0 / self.exponent)
+        return np.where(left > 0.0, total - self.n, np.inf)
+
+
+def read_curve(
+    data: CurveData, n: int, *, n_resamples: int, rng: np.random.RandomState
+) -> Curve:
+    """Fit the curve of n people, and that of every resample of people and models."""
+    people, designs = np.ones(len(data.loss)), np.ones(data.own.shape)
+    fits = [data.fit(people, designs)]
+    for _ in range(n_resamples):
+        drawn = rng.randint(len(people), size=len(people))
+        fits.append(
+            data.fit(
+                np.bincount(drawn, minlength=len(people)).astype(np.float64),
+                rng.poisson(1.0, size=designs.shape).astype(np.float64),
+            )
+        )
+    free, bound, exponent = np.array(fits).T
+    error = free[1:].std(ddof=1)
+    p_value = float(norm.sf(free[0] / error)) if error > 0.0 else 1.0
+    return Curve(bound, exponent, p_value, n)

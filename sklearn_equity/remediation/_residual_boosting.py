@@ -212,9 +212,9 @@ def _declared_partitions(codes: SubgroupCodes) -> list[Partition]:
         return [everybody]
     known = np.append(np.arange(codes.n_subgroups), -1)
     found = [everybody, Partition("subgroups", known, None, None)]
-    if all(isinstance(label, tuple) for label in codes.labels):
-        parts = list(zip(*codes.labels, strict=True))  # type: ignore[arg-type]
-        for j, values in enumerate(parts):
+    combined = [label for label in codes.labels if isinstance(label, tuple)]
+    if len(combined) == codes.n_subgroups:
+        for j, values in enumerate(zip(*combined, strict=True)):
             number = {value: i for i, value in enumerate(dict.fromkeys(values))}
             cells = np.array([*(number[value] for value in values), -1])
             found.append(Partition(f"attribute {j}", cells, None, None))
@@ -230,6 +230,8 @@ def audit(
         rows = judge[codes.codes[judge] == code]
         n = len(rows)
         error = after[rows].std(ddof=1) / np.sqrt(n) if n > 1 else float("nan")
-        means = (float(r[rows].mean()) if n else float("nan") for r in (before, after))
-        found.append(AuditedBias(label, n, *means, float(error)))
+        was, now = (
+            float(r[rows].mean()) if n else float("nan") for r in (before, after)
+        )
+        found.append(AuditedBias(label, n, was, now, float(error)))
     return tuple(found)

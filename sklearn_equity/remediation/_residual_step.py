@@ -170,13 +170,11 @@ def _sums(
 ) -> _Sums:
     rows = rows[cells[rows] >= 0]
     where, w, r = cells[rows], weight[rows], residual[rows]
-    return _Sums(
-        np.bincount(where, minlength=n_cells).astype(np.float64),
-        *(
-            np.bincount(where, weights=values, minlength=n_cells)
-            for values in (w, w * r, w * r**2)
-        ),
+    n, weights, total, squares = (
+        np.bincount(where, weights=values, minlength=n_cells).astype(np.float64)
+        for values in (np.ones(len(r)), w, w * r, w * r**2)
     )
+    return _Sums(n, weights, total, squares)
 
 
 def _mean_square(residual: Vector, weight: Vector) -> float:

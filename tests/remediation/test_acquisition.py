@@ -7,8 +7,8 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from sklearn_equity import acquisition_plan
-from sklearn_equity.remediation._acquisition import _Curve, _hand_out
-from sklearn_equity.remediation._learning_curve import CurveData, draw_part
+from sklearn_equity.remediation._acquisition import _hand_out
+from sklearn_equity.remediation._learning_curve import Curve, CurveData, draw_part
 
 
 def wards_of_their_own(sizes=(300, 1500), n_coefficients=20, scale=(1.0, 1.0), seed=0):
@@ -54,7 +54,7 @@ def test_a_curve_without_noise_is_met_exactly():
 
 
 def test_numbers_needed_by_hand():
-    curve = _Curve(np.array([20.0]), np.array([1.0]), 0.0, n=100)
+    curve = Curve(np.array([20.0]), np.array([1.0]), 0.0, n=100)
     assert_allclose(curve.departure, 0.2)
     assert_allclose(curve.fall(100), 0.1)
     assert_allclose(curve.needed(0.1), 100.0)
@@ -64,7 +64,7 @@ def test_numbers_needed_by_hand():
 def test_budget_goes_where_errors_fall_most():
     # Falls b / n - b / (n + k) of both are alike at the margin where n + k goes with
     # the root of b: 100 + k and 2 (100 + 600 - k) for 4 times b: k from 600 is 167.
-    curves = [_Curve(np.array([b]), np.array([1.0]), 0.0, n=100) for b in (10.0, 40.0)]
+    curves = [Curve(np.array([b]), np.array([1.0]), 0.0, n=100) for b in (10.0, 40.0)]
     given = _hand_out(600, curves, np.array([True, True]))
     assert given.sum() == 600
     assert_allclose(given, [800 / 3 - 100, 1600 / 3 - 100], atol=5)

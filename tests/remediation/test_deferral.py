@@ -103,14 +103,17 @@ def test_constant_doubt_withholds_nobody():
     assert np.isfinite(model.predict(X)).mean() in (0.0, 1.0)
 
 
-def test_equal_seeds_agree():
-    X, y, _ = people_noisy_when_old(120)
+def test_equal_seeds_agree_and_columns_need_no_names():
+    X, y, _ = people_noisy_when_old(60)
     one, other = (
-        DeferralRegressor(LinearRegression(), random_state=5).fit(X, y).deferral_
+        DeferralRegressor(LinearRegression(), random_state=5)
+        .fit(pd.DataFrame(X), y)
+        .deferral_
         for _ in range(2)
     )
     assert_array_equal(one.deferred, other.deferred)
     assert_array_equal(one.doubt, other.doubt)
+    assert set(one.excluded.characteristic) == {"0", "1"}
 
 
 # ---- alike to a bound ------------------------------------------------------------
@@ -332,9 +335,3 @@ def expected_failures(estimator):
 )
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
-
-
-def test_frames_whose_columns_have_no_names_are_read():
-    X, y, _ = people_noisy_when_old(120)
-    model = DeferralRegressor(Ridge(), random_state=0).fit(pd.DataFrame(X), y)
-    assert set(model.excluded_.characteristic) == {"0", "1"}
