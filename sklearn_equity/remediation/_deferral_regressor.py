@@ -119,8 +119,9 @@ class DeferralRegressor(DeferralModel):
     B 90% with a prediction
     >>> "subgroups = B" in model.excluded_.over_represented
     True
-    >>> model.predict([[79.0, 1.0], [30.0, 1.0]], subgroups=["B", "B"]).round()
-    array([ nan, 130.])
+    >>> silent = np.isnan(model.predict(X, subgroups=ward))
+    >>> set(ward[silent].tolist()), bool(age[silent].min() > 50)
+    ({'B'}, True)
     """
 
     _wants_classifier: ClassVar[bool] = False
