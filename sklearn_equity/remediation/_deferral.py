@@ -9,7 +9,7 @@ excluded comes with it, unasked.
 import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -67,7 +67,6 @@ class DeferralModel(KnownSubgroups):
         "characteristics": True,
     }
     _wants_classifier: ClassVar[bool]
-    measured_on: Literal["cv", "train"] = "cv"
 
     def __init__(
         self,
@@ -143,16 +142,16 @@ class DeferralModel(KnownSubgroups):
         fit_params = self._route_to_estimator(subgroups, weights)
         metric = self._check_metric(y_array)
         random_state = check_random_state(self.random_state)
-        folds = self._split(X, y_array, random_state)
+        folds = self._folds(X, y_array, random_state)
         codes = self._learn_subgroups(X, subgroups, n_rows)
         if self.max_gap is not None and codes.n_subgroups < 2:
             self._find_subgroups(X, subgroups, n_rows)  # says what is missing
         training = TrainingRows(X, y, fit_params, "weight")
-        held_out = predict_held_out(training, self.estimator, y_array, folds or [])
+        held_out = predict_held_out(training, self.estimator, y_array, folds)
         doubt, self._doubt = cross_fit_doubt(
-            self.withhold_by, X, held_out, folds or [], random_state
+            self.withhold_by, X, held_out, folds, random_state
         )
-        withheld = self._choose(doubt, held_out, metric, codes, weights, folds or [])
+        withheld = self._choose(doubt, held_out, metric, codes, weights, folds)
         self.subgroups_ = judge_coverage(
             withheld,
             held_out.prediction,

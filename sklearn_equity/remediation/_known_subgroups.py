@@ -5,7 +5,7 @@ segmenter, by columns of X, or by the labels that are passed again.
 """
 
 from collections.abc import Hashable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 from sklearn_equity._checks import SubgroupCodes, take_columns
 from sklearn_equity._factorize import DROPPED
 from sklearn_equity._sklearn_shims import num_samples
+from sklearn_equity.remediation._calibration import Folds
 from sklearn_equity.remediation._inputs import number_labels
-from sklearn_equity.remediation._subgroup_remedy import SubgroupRemedy
+from sklearn_equity.remediation._subgroup_remedy import N_FOLDS, SubgroupRemedy
 
 
 class KnownSubgroups(SubgroupRemedy):
     """A remedy that predicts subgroup by subgroup, or knows none."""
 
+    # Nothing is measured on rows that a model was fitted to.
+    measured_on: Literal["cv", "train"] = "cv"
     _labels: tuple[Hashable, ...]
     _were_passed: bool
 
@@ -30,6 +33,18 @@ class KnownSubgroups(SubgroupRemedy):
         "subgroups": True
     }
     __metadata_request__score: ClassVar[dict[str, bool]] = {"subgroups": True}
+
+    def _folds(
+        self, X: Any, y: NDArray[Any], random_state: np.random.RandomState
+    ) -> Folds:
+        """Cut rows into folds, each of which is predicted from the others."""
+        if len(y) < N_FOLDS:
+            msg = (
+                f"{type(self).__name__} needs at least {N_FOLDS} rows of `X`, one for "
+                f"each fold; got n_samples={len(y)}."
+            )
+            raise ValueError(msg)
+        return self._split(X, y, random_state) or []
 
     def _learn_subgroups(self, X: Any, subgroups: Any, n_rows: int) -> SubgroupCodes:
         """Number the subgroups of fit; without any, everybody is one."""

@@ -6,7 +6,7 @@ learnt subgroups. A move must be shown to help people who had no part in it.
 """
 
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -166,7 +166,6 @@ class SubgroupRecalibrator(KnownSubgroups):
     }
     # What it lowers, and what `remediation_path` measures unless told otherwise.
     metric: str = "rmse"
-    measured_on: Literal["cv", "train"] = "cv"
 
     def __init__(
         self,
@@ -236,14 +235,14 @@ class SubgroupRecalibrator(KnownSubgroups):
         weights = check_sample_weight(sample_weight, n_rows=n_rows, rows_of="X")
         fit_params = self._route_to_estimator(subgroups, weights)
         random_state = check_random_state(self.random_state)
-        folds = self._split(X, y_array, random_state)
+        folds = self._folds(X, y_array, random_state)
         codes = (
             self._learn_subgroups(X, subgroups, n_rows)
             if self.learn_subgroups
             else self._learn_declared(X, subgroups, n_rows)
         )
         training = TrainingRows(X, y, fit_params, "weight")
-        held_out = predict_held_out(training, self.estimator, y_array, folds or [])
+        held_out = predict_held_out(training, self.estimator, y_array, folds)
         self._people = PeopleTable.learn(X) if self.learn_subgroups else None
         judges = random_state.permutation(n_rows) < int(np.ceil(_JUDGING * n_rows))
         halves = Halves(

@@ -335,3 +335,22 @@ def expected_failures(estimator):
 )
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
+
+
+def test_intersections_are_told_apart():
+    X, y, ward = people_noisy_when_old(600)
+    people = pd.DataFrame({"ward": ward, "sex": np.tile(["f", "m"], 300)})
+    model = DeferralRegressor(
+        Ridge(), withhold_by=TREE, max_gap=0.5, coverage=1.0, random_state=0
+    ).fit(X, y, subgroups=people)
+    assert {record.subgroup for record in model.subgroups_} == {
+        *(("A", "f"), ("A", "m"), ("B", "f"), ("B", "m"))
+    }
+    new = model.defer(X[:50], subgroups=people[:50])
+    assert "subgroups" in new.excluded.characteristic
+    assert "subgroups = A & f" in {
+        f"{c} = {level}"
+        for c, level in zip(
+            new.excluded.characteristic, new.excluded.to_columns()["level"], strict=True
+        )
+    }
