@@ -89,8 +89,7 @@ class SubgroupRecalibrator(KnownSubgroups):
     audit_ : tuple of records
         Of each declared subgroup, on the rows that judge: `n`, mean residual `before`
         and `after`, and its `std_error`. Those rows chose corrections and stand a
-        little too well; for others use `no_harm_test`, or ``subgroup_fidelity(...,
-        metric="mean_error")``.
+        little too well; for others use ``subgroup_fidelity(..., metric="bias")``.
     segmenter_ : estimator or None
         The fitted segmenter, if it is an estimator.
     classes_ : ndarray of shape (2,)
@@ -108,9 +107,9 @@ class SubgroupRecalibrator(KnownSubgroups):
     Notes
     -----
     Residuals are those of five folds' models which had not seen the row. Two thirds of
-    the rows learn, one third judges. In a round every partition is tried: subgroups;
-    each of their attributes, if there are several; both at levels of the prediction as
-    corrected so far; and the leaves of a new tree. In a cell with mean residual
+    the rows learn, one third judges. In a round every partition is tried: everybody;
+    subgroups; each of their attributes, if there are several; all of these at levels of
+    the prediction as corrected so far; and the leaves of a new tree. In a cell with mean residual
     :math:`\bar r` the move is :math:`m = \eta \bar r`, and a person who judges gains
     :math:`2 r m - m^2`. A partition's moves are kept where the sum of this is above
     `gate` of its standard errors: cell by cell; or of all cells together, each move

@@ -109,8 +109,8 @@ def test_nobody_is_recruited_in_error_more_often_than_said():
         rng = np.random.default_rng(seed)
         ward, y = np.repeat([0, 1, 2], 200), rng.standard_t(5, size=600)
         plan = acquisition_plan(
-            DummyRegressor(), np.zeros((600, 1)), y, subgroups=ward, n_resamples=100,
-            random_state=seed,
+            DummyRegressor(), np.zeros((600, 1)), y, subgroups=ward, target=1e-4,
+            n_designs=6, n_resamples=100, random_state=seed,
         )  # fmt: skip
         said += "recruit" in plan.verdict
     assert said <= 10  # 5 expected at most; more than 10 by chance in 1%
