@@ -81,33 +81,25 @@ def remedies(plain, segments, seed):
 
 
 def changes(truth, before, after, segment, under):
-    """Return changes in per cent, and the share of segments worse by over .5%."""
+    """Return changes in per cent, and the share of segments worse by over .5%.
+
+    Those left with a prediction are compared with everybody of their kind before.
+    """
     given = np.isfinite(after)
 
     def change(mine):
-        mine = mine & given
-        if not mine.any():
+        left = mine & given
+        if not left.any():
             return np.nan
-        return 100 * (nrmse(truth[mine], after[mine]) / whole(mine) - 1)
-
-    def whole(mine):
-        # Those who are left, for the others: the plain model is judged on the same.
-        return nrmse(truth[mine], before[mine])
+        return 100 * (
+            nrmse(truth[left], after[left]) / nrmse(truth[mine], before[mine]) - 1
+        )
 
     everybody = np.ones(len(truth), dtype=bool)
-    each = np.array([change(segment == s) for s in np.unique(segment)])
+    figures = [change(mine) for mine in (everybody, ~under, under)]
     if not given.all():
-        # Silence changes no prediction: compare those left with everybody.
-        figures = [
-            100
-            * (
-                nrmse(truth[m & given], after[m & given]) / nrmse(truth[m], before[m])
-                - 1
-            )
-            for m in (everybody, ~under, under)
-        ]
         return [*figures, np.nan]
-    figures = [change(m) for m in (everybody, ~under, under)]
+    each = np.array([change(segment == s) for s in np.unique(segment)])
     return [*figures, 100 * np.mean(each > 0.5)]
 
 
