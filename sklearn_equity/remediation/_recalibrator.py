@@ -111,9 +111,9 @@ class SubgroupRecalibrator(KnownSubgroups):
     subgroups; each of their attributes, if there are several; all of these at levels of
     the prediction as corrected so far; and the leaves of a new tree. In a cell with
     mean residual :math:`\bar r` the move is :math:`m = \eta \bar r`, and a person who
-    judges gains :math:`2 r m - m^2`. A partition's moves are kept where the sum of this is above
-    `gate` of its standard errors: cell by cell; or of all cells together, each move
-    then times :math:`1 - s^2 / (n \bar r^2)`, or 0: as far as its mean is beyond
+    judges gains :math:`2 r m - m^2`. A partition's moves are kept where the sum of this
+    is above `gate` of its standard errors: cell by cell; or of all cells together, each
+    move then times :math:`1 - s^2 / (n \bar r^2)`, or 0: as far as its mean is beyond
     chance. What takes most off the squared error of those who learn is applied: that
     of a cell falls by :math:`n m (2 \bar r - m)`, so that it never rises. Probabilities
     are kept from 0 to 1.
