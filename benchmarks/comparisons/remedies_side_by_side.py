@@ -174,7 +174,9 @@ def main():
     for name in found[0]:
         each = np.array([figures[name] for figures in found])
         mean = each.mean(axis=0)
-        error = each.std(axis=0, ddof=1) / np.sqrt(len(each)) if len(each) > 1 else mean
+        error = np.full(len(mean), np.nan)
+        if len(each) > 1:
+            error = each.std(axis=0, ddof=1) / np.sqrt(len(each))
         texts = [
             f"{m:+.2f} ({e:.2f})" for m, e in zip(mean[:3], error[:3], strict=True)
         ]
