@@ -6,6 +6,7 @@ __all__ = [
     "DegenerateInequalityWarning",
     "DiagonalCovarianceWarning",
     "EquityWarning",
+    "ExclusionWarning",
     "FewerSegmentsWarning",
     "MissingDependencyError",
     "NegativeTargetWarning",
@@ -46,6 +47,14 @@ class FewerSegmentsWarning(EquityWarning):
 
 class DiagonalCovarianceWarning(EquityWarning):
     """Too few rows for full covariances: segments have diagonal ones instead."""
+
+
+class ExclusionWarning(EquityWarning):
+    """People of some kind get a prediction less often than others.
+
+    Said by `DeferralRegressor` and `DeferralClassifier` when they are fitted; the
+    message names the kinds that are over-represented among the excluded.
+    """
 
 
 class OutcomeInputWarning(EquityWarning):

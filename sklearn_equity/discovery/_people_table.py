@@ -122,7 +122,9 @@ def _columns(X: Any) -> list[tuple[str, Any]]:
                 f"{frame.shape}."
             )
             raise ValueError(msg)
-        return [(str(name), frame[name]) for name in frame.columns]
+        # By position: a name may be a whole number, which would be taken for a row.
+        columns = zip(frame.columns, frame.iter_columns(), strict=True)
+        return [(str(name), values) for name, values in columns]
     array = _as_array(X)
     return [(f"x{j}", array[:, j]) for j in range(array.shape[1])]
 

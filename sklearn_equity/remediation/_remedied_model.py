@@ -16,7 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 
-def _wrapped_has(method: str) -> Callable[["RemediedModel"], bool]:
+def wrapped_has(method: str) -> Callable[["RemediedModel"], bool]:
     """Offer a method where the wrapped estimator has it."""
 
     def check(remedied: "RemediedModel") -> bool:
@@ -33,7 +33,7 @@ class RemediedModel(MetaEstimatorMixin, BaseEstimator):
     estimator: Any
     estimator_: Any
 
-    @available_if(_wrapped_has("predict"))
+    @available_if(wrapped_has("predict"))
     def predict(self, X: Any) -> Any:
         """Predict by the remedied model.
 
@@ -49,7 +49,7 @@ class RemediedModel(MetaEstimatorMixin, BaseEstimator):
         """
         return self._fitted().predict(X)
 
-    @available_if(_wrapped_has("predict_proba"))
+    @available_if(wrapped_has("predict_proba"))
     def predict_proba(self, X: Any) -> Any:
         """Predict class probabilities by the remedied model.
 
@@ -65,7 +65,7 @@ class RemediedModel(MetaEstimatorMixin, BaseEstimator):
         """
         return self._fitted().predict_proba(X)
 
-    @available_if(_wrapped_has("predict_log_proba"))
+    @available_if(wrapped_has("predict_log_proba"))
     def predict_log_proba(self, X: Any) -> Any:
         """Predict logarithms of class probabilities by the remedied model.
 
@@ -81,7 +81,7 @@ class RemediedModel(MetaEstimatorMixin, BaseEstimator):
         """
         return self._fitted().predict_log_proba(X)
 
-    @available_if(_wrapped_has("decision_function"))
+    @available_if(wrapped_has("decision_function"))
     def decision_function(self, X: Any) -> Any:
         """Decision values of the remedied model.
 
@@ -97,7 +97,7 @@ class RemediedModel(MetaEstimatorMixin, BaseEstimator):
         """
         return self._fitted().decision_function(X)
 
-    @available_if(_wrapped_has("score"))
+    @available_if(wrapped_has("score"))
     def score(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> float:

@@ -40,6 +40,12 @@ def test_text_beside_numbers_makes_labels_of_its_own_column_alone(as_array):
     assert table.read(rows).tolist() == [[1.5, 1], [2.5, 0]]
 
 
+def test_columns_may_be_named_by_whole_numbers():
+    people = pd.DataFrame([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    table = PeopleTable.learn(people)
+    np.testing.assert_array_equal(table.read(people), people.to_numpy())
+
+
 def test_a_label_never_seen_is_no_gap():
     table = PeopleTable.learn(pd.DataFrame({"ward": ["a", "b"]}))
     later = pd.DataFrame({"ward": ["b", "c", None]})

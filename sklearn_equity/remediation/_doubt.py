@@ -1,0 +1,164 @@
+"""How little can what a model says of each person be trusted?
+
+Doubt is learnt from the errors of models that had not seen the person, or from how
+unlike others the person is. Whoever is in the training rows is doubted by a model that
+was fitted without them; all models of doubt are made alike, so that a threshold among
+the training rows withholds as many new people.
+"""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.ensemble import IsolationForest
+
+from sklearn_equity._sklearn_shims import safe_indexing
+from sklearn_equity.discovery import ErrorMap
+from sklearn_equity.exceptions import OutcomeInputWarning
+from sklearn_equity.remediation._calibration import Folds
+from sklearn_equity.remediation._emphasis import TrainingRows
+
+Vector = NDArray[np.float64]
+_FOLDS_OF_A_MAP = 3
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What models that had not seen a row said of it.
+
+    Attributes
+    ----------
+    prediction : ndarray of shape (n_rows,)
+        What they predicted.
+    loss : ndarray of shape (n_rows,)
+        The absolute error; of a class, how likely another one was said to be, or
+        whether the prediction was wrong where no probabilities are given.
+    expected : ndarray of shape (n_rows,) or None
+        The number that was predicted, of two classes the probability of the second;
+        None where there is no such number.
+    truth : ndarray of shape (n_rows,) or None
+        What it is compared with.
+    """
+
+    prediction: NDArray[Any]
+    loss: Vector
+    expected: Vector | None
+    truth: Vector | None
+
+
+def predict_held_out(
+    training: TrainingRows, estimator: Any, y: NDArray[Any], folds: Folds
+) -> HeldOut:
+    """Ask models that were fitted without a row's fold about every row."""
+    plain = np.ones(len(y), dtype=np.intp)
+    answers: list[NDArray[Any]] = []
+    loss = np.empty(len(y))
+    second = np.full(len(y), np.nan)
+    for train, test in folds:
+        model = training.fit(estimator, plain, rows=train)
+        X = safe_indexing(training.X, test)
+        answers.append(np.asarray(model.predict(X)).ravel())
+        if not is_classifier(estimator):
+            loss[test] = np.abs(y[test] - answers[-1])
+        elif hasattr(model, "predict_proba"):
+            proba = np.asarray(model.predict_proba(X))
+            loss[test] = 1.0 - _proba_of(y[test], proba, model.classes_)
+            second[test] = proba[:, -1]
+        else:
+            loss[test] = y[test] != answers[-1]
+    order = np.argsort(np.concatenate([test for _, test in folds]))
+    prediction = np.concatenate(answers)[order]
+    if not is_classifier(estimator):
+        numbers = prediction.astype(np.float64)
+        return HeldOut(prediction, loss, numbers, y.astype(np.float64))
+    classes = np.unique(y)
+    if len(classes) == 2 and np.isfinite(second).all():
+        truth = (y == classes[1]).astype(np.float64)
+        return HeldOut(prediction, loss, second, truth)
+    return HeldOut(prediction, loss, None, None)
+
+
+def _proba_of(
+    y: NDArray[Any], proba: NDArray[Any], classes: NDArray[Any]
+) -> NDArray[Any]:
+    """Return the probability of the true class; 0 for one that the model never saw."""
+    column = np.searchsorted(classes, y).clip(max=len(classes) - 1)
+    known = classes[column] == y
+    return np.where(known, proba[np.arange(len(y)), column], 0.0)
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A fitted model of doubt.
+
+    Attributes
+    ----------
+    model : estimator
+        The fitted model.
+    method : str
+        What it is asked.
+    sign : float
+        -1 where its answers are larger for those who can be trusted.
+    """
+
+    model: Any
+    method: str
+    sign: float
+
+    @classmethod
+    def fit(cls, by: Any, X: Any, held_out: HeldOut, rows: Any, seed: int) -> "Doubt":
+        """Learn doubt from some of the rows."""
+        X, loss = safe_indexing(X, rows), held_out.loss[rows]
+        if by == "error":
+            n_folds = min(_FOLDS_OF_A_MAP, len(loss))
+            error_map = ErrorMap(cv=n_folds, n_repeats=0, random_state=seed)
+            given: tuple[Any, ...] = (loss,)
+            if held_out.truth is not None and held_out.expected is not None:
+                given = (held_out.truth[rows], held_out.expected[rows])
+            with warnings.catch_warnings():
+                # What the user's model may know is the user's to say, not this map's.
+                warnings.simplefilter("ignore", OutcomeInputWarning)
+                return cls(error_map.fit(X, *given), "score_samples", 1.0)
+        if by == "novelty":
+            forest = IsolationForest(random_state=seed)
+            return cls(forest.fit(X), "score_samples", -1.0)
+        model = clone(by)
+        if isinstance(by, ErrorMap):
+            return cls(model.fit(X, loss), "score_samples", 1.0)
+        if is_regressor(by):
+            return cls(model.fit(X, loss), "predict", 1.0)
+        return cls(model.fit(X), "score_samples", -1.0)
+
+    def of(self, X: Any) -> Vector:
+        """Return the doubt about each row; larger where there is more."""
+        answers = getattr(self.model, self.method)(X)
+        return self.sign * np.asarray(answers, dtype=np.float64).ravel()
+
+
+def cross_fit_doubt(
+    by: Any, X: Any, held_out: HeldOut, folds: Folds, random_state: Any
+) -> tuple[Vector, Doubt]:
+    """Return the doubt about each row by a model without it, and that for new rows."""
+    doubt = np.empty(len(held_out.loss))
+    for train, test in folds:
+        seed = int(random_state.randint(2**31 - 1))
+        fitted = Doubt.fit(by, X, held_out, train, seed)
+        doubt[test] = fitted.of(safe_indexing(X, test))
+    everybody = np.arange(len(doubt))
+    seed = int(random_state.randint(2**31 - 1))
+    return doubt, Doubt.fit(by, X, held_out, everybody, seed)
+
+
+def refuse_no_doubt(by: Any) -> None:
+    """Refuse what neither learns losses nor tells what is new."""
+    if isinstance(by, str) or is_regressor(by) or hasattr(by, "score_samples"):
+        return
+    msg = (
+        '`withhold_by` must be "error", "novelty", a regressor, which learns the '
+        "errors, or an estimator with score_samples, such as IsolationForest; got "
+        f"{type(by).__name__}."
+    )
+    raise ValueError(msg)
