@@ -48,7 +48,7 @@ class Finding:
         The same after Benjamini and Hochberg over every candidate that was tried.
     also : tuple of str, default=()
         Other candidates whose people are mostly the same.
-    ratio_apart : float, default=NaN
+    ratio_apart : float, default=nan
         The `error_ratio` of those of its people who are in no finding above: near 1 or
         below, it may be found for the people that it shares with them. NaN of the
         first, and with fewer than 5 people.
