@@ -76,6 +76,7 @@ from sklearn_equity.remediation import (
 )
 from sklearn_equity.report import (
     ADCurveDisplay,
+    AuditComparison,
     AuditResult,
     CalibrationByFeatureDisplay,
     DensityDisplay,
@@ -121,6 +122,7 @@ __version__ = version("sklearn-equity")
 __all__ = [
     "ADCurve",
     "ADCurveDisplay",
+    "AuditComparison",
     "AuditResult",
     "AutoencoderEmbedder",
     "BoundedKDE",
