@@ -2,8 +2,9 @@
 
 Withholding a small count is not enough: the others of its sum would tell it. Some of
 those are withheld with it, the smallest first, until what is left tells of every small
-count only a range that reaches up to the limit, by linear programming over everything
-that adds up (cell suppression with audit, as statistical offices do it).
+count only a range that reaches up to the limit, and is half as wide, by linear
+programming over everything that adds up (cell suppression with audit, as statistical
+offices do it).
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import coo_array
 
-from sklearn_equity.report._counts import CountRelation, Key
+from sklearn_equity.report._counts import EVERYBODY, CountRelation, Key
 
 
 def withheld_counts(
@@ -60,11 +61,14 @@ def withheld_counts(
     )
     plan.withhold(small_ones)
     for key in small_ones:  # what is protected stays so when more is withheld
-        while not plan.is_protected(key) and (further := plan.neighbour_of(key)):
+        while further := plan.what_tells(key):
             plan.withhold([further])
+    plan.publish_what_tells_nothing(small_ones)
     return {key for key in plan.withheld if key in counts}
 
 
+_FINDING, _WHOLE, _EVERYBODY = 3, 4, 10**12
+_MOST_TRIALS = 4_000  # a few seconds
 _ANY = (1.0, np.inf)  # a subgroup that is listed has somebody in it
 
 
@@ -95,10 +99,16 @@ class _Plan:
     withheld: set[Key] = field(default_factory=set)
     sums_of: dict[Key, list[int]] = field(default_factory=dict)
 
+    wholes: set[Key] = field(default_factory=set)
+
     def __post_init__(self) -> None:
         for i, one in enumerate(self.sums):
             for key, _ in one.terms:
                 self.sums_of.setdefault(key, []).append(i)
+            for side in (1, -1):
+                alone = [key for key, sign in one.terms if sign == side]
+                if len(alone) == 1 and len(one.terms) > 2:
+                    self.wholes.update(alone)
 
     def withhold(self, keys: Collection[Key]) -> None:
         """Withhold counts, and a second one wherever one would be alone in its sum."""
@@ -112,31 +122,49 @@ class _Plan:
                 if known and len(known) == len(terms) - 1:
                     waiting.append(min(known, key=self._cost))
 
-    def neighbour_of(self, key: Key) -> Key | None:
-        """Return the cheapest published count that adds up with one, nearby if any."""
-        for _, keys in self._rings(key):
-            published = keys - self.withheld
-            if published:
+    def what_tells(self, key: Key) -> Key | None:
+        """Return the count to withhold next, so that one may be large or much else.
+
+        It is the cheapest of the sums that hold the range of the count down. None if
+        the range suffices, or nothing that adds up with it is published any more.
+        """
+        equations = list(self._sums_around(key))
+        if not equations:
+            return None
+        (least, most), binding = self._range(key, equations)
+        low, high = self.bounds.get(key, _ANY)
+        # Half a person is no protection, but rounding of the solver.
+        if (
+            most > min(self.below, high) - 0.5
+            and most - least > min(self.below / 2, high - low) - 0.5
+        ):
+            return None
+        for sums in ([equations[i] for i in binding], equations):
+            keys = {other for one in sums for other, _ in one.terms}
+            if published := keys - self.withheld:
                 return min(published, key=self._cost)
         return None
 
-    def is_protected(self, key: Key) -> bool:
-        """Tell whether a count may, for all that is published, be large.
+    def publish_what_tells_nothing(self, small_ones: Sequence[Key]) -> None:
+        """Take back what need not be withheld after all, the most valuable first.
 
-        Half a person is no protection, but rounding of the solver.
+        One was withheld after the other; later ones make earlier ones needless.
         """
-        equations = [one for sums, _ in self._rings(key) for one in sums]
-        if not equations:
-            return True
-        least, most = self._range(key, equations)
-        low, high = self.bounds.get(key, _ANY)
-        return (
-            most > min(self.below, high) - 0.5
-            and most - least > min(self.below - 1, high - low) - 0.5
-        )
+        further = self.withheld.difference(small_ones)
+        if len(further) * len(small_ones) > _MOST_TRIALS:
+            return
+        for key in sorted(further, key=self._cost, reverse=True):
+            self.withheld.remove(key)
+            if any(self.what_tells(small) for small in small_ones):
+                self.withheld.add(key)
 
-    def _range(self, key: Key, equations: Sequence[_Sum]) -> tuple[float, float]:
-        """Return the least and the most that a count can be, by what is published."""
+    def _range(
+        self, key: Key, equations: Sequence[_Sum]
+    ) -> tuple[tuple[float, float], list[int]]:
+        """Return the least and the most that a count can be, by what is published.
+
+        Also the equations without which it could be less, or more.
+        """
         unknown: dict[Key, int] = {}
         rows, columns, signs, totals = [], [], [], []
         for row, one in enumerate(equations):
@@ -152,29 +180,40 @@ class _Plan:
         shape = (len(equations), len(unknown))
         system = coo_array((signs, (rows, columns)), shape=shape).tocsr()
         bounds = [self.bounds.get(other, _ANY) for other in unknown]
-        ends = []
+        ends, binding = [], np.zeros(len(equations))
         for sign in (1.0, -1.0):
             objective = np.zeros(len(unknown))
             objective[unknown[key]] = sign
             solved = linprog(objective, A_eq=system, b_eq=totals, bounds=bounds)
-            without_end = solved.status == 3
-            ends.append(-sign * np.inf if without_end else sign * solved.fun)
-        return ends[0], ends[1]
+            if solved.status == 3:  # without end
+                ends.append(-sign * np.inf)
+                continue
+            ends.append(sign * float(solved.fun))
+            binding += np.abs(solved.eqlin.marginals)
+        return (ends[0], ends[1]), np.flatnonzero(binding > 1e-9).tolist()
 
-    def _rings(self, key: Key) -> Iterator[tuple[list[_Sum], set[Key]]]:
-        """Walk from sum to sum over what is withheld, the nearest sums first."""
+    def _sums_around(self, key: Key) -> Iterator[_Sum]:
+        """Walk from sum to sum over what is withheld."""
         frontier, seen = {key}, {key}
         used: set[int] = set()
         while frontier:
             near = {i for withheld in frontier for i in self.sums_of.get(withheld, ())}
             sums = [self.sums[i] for i in sorted(near - used)]
             used |= near
+            yield from sums
             keys = {other for one in sums for other, _ in one.terms}
-            yield sums, keys
             frontier = (keys & self.withheld) - seen
             seen |= frontier
 
     def _cost(self, key: Key) -> tuple[int, str]:
-        """Few people are withheld rather than many, and others rather than findings."""
-        return self.sizes[key] * (100 if key in self.findings else 1), str(key)
+        """Withhold few people rather than many, parts rather than wholes, no findings.
+
+        Everybody comes last of all.
+        """
+        cost = self.sizes[key]
+        if key in self.findings:
+            cost *= _FINDING
+        if key in self.wholes:
+            cost *= _WHOLE
+        return cost + (key == EVERYBODY) * _EVERYBODY, str(key)
 

@@ -76,10 +76,16 @@ class Plot:
     axis: str
     scale: tuple[float, float]
     marks: tuple[Mark, ...]
-    key: tuple[tuple[Look | Literal["reference"], str], ...] = ()
 
 
-Block = Paragraph | Bullets | Table | Plot
+@dataclass(frozen=True)
+class Key:
+    """What the marks of the pictures that follow mean."""
+
+    items: tuple[tuple[str, str], ...]
+
+
+Block = Paragraph | Bullets | Table | Plot | Key
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from sklearn_equity.report._document import (
     Block,
     Bullets,
     Paragraph,
-    Plot,
     Report,
     Section,
     Table,
@@ -84,7 +83,7 @@ def _blocks(blocks: tuple[Block, ...]) -> Iterator[str]:
             yield paragraph(block.text)
         elif isinstance(block, Bullets):
             yield "\n".join(f"- {paragraph(item)}" for item in block.items)
-        elif not isinstance(block, Plot):
+        elif isinstance(block, Table):
             yield f"**{text(block.title)}** {text(block.caption)}".rstrip()
             yield _table(block)
 

@@ -10,6 +10,7 @@ from sklearn_equity.fidelity import SubgroupTable
 from sklearn_equity.remediation import EVERYBODY, FidelityChange
 from sklearn_equity.report._document import (
     Block,
+    Key,
     Look,
     Mark,
     Paragraph,
@@ -55,13 +56,13 @@ def pictures_of_audit(result: "AuditResult") -> Iterator[Section]:
     yield Section(
         "picture-fidelity",
         "How well is each subgroup served?",
-        tuple(_fidelity_plots(table)),
+        tuple(_with_key(_FIDELITY_KEY, _fidelity_plots(table))),
     )
     if result.allocation:
         yield Section(
             "picture-allocation",
             "Are people who get the same score equally ill?",
-            (_allocation_plot(result),),
+            tuple(_with_key(_ALLOCATION_KEY, iter([_allocation_plot(result)]))),
         )
     if result.change is not None:
         yield Section(
@@ -109,7 +110,6 @@ def _fidelity_plots(table: SubgroupTable) -> Iterator[Block]:
             axis=f"{table.metric}; {better} is better; {level} intervals",
             scale=scale,
             marks=tuple(marks),
-            key=_key_of(_FIDELITY_KEY, marks),
         )
     if len(names) > _MOST_PLOTS:
         yield Paragraph(f"{len(names) - _MOST_PLOTS} more groupings stand in tables.")
@@ -127,14 +127,15 @@ def _fidelity_mark(part: SubgroupTable, i: int) -> Mark:
     )
 
 
-def _key_of(
-    key: tuple[tuple[str, str], ...], marks: list[Mark]
-) -> tuple[tuple[str, str], ...]:
-    """Explain only what is drawn."""
+def _with_key(key: tuple[tuple[str, str], ...], plots: Iterator[Block]) -> Iterator[Block]:
+    """Put the key before the pictures; it explains only what is drawn."""
+    blocks = list(plots)
+    marks = [mark for plot in blocks if isinstance(plot, Plot) for mark in plot.marks]
     drawn: set[str] = {mark.look for mark in marks}
     if any(np.isfinite(mark.reference) for mark in marks):
         drawn.add("reference")
-    return tuple((look, words) for look, words in key if look in drawn)
+    yield Key(tuple((look, words) for look, words in key if look in drawn))
+    yield from blocks
 
 
 # ---- allocation ------------------------------------------------------------------
@@ -163,13 +164,16 @@ def _allocation_plot(result: "AuditResult") -> Plot:
         "0 is equality",
         scale=scale,
         marks=tuple(marks),
-        key=_key_of(_ALLOCATION_KEY, marks),
     )
 
 
 # ---- change ----------------------------------------------------------------------
 def change_plots(change: FidelityChange) -> Iterator[Block]:
     """Yield a picture of the changes of each grouping, with everybody's above them."""
+    return _with_key(_CHANGE_KEY, _change_plots(change))
+
+
+def _change_plots(change: FidelityChange) -> Iterator[Block]:
     scale = fit_scale([*change.change, 0.0], [*change.ci_low], [*change.ci_high])
     names = [name for name in dict.fromkeys(change.grouping) if name != EVERYBODY]
     better = "above" if change.greater_is_better else "below"
@@ -184,7 +188,6 @@ def change_plots(change: FidelityChange) -> Iterator[Block]:
             axis=f"change of {change.metric}; {better} 0 is better; {level} intervals",
             scale=scale,
             marks=tuple(marks),
-            key=_key_of(_CHANGE_KEY, marks),
         )
 
 

@@ -13,12 +13,13 @@ from importlib.metadata import version
 from sklearn_equity.report._document import (
     Block,
     Bullets,
+    Key,
     Paragraph,
     Plot,
     Report,
     Section,
 )
-from sklearn_equity.report.page._plots import render_plot
+from sklearn_equity.report.page._plots import render_key, render_plot
 from sklearn_equity.report.page._script import SCRIPT
 from sklearn_equity.report.page._style import STYLE
 from sklearn_equity.report.page._tables import render_table
@@ -92,5 +93,7 @@ def _blocks(blocks: tuple[Block, ...]) -> Iterator[str]:
             yield f"<ul>{items}</ul>"
         elif isinstance(block, Plot):
             yield render_plot(block)
+        elif isinstance(block, Key):
+            yield render_key(block)
         else:
             yield render_table(block)

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from sklearn_equity.report._document import Mark, Plot, number
+from sklearn_equity.report._document import Key, Mark, Plot, number
 from sklearn_equity.report.page._text import text
 
 _MIDDLE = 13  # of the height of a line, in pixels
@@ -23,22 +23,27 @@ _SHAPES = {
 
 
 def render_plot(plot: Plot) -> str:
-    """Write a picture with its key, its lines and its axis."""
+    """Write a picture with its lines and its axis."""
     ticks = nice_ticks(*plot.scale)
-    key = "".join(
-        f"<li>{_sample(look)}<span>{text(words)}</span></li>"
-        for look, words in plot.key
-    )
     lines = "\n".join(_line(mark, plot.scale, ticks) for mark in plot.marks)
     return (
         f"<figure>\n<figcaption>{text(plot.title)}</figcaption>\n"
-        f'<ul class="key">{key}</ul>\n<ul class="marks">\n{lines}\n</ul>\n'
+        f'<ul class="marks">\n{lines}\n</ul>\n'
         f'<div class="axis">{_axis(plot.scale, ticks)}'
         f'<span class="name">{text(plot.axis)}</span></div>\n</figure>'
     )
 
 
-def nice_ticks(low: float, high: float, about: int = 4) -> list[float]:
+def render_key(key: Key) -> str:
+    """Write what the marks mean."""
+    items = "".join(
+        f"<li>{_sample(look)}<span>{text(words)}</span></li>"
+        for look, words in key.items
+    )
+    return f'<ul class="key" aria-label="Key">{items}</ul>'
+
+
+def nice_ticks(low: float, high: float, about: int = 6) -> list[float]:
     """Return round numbers between two, 1, 2 or 5 times a power of ten apart."""
     if not (np.isfinite([low, high]).all() and high > low):
         return [low] if np.isfinite(low) else []

@@ -79,9 +79,9 @@ tfoot th, tfoot td { font-weight: 600; }
 tr.bad th, tr.bad td.text { color: var(--bad); font-weight: 600; }
 thead button { font: inherit; color: inherit; background: none; border: 0; padding: 0;
   cursor: pointer; text-align: inherit; text-decoration: underline dotted; }
-thead button::after { content: " \\2195"; }
-th[aria-sort=ascending] button::after { content: " \\2191"; }
-th[aria-sort=descending] button::after { content: " \\2193"; }
+thead button::after { content: "\\a0\\2195"; }
+th[aria-sort=ascending] button::after { content: "\\a0\\2191"; }
+th[aria-sort=descending] button::after { content: "\\a0\\2193"; }
 
 @media (max-width: 640px) {
   body { padding: 1rem 1rem 3rem; }
