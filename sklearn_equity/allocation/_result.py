@@ -115,9 +115,9 @@ class InequalityResult:
         level = f"{100 * self.confidence_level:g}%"
         return (
             f"{self.subgroup} (n={format_count(self.n_subgroup)}) against "
-            f"{self.reference} (n={format_count(self.n_reference)}): {self.estimate:+.3f} "
-            f"[{level} interval {self.ci_low:+.3f} to {self.ci_high:+.3f}, "
-            f"p={self.p_value:.2g}], {self.verdict}; "
+            f"{self.reference} (n={format_count(self.n_reference)}): "
+            f"{self.estimate:+.3f} [{level} interval {self.ci_low:+.3f} to "
+            f"{self.ci_high:+.3f}, p={self.p_value:.2g}], {self.verdict}; "
             f"{100 * self.covered:.0f}% of the range covered"
         )
 

@@ -108,7 +108,7 @@ def audit(
     Returns
     -------
     AuditResult
-        Prints as text, shows as HTML in a notebook, writes HTML, Markdown, JSON and CSV.
+        Prints as text, shows in a notebook, writes HTML, Markdown, JSON and CSV.
 
     Raises
     ------
@@ -229,7 +229,7 @@ def audit_frame(
     Returns
     -------
     AuditResult
-        Prints as text, shows as HTML in a notebook, writes HTML, Markdown, JSON and CSV.
+        Prints as text, shows in a notebook, writes HTML, Markdown, JSON and CSV.
 
     Raises
     ------

@@ -82,7 +82,7 @@ class AuditComparison:
     ...     for p in ("old", "new")
     ... )
     >>> old.compare(new).who_got_worse()["subgroup"].to_list()
-    ['everybody', 'south']
+    ['south', 'everybody']
     """
 
     before: "AuditResult"
@@ -165,7 +165,9 @@ class AuditComparison:
             The columns of `to_frame`, the largest harm first.
         """
         columns = self.to_columns()
-        rows = [columns_at(columns, i) for i in self._worse_first() if self._is_worse(i)]
+        rows = [
+            columns_at(columns, i) for i in self._worse_first() if self._is_worse(i)
+        ]
         return build_frame(
             {name: [row[name] for row in rows] for name in columns},
             feature="AuditComparison.who_got_worse",
@@ -181,7 +183,9 @@ class AuditComparison:
         """
         named = {
             verdict: [
-                self._name(i) for i, found in enumerate(self.verdict) if found == verdict
+                self._name(i)
+                for i, found in enumerate(self.verdict)
+                if found == verdict
             ]
             for verdict in ("worse", "better")
         }
@@ -237,7 +241,7 @@ class AuditComparison:
         table = self.before.fidelity
         harm = table.as_loss(self.estimate_after) - table.as_loss(self.estimate_before)
         return sorted(
-            range(len(self)), key=lambda i: (-harm[i] if harm[i] == harm[i] else np.inf)
+            range(len(self)), key=lambda i: -harm[i] if harm[i] == harm[i] else np.inf
         )
 
     def _as_change(self) -> FidelityChange:
@@ -269,18 +273,22 @@ def compare_audits(before: "AuditResult", after: "AuditResult") -> AuditComparis
     """Match the subgroups of two audits, and judge what changed in each."""
     _check_comparable(before, after)
     one, other = before.fidelity, after.fidelity
-    first = {key: i for i, key in enumerate(zip(one.grouping, one.subgroup, strict=True))}
+    first = {
+        key: i for i, key in enumerate(zip(one.grouping, one.subgroup, strict=True))
+    }
     second = {
         key: i for i, key in enumerate(zip(other.grouping, other.subgroup, strict=True))
     }
     shared = [key for key in first if key in second]
     if not shared:
-        msg = "`other` must have a subgroup of this audit, by grouping and name; got none."
+        msg = "`other` must share a subgroup with this audit, by grouping and name."
         raise ValueError(msg)
     rows = [first[key] for key in shared], [second[key] for key in shared]
     figures = {
         name: [
-            np.concatenate([[getattr(table.overall, name)], getattr(table, name)[picked]])
+            np.concatenate(
+                [[getattr(table.overall, name)], getattr(table, name)[picked]]
+            )
             for table, picked in zip((one, other), rows, strict=True)
         ]
         for name in ("n", "estimate", "std_error")
@@ -356,7 +364,9 @@ def _report(comparison: AuditComparison) -> Report:
             if worse
             else (Paragraph("Nobody is shown to be."),),
         ),
-        Section("all", "Everybody compared", (_table(comparison, order, "All changes"),)),
+        Section(
+            "all", "Everybody compared", (_table(comparison, order, "All changes"),)
+        ),
     ]
     plots = tuple(change_plots(comparison._as_change()))  # noqa: SLF001
     limits = Paragraph(

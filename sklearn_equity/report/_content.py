@@ -92,7 +92,9 @@ def _tables(result: "AuditResult") -> Iterator[Section]:
         "fidelity",
         "How well is each subgroup served?",
         (
-            Paragraph(f"{table.metric}; {orientation(table)}. {table.rule}", quiet=True),
+            Paragraph(
+                f"{table.metric}; {orientation(table)}. {table.rule}", quiet=True
+            ),
             *(
                 fidelity_table(table.select(name))
                 for name in dict.fromkeys(table.grouping)
@@ -150,7 +152,7 @@ def _fidelity_row(
             Cell(format_count(n), None if hidden else n),
             _cell(estimate, hidden=hidden),
             Cell("withheld" if hidden else interval(low, high), low),
-            Cell(verdict or "–"),
+            Cell(verdict),
         ),
         _LOOKS.get(verdict, "plain") if verdict else "total",
     )

@@ -99,7 +99,7 @@ def _relate(
     other: tuple[str, tuple[Codes, tuple[Hashable, ...]]],
     n: Codes,
 ) -> Iterator[CountRelation]:
-    """Compare two groupings: where no subgroup crosses a border, people are the same."""
+    """Pair subgroups of two groupings that hold the same people."""
     (left_name, (left, left_labels)), (right_name, (right, right_labels)) = one, other
     both = (left != DROPPED) & (right != DROPPED)
     size = len(left_labels) + len(right_labels)
@@ -109,9 +109,12 @@ def _relate(
     part_of_left, part_of_right = part[: len(left_labels)], part[len(left_labels) :]
     for i in range(n_parts):
         members = (
-            tuple((left_name, left_labels[j]) for j in np.flatnonzero(part_of_left == i)),
             tuple(
-                (right_name, right_labels[j]) for j in np.flatnonzero(part_of_right == i)
+                (left_name, left_labels[j]) for j in np.flatnonzero(part_of_left == i)
+            ),
+            tuple(
+                (right_name, right_labels[j])
+                for j in np.flatnonzero(part_of_right == i)
             ),
         )
         here = (left != DROPPED) & (part_of_left[left] == i)

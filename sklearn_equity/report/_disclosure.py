@@ -7,7 +7,7 @@ programming over everything that adds up (cell suppression with audit, as statis
 offices do it).
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,8 +32,8 @@ def withheld_counts(
     counts : mapping of (grouping, label) to int
         Every count that would be published.
     relations : sequence of CountRelation
-        What adds up to what. People of the left without a label on the right are a
-        count too, which nobody publishes and all can work out.
+        What adds up to what. How many of all people have no label is a count too,
+        which nobody publishes and all could work out.
     below : int
         Counts from 1 to `below` - 1 are withheld.
     findings : collection of (grouping, label)
@@ -46,45 +46,52 @@ def withheld_counts(
     set of (grouping, label)
         The counts to withhold.
     """
-    sizes = dict(counts)
-    sums = []
-    for i, relation in enumerate(relations):
-        left_out: Key = ("left out", i)
-        small = 0 < relation.rest < below
-        if small:
-            sizes[left_out] = relation.rest
-        sums.append(_Sum.of(relation, left_out if small else None))
+    left_out: list[Key] = [("left out", i) for i in range(len(relations))]
+    sums = [_Sum.of(*pair) for pair in zip(relations, left_out, strict=True)]
+    without_label = {
+        key: relation.rest
+        for key, relation in zip(left_out, relations, strict=True)
+        if relation.rest
+    }
+    # Only everybody without a label is a count to protect: a part may be worked out.
+    of_all = {
+        key: without_label[key]
+        for key, relation in zip(left_out, relations, strict=True)
+        if relation.rest and relation.left == (EVERYBODY,)
+    }
+    sizes = dict(counts) | of_all
     plan = _Plan(sums, sizes, below, frozenset(findings), bounds or {})
+    plan.withheld.update(without_label)  # nobody publishes them
     small_ones = sorted(
         (key for key, n in sizes.items() if 0 < n < below),
         key=lambda key: (sizes[key], str(key)),
     )
-    plan.withhold(small_ones)
+    plan.withhold(key for key in small_ones if key in counts)
     for key in small_ones:  # what is protected stays so when more is withheld
         while further := plan.what_tells(key):
             plan.withhold([further])
-    plan.publish_what_tells_nothing(small_ones)
+    plan.publish_what_tells_nothing(small_ones, counts)
     return {key for key in plan.withheld if key in counts}
 
 
 _FINDING, _WHOLE, _EVERYBODY = 3, 4, 10**12
-_MOST_TRIALS = 4_000  # a few seconds
+_MOST_TRIALS = 1_000  # a few seconds
 _ANY = (1.0, np.inf)  # a subgroup that is listed has somebody in it
 
 
 @dataclass(frozen=True)
 class _Sum:
-    """Counts with their signs, and the number that they add up to."""
+    """Counts with their signs, which add up to nothing."""
 
     terms: tuple[tuple[Key, int], ...]
-    total: int
 
     @classmethod
-    def of(cls, relation: CountRelation, left_out: Key | None) -> "_Sum":
-        """Make the people left out a count of their own if they are few."""
-        right = relation.right if left_out is None else (*relation.right, left_out)
-        signs = [(key, 1) for key in relation.left] + [(key, -1) for key in right]
-        return cls(tuple(signs), relation.rest if left_out is None else 0)
+    def of(cls, relation: CountRelation, left_out: Key) -> "_Sum":
+        """Make the people left out, if there are any, a count of their own."""
+        right = (*relation.right, left_out) if relation.rest else relation.right
+        return cls(
+            tuple([(key, 1) for key in relation.left] + [(key, -1) for key in right])
+        )
 
 
 @dataclass
@@ -110,7 +117,7 @@ class _Plan:
                 if len(alone) == 1 and len(one.terms) > 2:
                     self.wholes.update(alone)
 
-    def withhold(self, keys: Collection[Key]) -> None:
+    def withhold(self, keys: Iterable[Key]) -> None:
         """Withhold counts, and a second one wherever one would be alone in its sum."""
         waiting = list(keys)
         while waiting:
@@ -145,12 +152,14 @@ class _Plan:
                 return min(published, key=self._cost)
         return None
 
-    def publish_what_tells_nothing(self, small_ones: Sequence[Key]) -> None:
+    def publish_what_tells_nothing(
+        self, small_ones: Sequence[Key], counts: Mapping[Key, int]
+    ) -> None:
         """Take back what need not be withheld after all, the most valuable first.
 
         One was withheld after the other; later ones make earlier ones needless.
         """
-        further = self.withheld.difference(small_ones)
+        further = self.withheld.intersection(counts).difference(small_ones)
         if len(further) * len(small_ones) > _MOST_TRIALS:
             return
         for key in sorted(further, key=self._cost, reverse=True):
@@ -176,7 +185,7 @@ class _Plan:
                 rows.append(row)
                 columns.append(unknown.setdefault(other, len(unknown)))
                 signs.append(float(sign))
-            totals.append(float(one.total - known))
+            totals.append(float(-known))
         shape = (len(equations), len(unknown))
         system = coo_array((signs, (rows, columns)), shape=shape).tocsr()
         bounds = [self.bounds.get(other, _ANY) for other in unknown]
@@ -216,4 +225,3 @@ class _Plan:
         if key in self.wholes:
             cost *= _WHOLE
         return cost + (key == EVERYBODY) * _EVERYBODY, str(key)
-

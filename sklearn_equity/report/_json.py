@@ -60,9 +60,7 @@ def _plain_kinds(record: Any, **others: Kind) -> dict[str, Kind]:
     """Read the kinds of a record of texts, counts and numbers off its annotations."""
     by_type = {str: TEXT, int: COUNT, float: NUMBER}
     return {
-        field.name: others[field.name]
-        if field.name in others
-        else by_type[field.type]  # type: ignore[index]
+        field.name: others[field.name] if field.name in others else by_type[field.type]  # type: ignore[index]
         for field in fields(record)
     }
 
@@ -146,7 +144,8 @@ _KINDS: dict[str, Kind] = {
     "suppressed_below": COUNT,
     "relations": list_of(
         record_of(
-            CountRelation, {"left": list_of(_KEY), "right": list_of(_KEY), "rest": COUNT}
+            CountRelation,
+            {"left": list_of(_KEY), "right": list_of(_KEY), "rest": COUNT},
         )
     ),
 }

@@ -45,8 +45,8 @@ _ALLOCATION_KEY = (
     ("reference", "equality"),
 )
 _LOOKS: dict[str, Look] = {
-    **{"under-served": "bad", "worse": "bad", "unequal": "bad"},
-    **{"served": "good", "better": "good", "within tolerance": "good"},
+    **dict.fromkeys(("under-served", "worse", "unequal"), "bad"),
+    **dict.fromkeys(("served", "better", "within tolerance"), "good"),
 }
 
 
@@ -127,7 +127,9 @@ def _fidelity_mark(part: SubgroupTable, i: int) -> Mark:
     )
 
 
-def _with_key(key: tuple[tuple[str, str], ...], plots: Iterator[Block]) -> Iterator[Block]:
+def _with_key(
+    key: tuple[tuple[str, str], ...], plots: Iterator[Block]
+) -> Iterator[Block]:
     """Put the key before the pictures; it explains only what is drawn."""
     blocks = list(plots)
     marks = [mark for plot in blocks if isinstance(plot, Plot) for mark in plot.marks]

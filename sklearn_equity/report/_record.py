@@ -8,7 +8,7 @@ was found, what was done, who remains, limits.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from sklearn_equity._checks import WITHHELD, format_label
+from sklearn_equity._checks import WITHHELD
 from sklearn_equity.report._document import Block, Bullets, Paragraph, Section
 from sklearn_equity.report._groupings import LEARNT
 from sklearn_equity.report._sentences import (
@@ -38,7 +38,7 @@ def record_of_audit(result: "AuditResult") -> Section:
         ("found", "What was found", _found(result)),
         ("done", "What was done", _done(result)),
         ("remains", "Who remains under-served", _remains(result)),
-        ("gaps", "Limits", _gaps(result)),
+        ("gaps", "Limits", _gaps()),
     )
     parts = tuple(
         Section(f"record-{name}", title, (_block(list(lines)),))
@@ -78,8 +78,10 @@ def _groups(result: "AuditResult") -> Iterator[str]:
         text = f"{name}: {len(n)} subgroups"
         if len(shown):
             least, most = f"{shown.min():,}", f"{shown.max():,}"
-            text += f", of {least} to {most} people" if least != most else (
-                f", of {least} people each"
+            text += (
+                f", of {least} to {most} people"
+                if least != most
+                else (f", of {least} people each")
             )
         if len(shown) < len(n):
             text += f"; {len(n) - len(shown)} of them withheld"
@@ -92,7 +94,9 @@ def _metrics(result: "AuditResult") -> Iterator[str]:
     inequality = "the Gini index, with and without noise." if result.spreads else None
     yield f"Inequality between subgroups: {inequality or _NOT_EXAMINED}"
     allocation = (
-        "the area between allocation-deterioration curves." if result.allocation else None
+        "the area between allocation-deterioration curves."
+        if result.allocation
+        else None
     )
     yield f"Whether equal scores mean equal illness: {allocation or _NOT_EXAMINED}"
 
@@ -143,7 +147,7 @@ def _remains(result: "AuditResult") -> Iterator[str]:
         yield f"Perhaps some of {undecided} subgroups with insufficient evidence."
 
 
-def _gaps(result: "AuditResult") -> Iterator[str]:
+def _gaps() -> Iterator[str]:
     yield (
         "Causes of the gaps, clinical consequences, and performance on people from "
         "elsewhere: " + _NOT_EXAMINED

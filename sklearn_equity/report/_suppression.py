@@ -154,8 +154,9 @@ def _suppress_change(
     """Withhold the same subgroups; choose anew if they are not of the same people."""
     if change is None:
         return None
-    keys = [EVERYBODY if name == OVERALL else (name, label) for name, label in
-            _keys(change)]
+    keys = [
+        EVERYBODY if name == OVERALL else (name, label) for name, label in _keys(change)
+    ]
     theirs = dict(zip(keys, change.n.tolist(), strict=True))
     if any(counts.get(key) != n for key, n in theirs.items()):
         own = withheld_counts(theirs, relations_of_labels(theirs), below=below)

@@ -62,7 +62,7 @@ def render_page(report: Report) -> str:
 
 
 def render_in_notebook(report: Report) -> str:
-    """Return the page in a frame: its style stays inside, and the notebook's outside."""
+    """Return the page in a frame: the notebook and it keep their styles apart."""
     return (
         f'<iframe title="{text(report.title)}" sandbox="allow-scripts" '
         'style="width: 100%; height: 45rem; border: 1px solid #8888;" '
@@ -78,8 +78,10 @@ def _section(section: Section, level: int = 2) -> str:
     written = [f'<h{level} id="{section.name}">{text(section.title)}</h{level}>']
     written += _blocks(section.blocks)
     written += [_section(part, level + 1) for part in section.parts]
-    return f'<section aria-labelledby="{section.name}">\n' + "\n".join(written) + (
-        "\n</section>"
+    return (
+        f'<section aria-labelledby="{section.name}">\n'
+        + "\n".join(written)
+        + ("\n</section>")
     )
 
 

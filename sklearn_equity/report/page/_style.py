@@ -63,7 +63,12 @@ svg .open, svg .plain { stroke: var(--open); fill: var(--page); }
 svg .total { stroke: var(--ink); fill: var(--ink); }
 svg .dot { stroke-width: 2; }
 
-.scroll { overflow-x: auto; margin: .75rem 0 1.75rem; }
+/* A shadow at the right edge says that there is more: it goes where a table ends. */
+.scroll { overflow-x: auto; margin: .75rem 0 1.75rem;
+  background: no-repeat right / 3rem 100% local
+  linear-gradient(to left, var(--page) 1.5rem, transparent),
+  no-repeat right / .8rem 100% scroll
+  linear-gradient(to left, var(--line), transparent); }
 table { border-collapse: collapse; width: 100%; font-size: .88rem;
   font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: 600; padding-bottom: .25rem; }
@@ -75,6 +80,7 @@ tbody th, tfoot th { font-weight: 400; }
 th:first-child { text-align: left; min-width: 6rem; overflow-wrap: anywhere;
   position: sticky; left: 0; background: var(--page); }
 th.text, td.text { text-align: left; }
+@media (min-width: 641px) { td.text { white-space: nowrap; } }
 tfoot th, tfoot td { font-weight: 600; }
 tr.bad th, tr.bad td.text { color: var(--bad); font-weight: 600; }
 thead button { font: inherit; color: inherit; background: none; border: 0; padding: 0;
@@ -93,7 +99,7 @@ th[aria-sort=descending] button::after { content: "\\a0\\2193"; }
   .marks svg, .axis svg { margin: 0 1.2rem; width: calc(100% - 2.4rem); }
   table { font-size: .8rem; }
   th, td { padding-right: .5rem; }
-  th:first-child { min-width: 5rem; }
+  th:first-child { min-width: 7rem; }
 }
 @media print {
   :root { color-scheme: light; --ink: #000; --quiet: #444; --line: #bbb; --page: #fff;

@@ -15,7 +15,9 @@ def render_table(table: Table) -> str:
     )
     body = [row for row in table.rows if row.look != "total"]
     foot = [row for row in table.rows if row.look == "total"]
-    caption = f' <span class="quiet">{text(table.caption)}</span>' if table.caption else ""
+    caption = (
+        f' <span class="quiet">{text(table.caption)}</span>' if table.caption else ""
+    )
     written = [
         f"<caption>{text(table.title)}{caption}</caption>",
         f"<thead><tr>{heads}</tr></thead>",
