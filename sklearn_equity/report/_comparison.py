@@ -293,6 +293,7 @@ def compare_audits(before: "AuditResult", after: "AuditResult") -> AuditComparis
         ]
         for name in ("n", "estimate", "std_error")
     }
+    _withhold_together(figures)
     estimates = figures["estimate"]
     change = estimates[1] - estimates[0]
     error = np.hypot(*figures["std_error"])
@@ -318,6 +319,14 @@ def compare_audits(before: "AuditResult", after: "AuditResult") -> AuditComparis
         only_before=tuple(key for key in first if key not in second),
         only_after=tuple(key for key in second if key not in first),
     )
+
+
+def _withhold_together(figures: dict[str, list[Vector]]) -> None:
+    """Withhold from both what is withheld from one: they may be the same people."""
+    gone = (figures["n"][0] == WITHHELD) | (figures["n"][1] == WITHHELD)
+    for name, pair in figures.items():
+        for column in pair:
+            column[gone] = WITHHELD if name == "n" else np.nan
 
 
 def _check_comparable(before: "AuditResult", after: "AuditResult") -> None:

@@ -7,7 +7,7 @@ programming over everything that adds up (cell suppression with audit, as statis
 offices do it).
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,7 +22,6 @@ def withheld_counts(
     relations: Sequence[CountRelation],
     *,
     below: int,
-    findings: Collection[Key] = (),
     bounds: Mapping[Key, tuple[float, float]] | None = None,
 ) -> set[Key]:
     """Choose the counts to withhold: small ones, and those that would tell them.
@@ -36,8 +35,6 @@ def withheld_counts(
         which nobody publishes and all could work out.
     below : int
         Counts from 1 to `below` - 1 are withheld.
-    findings : collection of (grouping, label)
-        Subgroups to keep if others will do.
     bounds : mapping of (grouping, label) to (least, most), default=None
         What else a report tells of a count, such as that it sufficed for a verdict.
 
@@ -60,7 +57,7 @@ def withheld_counts(
         if relation.rest and relation.left == (EVERYBODY,)
     }
     sizes = dict(counts) | of_all
-    plan = _Plan(sums, sizes, below, frozenset(findings), bounds or {})
+    plan = _Plan(sums, sizes, below, bounds or {})
     plan.withheld.update(without_label)  # nobody publishes them
     small_ones = sorted(
         (key for key, n in sizes.items() if 0 < n < below),
@@ -74,7 +71,7 @@ def withheld_counts(
     return {key for key in plan.withheld if key in counts}
 
 
-_FINDING, _WHOLE, _EVERYBODY = 3, 4, 10**12
+_WHOLE, _EVERYBODY = 4, 10**12
 _MOST_TRIALS = 1_000  # a few seconds
 _ANY = (1.0, np.inf)  # a subgroup that is listed has somebody in it
 
@@ -101,7 +98,6 @@ class _Plan:
     sums: Sequence[_Sum]
     sizes: Mapping[Key, int]
     below: int
-    findings: frozenset[Key]
     bounds: Mapping[Key, tuple[float, float]]
     withheld: set[Key] = field(default_factory=set)
     sums_of: dict[Key, list[int]] = field(default_factory=dict)
@@ -215,13 +211,10 @@ class _Plan:
             seen |= frontier
 
     def _cost(self, key: Key) -> tuple[int, str]:
-        """Withhold few people rather than many, parts rather than wholes, no findings.
+        """Withhold few people rather than many, and parts rather than wholes.
 
-        Everybody comes last of all.
+        Everybody comes last of all. What was found does not matter: two reports on the
+        same people are to withhold the same.
         """
-        cost = self.sizes[key]
-        if key in self.findings:
-            cost *= _FINDING
-        if key in self.wholes:
-            cost *= _WHOLE
+        cost = self.sizes[key] * (_WHOLE if key in self.wholes else 1)
         return cost + (key == EVERYBODY) * _EVERYBODY, str(key)

@@ -1,5 +1,6 @@
 """How is each kind of value written as JSON, and read back or refused by its place?"""
 
+import sys
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,7 +66,7 @@ def _read_number(value: Any, where: str) -> float:
         return float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise refuse(where, 'be a number, null, "inf" or "-inf"', value)
-    if abs(value) > 1.8e308:
+    if abs(value) > sys.float_info.max:
         raise refuse(where, "be no larger than a number can be", value)
     return float(value)
 

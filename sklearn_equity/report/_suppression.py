@@ -65,16 +65,10 @@ def suppress(result: "AuditResult", suppress_below: int | None) -> "AuditResult"
     table = result.fidelity
     counts = _counts_of(table)
     relations = result.relations or relations_of_labels(counts)
-    findings = [
-        key
-        for key, verdict in zip(_keys(table), table.verdict, strict=True)
-        if verdict == "under-served"
-    ]
     withheld = withheld_counts(
         counts,
         relations,
         below=below,
-        findings=findings,
         bounds=_told_by_verdicts(table, result.min_subgroup_size),
     )
     hidden = {name for name, _ in withheld}

@@ -74,15 +74,17 @@ def _quoted(page: str) -> str:
     return page.replace("&", "&amp;").replace('"', "&quot;")
 
 
-def _section(section: Section, level: int = 2) -> str:
-    written = [f'<h{level} id="{section.name}">{text(section.title)}</h{level}>']
-    written += _blocks(section.blocks)
-    written += [_section(part, level + 1) for part in section.parts]
-    return (
-        f'<section aria-labelledby="{section.name}">\n'
-        + "\n".join(written)
-        + ("\n</section>")
-    )
+def _section(section: Section) -> str:
+    """Write a section, a landmark for those who jump from one to the next."""
+    inside = [_heading(section, 2), *_blocks(section.blocks)]
+    for part in section.parts:
+        inside += [_heading(part, 3), *_blocks(part.blocks)]
+    body = "\n".join(inside)
+    return f'<section aria-labelledby="{section.name}">\n{body}\n</section>'
+
+
+def _heading(section: Section, level: int) -> str:
+    return f'<h{level} id="{section.name}">{text(section.title)}</h{level}>'
 
 
 def _blocks(blocks: tuple[Block, ...]) -> Iterator[str]:

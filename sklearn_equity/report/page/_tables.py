@@ -28,7 +28,7 @@ def render_table(table: Table) -> str:
     if foot:
         written += ["<tfoot>", *(_row(row, wordy) for row in foot), "</tfoot>"]
     return (
-        f'<div class="scroll" role="region" aria-label="{text(table.title)}" '
+        f'<div class="scroll" role="group" aria-label="{text(table.title)}" '
         'tabindex="0">\n<table>\n' + "\n".join(written) + "\n</table>\n</div>"
     )
 
