@@ -228,9 +228,11 @@ def _write(result: AuditResult, options: argparse.Namespace) -> None:
     folder = options.output
     folder.mkdir(parents=True, exist_ok=True)
     limit = options.suppress_below
-    shown = result.suppress(limit)
-    report = shown.to_html(folder / "equity_report.html", suppress_below=limit)
-    tables = shown.to_csv(folder, suppress_below=limit)
+    with StageBar(1) as bar:
+        bar.begin("withholding small counts, and writing the report")
+        shown = result.suppress(limit)
+        report = shown.to_html(folder / "equity_report.html", suppress_below=limit)
+        tables = shown.to_csv(folder, suppress_below=limit)
     print(shown.to_text(suppress_below=limit))
     print(f"\nReport: {report}")
     print(f"Tables: {', '.join(str(path) for path in tables)}")

@@ -7,28 +7,18 @@ person, with `fidelity_change`.
 """
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from sklearn_equity._checks import WITHHELD, format_count, format_label
+from sklearn_equity._checks import WITHHELD, format_label
 from sklearn_equity._optional import build_frame
 from sklearn_equity.remediation import EVERYBODY, FidelityChange
-from sklearn_equity.report._document import (
-    Cell,
-    Paragraph,
-    Report,
-    Row,
-    Section,
-    Table,
-    interval,
-    number,
-)
+from sklearn_equity.report._comparison_content import report_of_comparison
 from sklearn_equity.report._markdown import render_markdown
-from sklearn_equity.report._pictures import change_plots
 from sklearn_equity.report._suppression import DEFAULT_LIMIT
 from sklearn_equity.report.page import render_in_notebook
 from sklearn_equity.significance import holm
@@ -165,9 +155,7 @@ class AuditComparison:
             The columns of `to_frame`, the largest harm first.
         """
         columns = self.to_columns()
-        rows = [
-            columns_at(columns, i) for i in self._worse_first() if self._is_worse(i)
-        ]
+        rows = [columns_at(columns, i) for i in self.worse_first() if self._is_worse(i)]
         return build_frame(
             {name: [row[name] for row in rows] for name in columns},
             feature="AuditComparison.who_got_worse",
@@ -183,7 +171,7 @@ class AuditComparison:
         """
         named = {
             verdict: [
-                self._name(i)
+                self.name_of(i)
                 for i, found in enumerate(self.verdict)
                 if found == verdict
             ]
@@ -213,14 +201,14 @@ class AuditComparison:
         str
             The sentences and the tables.
         """
-        return render_markdown(_report(self.suppress(suppress_below)))
+        return render_markdown(report_of_comparison(self.suppress(suppress_below)))
 
     def _repr_html_(self) -> str:
-        return render_in_notebook(_report(self._for_others()))
+        return render_in_notebook(report_of_comparison(self._for_others()))
 
     def __str__(self) -> str:
         shown = self._for_others()
-        _, _, _, *table = str(shown._as_change()).split("\n")  # noqa: SLF001
+        _, _, _, *table = str(shown.as_change()).split("\n")
         return "\n".join([*shown.sentences(), "", *table])
 
     def __repr__(self) -> str:
@@ -230,22 +218,47 @@ class AuditComparison:
         given = self.before.suppressed_below or self.after.suppressed_below
         return self if given else self.suppress()
 
-    def _name(self, i: int) -> str:
+    def name_of(self, i: int) -> str:
+        """Name a row with its grouping.
+
+        Parameters
+        ----------
+        i : int
+            Its position.
+
+        Returns
+        -------
+        str
+            Such as "ward = north"; "everybody" for the first.
+        """
         label = format_label(self.subgroup[i])
         return label if i == 0 else f"{self.grouping[i]} = {label}"
 
     def _is_worse(self, i: int) -> bool:
         return self.verdict[i] == "worse"
 
-    def _worse_first(self) -> list[int]:
+    def worse_first(self) -> list[int]:
+        """Return the rows, the largest harm first and unknown ones last.
+
+        Returns
+        -------
+        list of int
+            Their positions.
+        """
         table = self.before.fidelity
         harm = table.as_loss(self.estimate_after) - table.as_loss(self.estimate_before)
         return sorted(
             range(len(self)), key=lambda i: -harm[i] if harm[i] == harm[i] else np.inf
         )
 
-    def _as_change(self) -> FidelityChange:
-        """Draw and print it as what it resembles; n is the fewer of both."""
+    def as_change(self) -> FidelityChange:
+        """Return the comparison as a change, to be drawn as one.
+
+        Returns
+        -------
+        FidelityChange
+            Its `n` is the fewer of both numbers of people.
+        """
         return FidelityChange(
             grouping=self.grouping,
             subgroup=self.subgroup,
@@ -359,70 +372,3 @@ def _verdicts(
         else:
             verdicts.append("no change shown")
     return tuple(verdicts)
-
-
-# ---- what it says ----------------------------------------------------------------
-def _report(comparison: AuditComparison) -> Report:
-    order = comparison._worse_first()  # noqa: SLF001 - written for this page alone
-    worse = [i for i in order if comparison.verdict[i] == "worse"]
-    tables = [
-        Section(
-            "worse",
-            "Who got worse",
-            (_table(comparison, worse, "Shown to be served worse"),)
-            if worse
-            else (Paragraph("Nobody is shown to be."),),
-        ),
-        Section(
-            "all", "Everybody compared", (_table(comparison, order, "All changes"),)
-        ),
-    ]
-    plots = tuple(change_plots(comparison._as_change()))  # noqa: SLF001
-    limits = Paragraph(
-        "The two audits hold no rows: changes are judged as those of two independent "
-        "samples. For the same people that is too cautious; `fidelity_change` compares "
-        "them person by person."
-    )
-    return Report(
-        title="Two audits compared",
-        subject=(
-            f"{comparison.before.model}, then {comparison.after.model}; "
-            f"{comparison.before.fidelity.metric}"
-        ),
-        answer=comparison.sentences(),
-        sections=(
-            Section("pictures", "In pictures", plots),
-            *tables,
-            Section("limits", "What this comparison cannot tell", (limits,)),
-        ),
-    )
-
-
-def _table(comparison: AuditComparison, rows: list[int], title: str) -> Table:
-    level = f"{comparison.before.fidelity.confidence_level:.0%} interval"
-    return Table(
-        title=title,
-        heads=(
-            *("subgroup", "n before", "n after", "before", "after", "change"),
-            *(level, "verdict"),
-        ),
-        rows=tuple(_row(comparison, i) for i in rows),
-    )
-
-
-def _row(comparison: AuditComparison, i: int) -> Row:
-    counts = (int(comparison.n_before[i]), int(comparison.n_after[i]))
-    low, high = comparison.ci_low[i], comparison.ci_high[i]
-    before, after = comparison.estimate_before[i], comparison.estimate_after[i]
-    change = comparison.change[i]
-    cells = (
-        Cell(comparison._name(i)),  # noqa: SLF001
-        *(Cell(format_count(n), None if n == WITHHELD else n) for n in counts),
-        Cell(number(before), before),
-        Cell(number(after), after),
-        Cell(number(change, "+"), change),
-        Cell(interval(low, high, "+"), low),
-        Cell(comparison.verdict[i]),
-    )
-    look = {"worse": "bad", "better": "good"}.get(comparison.verdict[i], "plain")
-    return replace(Row(cells), look=look)

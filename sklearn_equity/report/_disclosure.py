@@ -173,7 +173,7 @@ class _Plan:
         unknown: dict[Key, int] = {}
         rows, columns, signs, totals = [], [], [], []
         for row, one in enumerate(equations):
-            known = 0
+            known = 0.0
             for other, sign in one.terms:
                 if other not in self.withheld:
                     known += sign * self.sizes[other]
@@ -185,15 +185,18 @@ class _Plan:
         shape = (len(equations), len(unknown))
         system = coo_array((signs, (rows, columns)), shape=shape).tocsr()
         bounds = [self.bounds.get(other, _ANY) for other in unknown]
-        ends, binding = [], np.zeros(len(equations))
-        for sign in (1.0, -1.0):
+        ends: list[float] = []
+        binding = np.zeros(len(equations))
+        for side in (1.0, -1.0):
             objective = np.zeros(len(unknown))
-            objective[unknown[key]] = sign
+            objective[unknown[key]] = side
             solved = linprog(objective, A_eq=system, b_eq=totals, bounds=bounds)
             if solved.status == 3:  # without end
-                ends.append(-sign * np.inf)
+                ends.append(-side * np.inf)
                 continue
-            ends.append(sign * float(solved.fun))
+            if solved.fun is None:  # counts that contradict each other: take no chance
+                return (0.0, 0.0), list(range(len(equations)))
+            ends.append(side * float(solved.fun))
             binding += np.abs(solved.eqlin.marginals)
         return (ends[0], ends[1]), np.flatnonzero(binding > 1e-9).tolist()
 

@@ -17,7 +17,7 @@ from sklearn_equity._checks import WITHHELD, format_label
 from sklearn_equity.allocation import InequalityResult
 from sklearn_equity.fidelity import OverallFidelity, SubgroupTable
 from sklearn_equity.remediation import EVERYBODY as OVERALL
-from sklearn_equity.remediation import FidelityChange
+from sklearn_equity.remediation import FidelityChange, LevellingDown
 from sklearn_equity.report._counts import EVERYBODY, Key, relations_of_labels
 from sklearn_equity.report._disclosure import withheld_counts
 
@@ -29,7 +29,6 @@ _FIGURES = (
     *("weight", "estimate", "std_error", "ci_low", "ci_high"),
     *("joint_low", "joint_high", "shrunken"),
 )
-_GAPS = ("gap_before", "gap_after", "share")
 _CHANGES = ("before", "after", "change", "std_error", "ci_low", "ci_high")
 
 
@@ -112,7 +111,9 @@ def _suppress_table(table: SubgroupTable, withheld: set[Key]) -> SubgroupTable:
     names = np.array(table.grouping, dtype=object)
     touched = np.isin(names, names[gone])
     averaged = np.isin(names, names[gone & table.judged])  # a part of its reference
-    columns = {name: _blank(getattr(table, name), gone) for name in _FIGURES}
+    columns: dict[str, Any] = {
+        name: _blank(getattr(table, name), gone) for name in _FIGURES
+    }
     return replace(
         table,
         n=np.where(gone, WITHHELD, table.n),
@@ -157,17 +158,27 @@ def _suppress_change(
         withheld = withheld | own
     gone = np.array([key in withheld for key in keys], dtype=bool)
     hidden = {name for (name, _), out in zip(keys, gone, strict=True) if out}
+    blank: dict[str, Any] = {
+        name: _blank(getattr(change, name), gone) for name in _CHANGES
+    }
     return replace(
         change,
         n=np.where(gone, WITHHELD, change.n),
         levelling_down=tuple(
-            # Means over subgroups some of which are withheld: three digits tell none.
-            replace(one, **{name: _round(getattr(one, name)) for name in _GAPS})
-            if one.grouping in hidden
-            else one
+            _in_few_digits(one) if one.grouping in hidden else one
             for one in change.levelling_down
         ),
-        **{name: _blank(getattr(change, name), gone) for name in _CHANGES},
+        **blank,
+    )
+
+
+def _in_few_digits(found: LevellingDown) -> LevellingDown:
+    """Round means over subgroups some of which are withheld: two digits tell none."""
+    return replace(
+        found,
+        gap_before=_round(found.gap_before),
+        gap_after=_round(found.gap_after),
+        share=_round(found.share),
     )
 
 
@@ -222,5 +233,4 @@ def _without_figures(result: InequalityResult) -> InequalityResult:
         ),
         np.nan,
     )
-    counts = {"n_subgroup": WITHHELD, "n_reference": WITHHELD}
-    return replace(result, **blank, **counts)
+    return replace(result, n_subgroup=WITHHELD, n_reference=WITHHELD, **blank)

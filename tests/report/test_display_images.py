@@ -2,7 +2,8 @@
 
 Pictures are compared after both are blurred, so that a shifted hair or another
 rasteriser does not count, and a lost line, label or band does. After a change that is
-meant, look at the new ones and keep them: ``python tests/report/test_display_images.py``.
+meant, look at the new ones and keep them:
+``python tests/report/test_display_images.py``.
 """
 
 import io
@@ -193,7 +194,9 @@ def test_a_lost_interval_is_seen():
     low, high = display.change.ci_low.copy(), display.change.ci_high.copy()
     low[3] = high[3] = np.nan
     without = {**vars(display.change), "ci_low": low, "ci_high": high}
-    _, most = apart(whole, draw(RemediationEffectDisplay(type(display.change)(**without))))
+    _, most = apart(
+        whole, draw(RemediationEffectDisplay(type(display.change)(**without)))
+    )
     assert most > MOST_APART
 
 

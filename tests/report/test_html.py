@@ -138,7 +138,9 @@ def test_labels_are_shown_as_text(text):
 
 def test_what_turns_or_hides_text_is_not_shown(table, tmp_path):
     strange = "in\u202eni\nt\x00 y"
-    table["ward"] = np.repeat([HOSTILE, "north", strange], [210, 190, 20]).astype(object)
+    table["ward"] = np.repeat([HOSTILE, "north", strange], [210, 190, 20]).astype(
+        object
+    )
     result = audit_frame(
         table, y_true="truth", y_pred="predicted", subgroups="ward", random_state=0
     )

@@ -1,4 +1,4 @@
-"""JSON comes back the same to the last digit; what is damaged is refused by its place."""
+"""JSON comes back the same to the last digit; damage is refused by its place."""
 
 import json
 from dataclasses import fields, replace
@@ -115,7 +115,11 @@ def _changed(result, *path, to):
 @pytest.mark.parametrize(
     ("path", "to", "message"),
     [
-        (["schema"], "other", r"`schema` must be 'sklearn_equity.AuditResult'.*'other'"),
+        (
+            ["schema"],
+            "other",
+            r"`schema` must be 'sklearn_equity.AuditResult'.*'other'",
+        ),
         (["version"], 2, r"`version` must be 1, the only one .* reads; got 2"),
         (["model"], ..., "must have the fields .*no model"),
         (["extra"], 1, r"and no others; got \['extra'\]"),
@@ -126,16 +130,32 @@ def _changed(result, *path, to):
         (["fidelity", "n", 0], 2**70, r"`fidelity.n\[0\]` must be a count from 0"),
         (["fidelity", "n", 0], 1.5, r"`fidelity.n\[0\]` must be a whole number"),
         (["fidelity", "n", 0], True, r"`fidelity.n\[0\]` must be a whole number"),
-        (["fidelity", "n"], [1], r"`fidelity.n` must have as many rows .* \(\d+\); got 1"),
-        (["fidelity", "estimate", 1], "0.3", r"`fidelity.estimate\[1\]` must be a number"),
+        (
+            ["fidelity", "n"],
+            [1],
+            r"`fidelity.n` must have as many rows .* \(\d+\); got 1",
+        ),
+        (
+            ["fidelity", "estimate", 1],
+            "0.3",
+            r"`fidelity.estimate\[1\]` must be a number",
+        ),
         (["fidelity", "estimate", 1], 10**400, "be no larger than a number can be"),
         (["fidelity", "judged", 1], 1, r"`fidelity.judged\[1\]` must be true or false"),
         (["fidelity", "verdict", 0], "fine", r"\[0\]` must be one of 'under-served', "),
-        (["fidelity", "subgroup", 0], None, r"`fidelity.subgroup\[0\]` must be a label"),
+        (
+            ["fidelity", "subgroup", 0],
+            None,
+            r"`fidelity.subgroup\[0\]` must be a label",
+        ),
         (["fidelity", "subgroup", 0], {"x": 1}, "must be a label: text, a number"),
         (["fidelity", "subgroup", 0], "few", "must name each subgroup once"),
         (["fidelity", "subgroup", 0], [[[[[[[[[["x"]]]]]]]]]], "must be a label"),
-        (["fidelity", "shuffles", "estimate", 0], [1.0], "must have rows of one length"),
+        (
+            ["fidelity", "shuffles", "estimate", 0],
+            [1.0],
+            "must have rows of one length",
+        ),
         (["fidelity", "overall", "n"], ..., "`fidelity.overall` must have the fields"),
         (["change", "verdict", 0], "served", r"`change.verdict\[0\]` must be one of"),
         (["allocation", 0, "kind"], "x", r"`allocation\[0\].kind` must be one of"),

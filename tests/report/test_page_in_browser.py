@@ -80,7 +80,7 @@ SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 @pytest.fixture
 def open_page(chromium):
-    """Return a function that opens a file, and what the page then said and asked for."""
+    """Return what opens a file, and keeps what the page then says and asks for."""
     contexts = []
 
     def open_page(path, width=1280, scheme="light"):
