@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import t as student_t
 
 from sklearn_equity._checks import WITHHELD, format_label
 from sklearn_equity._optional import build_frame
@@ -310,7 +310,9 @@ def compare_audits(before: "AuditResult", after: "AuditResult") -> AuditComparis
     estimates = figures["estimate"]
     change = estimates[1] - estimates[0]
     error = np.hypot(*figures["std_error"])
-    reach = float(norm.ppf(0.5 + one.confidence_level / 2.0)) * error
+    # By the fewer of both: what a small side lets expect of a standard error.
+    freedom = np.maximum(np.minimum(*figures["n"]) - 1.0, 1.0)
+    reach = student_t.ppf(0.5 + one.confidence_level / 2.0, freedom) * error
     judged = np.concatenate(
         [[True], one.judged[rows[0]] & other.judged[rows[1]]]
     ) & np.isfinite(change + error)
@@ -328,7 +330,7 @@ def compare_audits(before: "AuditResult", after: "AuditResult") -> AuditComparis
         std_error=error,
         ci_low=change - reach,
         ci_high=change + reach,
-        verdict=_verdicts(harm, error, judged, 1.0 - one.confidence_level),
+        verdict=_verdicts(harm, (error, freedom), judged, 1.0 - one.confidence_level),
         only_before=tuple(key for key in first if key not in second),
         only_after=tuple(key for key in second if key not in first),
     )
@@ -356,12 +358,13 @@ def _check_comparable(before: "AuditResult", after: "AuditResult") -> None:
 
 
 def _verdicts(
-    harm: Vector, error: Vector, judged: NDArray[np.bool_], alpha: float
+    harm: Vector, spread: tuple[Vector, Vector], judged: NDArray[np.bool_], alpha: float
 ) -> tuple[str, ...]:
     """Test every change on both sides, by Holm's correction for all of them."""
+    error, freedom = spread
     with np.errstate(divide="ignore", invalid="ignore"):
-        z = np.where(harm == 0.0, 0.0, np.abs(harm) / error)
-    p_value = np.where(judged, 2.0 * norm.sf(z), np.nan)
+        t = np.where(harm == 0.0, 0.0, np.abs(harm) / error)
+    p_value = np.where(judged, 2.0 * student_t.sf(t, freedom), np.nan)
     adjusted = holm(p_value)
     verdicts = []
     for is_judged, p, loss in zip(judged, adjusted, harm, strict=True):

@@ -73,16 +73,22 @@ def _table(comparison: "AuditComparison", rows: list[int], title: str) -> Table:
 
 def _row(comparison: "AuditComparison", i: int) -> Row:
     counts = (int(comparison.n_before[i]), int(comparison.n_after[i]))
-    low, high = comparison.ci_low[i], comparison.ci_high[i]
-    before, after = comparison.estimate_before[i], comparison.estimate_after[i]
-    change = comparison.change[i]
+    if WITHHELD in counts:
+        figures = [Cell("withheld")] * 4
+    else:
+        low, high = comparison.ci_low[i], comparison.ci_high[i]
+        before, after = comparison.estimate_before[i], comparison.estimate_after[i]
+        change = comparison.change[i]
+        figures = [
+            Cell(number(before), before),
+            Cell(number(after), after),
+            Cell(number(change, "+"), change),
+            Cell(interval(low, high, "+"), low),
+        ]
     cells = (
         Cell(comparison.name_of(i)),
         *(Cell(format_count(n), None if n == WITHHELD else n) for n in counts),
-        Cell(number(before), before),
-        Cell(number(after), after),
-        Cell(number(change, "+"), change),
-        Cell(interval(low, high, "+"), low),
+        *figures,
         Cell(comparison.verdict[i]),
     )
     return Row(cells, _LOOKS.get(comparison.verdict[i], "plain"))

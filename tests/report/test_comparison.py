@@ -134,9 +134,12 @@ def test_what_cannot_be_compared_is_refused(people, audits):
 
 @pytest.mark.slow
 def test_equal_models_are_seldom_told_apart():
-    """At most 5% of comparisons of models that serve all alike name anybody."""
+    """At most 5% of comparisons of models that serve all alike name anybody.
+
+    Of 600 it was 5.3%; three standard errors are allowed to those drawn here.
+    """
     named = 0
-    for seed in range(100):
+    for seed in range(300):
         rng = np.random.default_rng(seed)
         parts = []
         for _ in range(2):
@@ -146,4 +149,4 @@ def test_equal_models_are_seldom_told_apart():
             parts.append(audit_frame(people, y_pred="p", subgroups="ward", **SETTINGS))
         verdicts = parts[0].compare(parts[1]).verdict
         named += "worse" in verdicts or "better" in verdicts
-    assert named <= 9  # of 100; 5 expected at most, 9 with probability 0.97
+    assert named <= 300 * 0.05 + 3 * np.sqrt(300 * 0.05 * 0.95)
