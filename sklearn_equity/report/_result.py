@@ -71,8 +71,8 @@ class AuditResult:
     groupings that contain each other, and of the table of changes. Subgroups keep their
     names and verdicts, and lose all figures. A count is protected if what is published
     leaves for it a range that reaches up to the limit and is half as wide, told by
-    linear programming over all sums. That does not protect against a second report on nearly the same people,
-    nor against names that are those of persons.
+    linear programming over all sums. That does not protect against a second report on
+    nearly the same people, nor against names that are those of persons.
 
     `fidelity`, `change` and the others hold the figures as they are.
 

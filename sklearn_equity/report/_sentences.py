@@ -19,9 +19,10 @@ _MOST_NAMED = 5  # more stand in the table
 def describe_everybody(table: SubgroupTable) -> str:
     """Say how well everybody is served."""
     overall = table.overall
-    rows = f"all {overall.n:,} rows" if overall.n != WITHHELD else "all rows"
+    if overall.n == WITHHELD:
+        return "The figures of all rows together are withheld."
     figure = _interval(overall, table.confidence_level)
-    return f"Over {rows} the model has {table.metric} {figure}."
+    return f"Over all {overall.n:,} rows the model has {table.metric} {figure}."
 
 
 def name_under_served(table: SubgroupTable, wanted: Sequence[int] | None = None) -> str:

@@ -229,7 +229,7 @@ def _without_figures(result: InequalityResult) -> InequalityResult:
     blank: dict[str, Any] = dict.fromkeys(
         (
             *("deterioration_subgroup", "deterioration_reference", "estimate"),
-            *("std_error", "ci_low", "ci_high", "p_value", "covered"),
+            *("std_error", "ci_low", "ci_high", "p_value", "covered", "bandwidth"),
         ),
         np.nan,
     )

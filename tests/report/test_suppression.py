@@ -13,9 +13,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot as plt
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from sklearn_equity import audit_frame, fidelity_change
+from sklearn_equity import SubgroupFidelityDisplay, audit_frame, fidelity_change
 from sklearn_equity.allocation import model_inequality
 from sklearn_equity.report import DEFAULT_LIMIT
 from sklearn_equity.report._counts import EVERYBODY, relations_of_labels
@@ -88,7 +89,7 @@ def test_two_models_of_the_same_people_have_the_same_withheld():
 def test_few_people_in_all_are_withheld_too():
     result = _audit(_people({"a": 5, "b": 3}), "ward")
     assert set(_shown(result).values()) == {None}
-    assert "Over all rows" in str(result)
+    assert "The figures of all rows together are withheld." in str(result)
 
 
 def test_people_without_a_label_are_counted_by_nobody():
@@ -316,3 +317,16 @@ def test_where_counts_contradict_each_other_no_small_one_is_told():
     shown = _shown(wrong)
     assert shown["", "everybody"] is None
     assert shown["ward", "c"] is None
+
+
+def test_a_display_of_a_suppressed_table_draws_no_withheld_count():
+    result = _audit(_people({"a": 300, "b": 60, "c": 7}), "ward").suppress()
+    display = SubgroupFidelityDisplay(result.fidelity).plot()
+    names = [text.get_text() for text in display.ax_.get_yticklabels()]
+    assert names == [
+        "a, n = 300",
+        "b, n withheld; no estimate",
+        "c, n withheld; no estimate",
+    ]
+    assert [bar.get_width() for bar in display.bars_] == [300, 0, 0]
+    plt.close("all")
