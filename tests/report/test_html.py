@@ -190,6 +190,29 @@ def test_the_record_has_every_item_of_the_guideline(bare, text, tmp_path):
     assert alone.count("Not examined") == 2  # allocation and change, among the tables
 
 
+def test_the_record_tells_who_gained_and_who_remains(tmp_path):
+    rng = np.random.default_rng(7)
+    people = pd.DataFrame({"y": rng.normal(40, 5, 900)})
+    people["ward"] = np.repeat(["east", "north", "south"], 300)
+    scale = np.where(people["ward"] == "east", 1.0, 4.0)
+    people["p"] = people["y"] + scale * rng.normal(size=900)
+    north = people["ward"] == "north"
+    people["q"] = np.where(north, (people["y"] + people["p"]) / 2, people["p"])
+    change = fidelity_change(
+        people["y"], people["p"], people["q"], subgroups={"ward": people["ward"]}
+    )
+    result = audit_frame(
+        people, y_true="y", y_pred="p", subgroups="ward", random_state=0
+    )
+    assert result.fidelity.verdict == ("served", "under-served", "under-served")
+    text = result.with_findings(change=change).to_html(tmp_path / "r.html").read_text()
+    remains = text[text.index('id="record-remains"') : text.index('id="record-gaps"')]
+    assert "not yet served well: ward = north." in remains
+    assert "Under-served still: ward = south." in remains
+    alone = result.to_html(tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "Under-served still: ward = north; ward = south." in alone
+
+
 def test_every_row_has_its_count_and_its_interval(text):
     rows = [row for row in Page(text).rows if row[0] not in ("grouping", "ward")]
     bodies = [row for row in rows if any(" to " in cell for cell in row)]

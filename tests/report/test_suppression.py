@@ -212,8 +212,23 @@ def _sums(people, groupings):
                 yield (one, label), [(other, part) for part in parts]
 
 
-def _range(shown, sums, wanted):
+def _told_by_verdicts(result):
+    """Read off the JSON who had the 30 people that a verdict needs, and who had not."""
+    table = json.loads(result.to_json())["fidelity"]
+    labels = [
+        tuple(label) if isinstance(label, list) else label
+        for label in table["subgroup"]
+    ]
+    keys = zip(table["grouping"], labels, strict=True)
+    return {
+        key: (30, 10_000) if judged else (1, 29)
+        for key, judged in zip(keys, table["judged"], strict=True)
+    }
+
+
+def _range(shown, sums, wanted, bounds=()):
     """Return the least and the most that a withheld number of people can be."""
+    bounds = dict(bounds)
     unknown = [key for key, n in shown.items() if n is None]
     rows, totals = [], []
     for whole, parts in sums:
@@ -233,7 +248,7 @@ def _range(shown, sums, wanted):
             sign * np.array([1.0 * (key == wanted) for key in unknown]),
             constraints=LinearConstraint(np.array(rows), totals, totals),
             integrality=np.ones(len(unknown)),
-            bounds=Bounds(1, 10_000),
+            bounds=Bounds(*np.transpose([bounds.get(k, (1, 10_000)) for k in unknown])),
         )
         assert solved.success
         ends.append(round(sign * solved.fun))
@@ -264,13 +279,14 @@ def test_no_small_count_can_be_worked_out(seed):
         for label, n in labels.value_counts().items()
     }
     sums = list(_sums(people, groupings))
+    bounds = _told_by_verdicts(result)
     small = [key for key, n in truth.items() if n < DEFAULT_LIMIT]
     assert small
     for key in truth:
         assert shown[key] in (None, truth[key])
     for key in small:
         assert shown[key] is None
-        least, most = _range(shown, sums, key)
+        least, most = _range(shown, sums, key, bounds)
         assert least <= truth[key] <= most
         assert most >= DEFAULT_LIMIT
         assert most - least >= DEFAULT_LIMIT / 2
