@@ -98,8 +98,8 @@ th[aria-sort=descending] button::after { content: "\\a0\\2193"; }
   .marks svg, .axis svg, .axis .name { grid-column: 1; }
   .marks svg, .axis svg { margin: 0 1.2rem; width: calc(100% - 2.4rem); }
   table { font-size: .8rem; }
-  th, td { padding-right: .5rem; }
-  th:first-child { min-width: 5rem; }
+  th, td { padding-right: .4rem; }
+  th:first-child { min-width: 5.4rem; }
   td.text { min-width: 5.2rem; }
 }
 @media print {
