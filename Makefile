@@ -17,7 +17,7 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-test-slow: $(VENV)/.test
+test-slow: $(VENV)/.browser
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow tests
 
 lint: $(VENV)/.lint
@@ -47,6 +47,11 @@ $(VENV)/.demo: $(VENV)/.base
 
 $(VENV)/.test: $(VENV)/.demo
 	$(PIP) install -qq --no-compile --constraint constraints.txt --group test
+	touch $@
+
+# The browser itself is not Python's: `apt-get install chromium`, or its tests are skipped.
+$(VENV)/.browser: $(VENV)/.test
+	$(PIP) install -qq --no-compile --constraint constraints.txt --group browser
 	touch $@
 
 # The types of a package can be checked only where it is installed.

@@ -84,6 +84,7 @@ from sklearn_equity.remediation import (
 )
 from sklearn_equity.report import (
     ADCurveDisplay,
+    AuditComparison,
     AuditResult,
     CalibrationByFeatureDisplay,
     DensityDisplay,
@@ -130,6 +131,7 @@ __all__ = [
     "ADCurve",
     "ADCurveDisplay",
     "AcquisitionPlan",
+    "AuditComparison",
     "AuditResult",
     "AutoencoderEmbedder",
     "BoundedKDE",

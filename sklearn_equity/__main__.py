@@ -14,7 +14,7 @@ from sklearn_equity import __version__
 from sklearn_equity._progress import StageBar
 from sklearn_equity.exceptions import EquityWarning
 from sklearn_equity.fidelity import METRIC_NAMES
-from sklearn_equity.report import AuditResult
+from sklearn_equity.report import DEFAULT_LIMIT, AuditResult
 
 _OF_INTEREST = (EquityWarning, ConvergenceWarning)
 _DESCRIPTION = "Find whom a model fails, and how sure that is."
@@ -31,15 +31,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 when the report is written, 2 when the input is refused.
+        0 when the report is written, 2 when the input is refused, 130 when interrupted.
     """
     options = _parser().parse_args(arguments)
     try:
         _check_common(options)
         result = _with_warnings_as_notes(options)
-        _write(result, options.output)
+        _write(result, options)
     except BrokenPipeError:  # whoever reads the pipe has seen enough: the files stand
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        message = "interrupted; every file in the folder is whole"
+        print(f"\nsklearn-equity {options.command}: {message}.", file=sys.stderr)
+        return 130
     except (ValueError, TypeError, OSError, ImportError) as error:
         print(f"sklearn-equity {options.command}: error: {error}", file=sys.stderr)
         return 2
@@ -195,6 +199,16 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="equal seeds give equal reports (default: 0)",
     )
+    parser.add_argument(
+        "--suppress-below",
+        type=int,
+        default=DEFAULT_LIMIT,
+        metavar="N",
+        help=(
+            "withhold numbers of people below N, and those that would tell them "
+            f"(default: {DEFAULT_LIMIT}; 0 withholds none)"
+        ),
+    )
 
 
 def _check_common(options: argparse.Namespace) -> None:
@@ -205,13 +219,21 @@ def _check_common(options: argparse.Namespace) -> None:
     if not 0 <= options.seed < 2**32:
         msg = f"--seed must lie between 0 and 2**32 - 1; got {options.seed}."
         raise ValueError(msg)
+    if options.suppress_below < 0:
+        msg = f"--suppress-below must be at least 0; got {options.suppress_below}."
+        raise ValueError(msg)
 
 
-def _write(result: AuditResult, folder: Path) -> None:
+def _write(result: AuditResult, options: argparse.Namespace) -> None:
+    folder = options.output
     folder.mkdir(parents=True, exist_ok=True)
-    report = result.to_html(folder / "equity_report.html")
-    tables = result.to_csv(folder)
-    print(result)
+    limit = options.suppress_below
+    with StageBar(1) as bar:
+        bar.begin("withholding small counts, and writing the report")
+        shown = result.suppress(limit)
+        report = shown.to_html(folder / "equity_report.html", suppress_below=limit)
+        tables = shown.to_csv(folder, suppress_below=limit)
+    print(shown.to_text(suppress_below=limit))
     print(f"\nReport: {report}")
     print(f"Tables: {', '.join(str(path) for path in tables)}")
 

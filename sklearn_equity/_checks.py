@@ -18,6 +18,7 @@ from sklearn_equity._factorize import DROPPED, factorize, intersect, is_missing
 MissingPolicy = Literal["raise", "group", "drop"]
 
 MISSING_LABEL = "(missing)"
+WITHHELD = -1  # in place of a count that is kept from readers, so that nobody is named
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ def format_label(label: Hashable) -> str:
     if isinstance(label, float) and label.is_integer():
         return f"{label:.0f}"  # whole numbers beside a missing one are read as floats
     return str(label)
+
+
+def format_count(n: int) -> str:
+    """Write a number of people, or that it is withheld."""
+    return "withheld" if n == WITHHELD else f"{n:,}"
 
 
 # ---------------------------------------------------------------------------------

@@ -1,11 +1,13 @@
 """How far along is a command? A bar on a terminal, nothing in a pipe."""
 
 import sys
+import threading
 import time
 from types import TracebackType
 from typing import Self, TextIO
 
 _WIDTH = 24
+_TICK = 0.5  # seconds: a stage may take minutes, and the clock shows that it goes on
 
 
 class StageBar:
@@ -21,8 +23,13 @@ class StageBar:
         self.shown = self.stream.isatty()
         self.n_begun = 0
         self.started = time.monotonic()
+        self.stage = ""
+        self.ended = threading.Event()
+        self.clock = threading.Thread(target=self._tick, daemon=True)
 
     def __enter__(self) -> Self:
+        if self.shown:
+            self.clock.start()
         return self
 
     def __exit__(
@@ -32,15 +39,26 @@ class StageBar:
         trace: TracebackType | None,
     ) -> None:
         if self.shown:
+            self.ended.set()
+            self.clock.join()
             self.stream.write("\r\x1b[2K")  # the report follows on a clean line
             self.stream.flush()
 
     def begin(self, stage: str) -> None:
         """Say that a stage begins; those before it are done."""
-        if self.shown:
-            done = round(_WIDTH * self.n_begun / self.n_stages)
-            bar = "#" * done + "." * (_WIDTH - done)
-            seconds = time.monotonic() - self.started
-            self.stream.write(f"\r\x1b[2K[{bar}] {seconds:3.0f} s  {stage}")
-            self.stream.flush()
+        self.stage = stage
         self.n_begun += 1
+        if self.shown:
+            self._draw()
+
+    def _tick(self) -> None:
+        while not self.ended.wait(_TICK):
+            if self.stage:
+                self._draw()
+
+    def _draw(self) -> None:
+        done = round(_WIDTH * (self.n_begun - 1) / self.n_stages)
+        bar = "#" * done + "." * (_WIDTH - done)
+        seconds = time.monotonic() - self.started
+        self.stream.write(f"\r\x1b[2K[{bar}] {seconds:3.0f} s  {self.stage}")
+        self.stream.flush()

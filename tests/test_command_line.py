@@ -1,8 +1,10 @@
 """The two commands: what they print, what they write, what they refuse."""
 
 import re
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -136,6 +138,122 @@ def test_missing_labels_are_a_subgroup_of_their_own(people, tmp_path):
     _audit(path, tmp_path / "out", "--prediction", "predicted", "--subgroups", "ward")
     written = pd.read_csv(tmp_path / "out" / "fidelity.csv").set_index("subgroup")
     assert written.loc["(missing)", "n"] == 100
+
+
+# ---- what is handed over ---------------------------------------------------------
+@pytest.fixture
+def few_in_the_west(people):
+    people.loc[:6, "ward"] = "west"
+    return people
+
+
+def _everything_written(folder, captured):
+    files = [path.read_text(encoding="utf-8") for path in folder.iterdir()]
+    return [captured.out, *files]
+
+
+def test_small_counts_are_in_nothing_that_is_written(few_in_the_west, tmp_path, capsys):
+    path = tmp_path / "people.csv"
+    few_in_the_west.to_csv(path, index=False)
+    words = ["--prediction", "predicted", "--subgroups", "ward"]
+    assert _audit(path, tmp_path / "out", *words) == 0
+    written = pd.read_csv(tmp_path / "out" / "fidelity.csv").set_index("subgroup")
+    assert written["n"].isna().sum() == 2
+    assert np.isnan(written.loc["west", "n"])
+    assert "withheld" in capsys.readouterr().out
+    assert _audit(path, tmp_path / "all", *words, "--suppress-below", "0") == 0
+    written = pd.read_csv(tmp_path / "all" / "fidelity.csv").set_index("subgroup")
+    assert written.loc["west", "n"] == 7
+
+
+def test_no_path_and_no_row_is_in_a_report(people, tmp_path, capsys):
+    people["age"] = people["age"] + 0.123456  # a value of a person, easy to find
+    folder = tmp_path / "secret-folder"
+    folder.mkdir()
+    path = folder / "secret-name.csv"
+    people.to_csv(path, index=False)
+    words = [
+        "--prediction",
+        "predicted",
+        "--subgroups",
+        "ward",
+        "--features",
+        "age,bmi",
+    ]
+    assert _audit(path, tmp_path / "out", *words, "--segments", "2") == 0
+    captured = capsys.readouterr()
+    for text in _everything_written(tmp_path / "out", captured):
+        said = text.split("\nReport: ")[0]
+        assert "secret" not in said
+        assert str(tmp_path) not in said
+        assert "123456" not in said
+        for value in people["hba1c"].head(50):
+            assert f"{value:.8g}" not in said
+
+
+def test_a_limit_below_zero_is_refused_before_any_work(people, tmp_path, capsys):
+    path = tmp_path / "people.csv"
+    people.to_csv(path, index=False)
+    words = ["--prediction", "predicted", "--subgroups", "ward"]
+    status = _audit(path, tmp_path / "out", *words, "--suppress-below", "-1")
+    assert "--suppress-below must be at least 0" in _refusal(capsys, status)
+
+
+def test_links_in_the_folder_are_replaced_not_followed(people, tmp_path):
+    path = tmp_path / "people.csv"
+    people.to_csv(path, index=False)
+    folder, target = tmp_path / "out", tmp_path / "elsewhere.txt"
+    folder.mkdir()
+    target.write_text("untouched")
+    for name in ("equity_report.html", "fidelity.csv", "change.csv"):
+        (folder / name).symlink_to(target)
+    words = ["--prediction", "predicted", "--subgroups", "ward"]
+    assert _audit(path, folder, *words) == 0
+    assert target.read_text() == "untouched"
+    assert not any(path.is_symlink() for path in folder.iterdir())
+    assert sorted(path.name for path in folder.iterdir()) == WRITTEN
+
+
+@pytest.mark.parametrize("at", ["measuring", "writing"])
+def test_an_interrupt_leaves_no_half_written_file(
+    at, people, tmp_path, capsys, monkeypatch
+):
+    def interrupt(*arguments, **options):
+        raise KeyboardInterrupt
+
+    places = {"measuring": "AuditResult.suppress", "writing": "AuditResult.to_csv"}
+    monkeypatch.setattr(f"sklearn_equity.report.{places[at]}", interrupt)
+    path = tmp_path / "people.csv"
+    people.to_csv(path, index=False)
+    words = ["--prediction", "predicted", "--subgroups", "ward"]
+    assert _audit(path, tmp_path / "out", *words) == 130
+    captured = capsys.readouterr()
+    assert captured.err.strip() == (
+        "sklearn-equity audit: interrupted; every file in the folder is whole."
+    )
+    names = [file.name for file in (tmp_path / "out").iterdir()]
+    assert names == ([] if at == "measuring" else ["equity_report.html"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [2, 5, 8])
+def test_ctrl_c_ends_the_command_at_any_time(seconds, tmp_path):
+    command = [sys.executable, "-m", "sklearn_equity", "demo"]
+    running = subprocess.Popen(
+        [*command, "--output", str(tmp_path / "out")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(seconds)
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=60)
+    assert running.returncode in (0, 130, -signal.SIGINT, 1)
+    left = list((tmp_path / "out").glob("*")) if (tmp_path / "out").exists() else []
+    assert not [path for path in left if path.name.startswith(".")]
+    for path in left:
+        if path.suffix == ".html":
+            assert path.read_text(encoding="utf-8").endswith("</html>\n")
 
 
 # ---- refusals --------------------------------------------------------------------

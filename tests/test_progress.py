@@ -1,7 +1,10 @@
 """A bar on a terminal, nothing in a pipe."""
 
 import io
+import threading
+import time
 
+from sklearn_equity import _progress
 from sklearn_equity._progress import StageBar
 
 
@@ -28,3 +31,17 @@ def test_a_terminal_sees_the_stage_and_how_far_it_is():
     assert "[############............]" in drawn[2]
     assert drawn[2].endswith("measuring")
     assert drawn[3] == "\x1b[2K"  # the line is clean again for the report
+
+
+def test_the_clock_of_a_long_stage_goes_on_and_ends_with_the_bar(monkeypatch):
+    monkeypatch.setattr(_progress, "_TICK", 0.01)
+    terminal = Terminal()
+    with StageBar(1, stream=terminal) as bar:
+        bar.begin("measuring")
+        until = time.monotonic() + 10.0
+        while terminal.getvalue().count("measuring") < 3 and time.monotonic() < until:
+            time.sleep(0.01)
+    drawn = terminal.getvalue()
+    assert drawn.count("measuring") >= 3
+    assert drawn.endswith("\x1b[2K")
+    assert bar.clock not in threading.enumerate()

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
+from sklearn_equity._checks import format_count
 from sklearn_equity._optional import build_frame
 
 Verdict = Literal["unequal", "within tolerance", "insufficient evidence"]
@@ -113,10 +114,10 @@ class InequalityResult:
     def __str__(self) -> str:
         level = f"{100 * self.confidence_level:g}%"
         return (
-            f"{self.subgroup} (n={self.n_subgroup:,}) against {self.reference} "
-            f"(n={self.n_reference:,}): {self.estimate:+.3f} "
-            f"[{level} interval {self.ci_low:+.3f} to {self.ci_high:+.3f}, "
-            f"p={self.p_value:.2g}], {self.verdict}; "
+            f"{self.subgroup} (n={format_count(self.n_subgroup)}) against "
+            f"{self.reference} (n={format_count(self.n_reference)}): "
+            f"{self.estimate:+.3f} [{level} interval {self.ci_low:+.3f} to "
+            f"{self.ci_high:+.3f}, p={self.p_value:.2g}], {self.verdict}; "
             f"{100 * self.covered:.0f}% of the range covered"
         )
 

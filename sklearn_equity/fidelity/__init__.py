@@ -15,6 +15,7 @@ from sklearn_equity.fidelity._crossed import CrossTable
 from sklearn_equity.fidelity._curve import FidelityCurve, fidelity_curve
 from sklearn_equity.fidelity._delta_method import delta_method, gradient_of
 from sklearn_equity.fidelity._estimates import nrmse, subgroup_estimates
+from sklearn_equity.fidelity._groupings import check_groupings
 from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._metrics import METRIC_NAMES, resolve_metric
 from sklearn_equity.fidelity._residual_ridge import (
@@ -24,6 +25,7 @@ from sklearn_equity.fidelity._residual_ridge import (
 )
 from sklearn_equity.fidelity._response import scorers_by_function
 from sklearn_equity.fidelity._row_scores import dice_score
+from sklearn_equity.fidelity._shuffles import Shuffles
 from sklearn_equity.fidelity._subgroup_fidelity import subgroup_fidelity
 from sklearn_equity.fidelity._table import OverallFidelity, SubgroupTable
 
@@ -35,9 +37,11 @@ __all__ = [
     "Metric",
     "OverallFidelity",
     "QuantileBands",
+    "Shuffles",
     "SubgroupTable",
     "attainable_fidelity",
     "check_folds",
+    "check_groupings",
     "check_inputs",
     "check_regressor",
     "cross_tabulate",

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_equity._checks import format_label
+from sklearn_equity._checks import format_count, format_label
 from sklearn_equity._optional import build_frame
 from sklearn_equity.fidelity._shuffles import Shuffles
 
@@ -316,4 +316,4 @@ class SubgroupTable:
 def _figures(n: int, estimate: float, low: float, high: float) -> list[str]:
     known = np.isfinite(low) and np.isfinite(high)
     interval = f"{low:.4g} to {high:.4g}" if known else "unknown"
-    return [f"{n:,}", f"{estimate:.4g}", interval]
+    return [format_count(n), f"{estimate:.4g}", interval]

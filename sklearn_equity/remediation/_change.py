@@ -19,6 +19,7 @@ from sklearn_equity._checks import (
     check_numbers,
     check_same_order,
     check_subgroups,
+    format_count,
     format_label,
 )
 from sklearn_equity.fidelity import Metric, resolve_metric
@@ -109,7 +110,7 @@ class FidelityChange:
             f"{self.metric} of {EVERYBODY}: {self.before[0]:.3g} before, "
             f"{self.after[0]:.3g} after; change {self.change[0]:+.3g} "
             f"({self.confidence_level:.0%} interval {self.ci_low[0]:+.3g} to "
-            f"{self.ci_high[0]:+.3g}, n = {self.n[0]:,})."
+            f"{self.ci_high[0]:+.3g}, n = {format_count(self.n[0])})."
         )
         named = [
             f"Shown to be {verdict}, after correction for {len(self.n)} comparisons: "
@@ -136,13 +137,13 @@ class FidelityChange:
         names[0] = EVERYBODY
         width = max(map(len, names))
         lines = [
-            f"{name:<{width}} {self.n[i]:>7,} {self.before[i]:>8.3g} "
+            f"{name:<{width}} {format_count(self.n[i]):>8} {self.before[i]:>8.3g} "
             f"{self.after[i]:>8.3g} {self.change[i]:>+10.3g} "
             f"{_interval(self.ci_low[i], self.ci_high[i]):>22}  {self.verdict[i]}"
             for i, name in enumerate(names)
         ]
         heading = (
-            f"{'':<{width}} {'n':>7} {'before':>8} {'after':>8} {'change':>10} "
+            f"{'':<{width}} {'n':>8} {'before':>8} {'after':>8} {'change':>10} "
             f"{f'{self.confidence_level:.0%} interval':>22}"
         )
         return "\n".join([*self.sentences(), heading, *lines])

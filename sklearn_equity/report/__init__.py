@@ -1,8 +1,10 @@
 """What does a person read: one audit, as text, as a page and as tables?"""
 
-from sklearn_equity.report._audit import LEARNT, audit, audit_frame
-from sklearn_equity.report._groupings import resolve_groupings
+from sklearn_equity.report._audit import audit, audit_frame
+from sklearn_equity.report._comparison import AuditComparison
+from sklearn_equity.report._groupings import LEARNT, resolve_groupings
 from sklearn_equity.report._result import AuditResult
+from sklearn_equity.report._suppression import DEFAULT_LIMIT
 from sklearn_equity.report.displays import (
     ADCurveDisplay,
     CalibrationByFeatureDisplay,
@@ -16,8 +18,10 @@ from sklearn_equity.report.displays import (
 )
 
 __all__ = [
+    "DEFAULT_LIMIT",
     "LEARNT",
     "ADCurveDisplay",
+    "AuditComparison",
     "AuditResult",
     "CalibrationByFeatureDisplay",
     "DensityDisplay",

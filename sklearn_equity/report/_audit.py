@@ -17,11 +17,11 @@ from sklearn_equity._outcome_inputs import exchange_column, warn_of_outcome_inpu
 from sklearn_equity._sklearn_shims import num_samples
 from sklearn_equity.fidelity import resolve_metric, subgroup_fidelity
 from sklearn_equity.report._answers import prepare_response
-from sklearn_equity.report._groupings import resolve_groupings
+from sklearn_equity.report._counts import relations_of_people
+from sklearn_equity.report._groupings import LEARNT, resolve_groupings
 from sklearn_equity.report._result import AuditResult
 from sklearn_equity.report._spread import grouping_spreads
 
-LEARNT = "learnt segment"
 _SPREAD_OF_OUTCOME = (
     "An error is larger where the outcome itself is more spread, whatever the model: "
     'compare with normalization="std", which divides by the spread of each subgroup.'
@@ -108,7 +108,7 @@ def audit(
     Returns
     -------
     AuditResult
-        Prints as text, shows as HTML in a notebook, writes HTML and CSV files.
+        Prints as text, shows in a notebook, writes HTML, Markdown, JSON and CSV.
 
     Raises
     ------
@@ -229,7 +229,7 @@ def audit_frame(
     Returns
     -------
     AuditResult
-        Prints as text, shows as HTML in a notebook, writes HTML and CSV files.
+        Prints as text, shows in a notebook, writes HTML, Markdown, JSON and CSV.
 
     Raises
     ------
@@ -311,8 +311,9 @@ def _audit_predictions(
         random_state=random_state,
         **options,
     )
+    settings = resolve_metric(metric)
     notes = _NOTES_ON.get(table.metric.partition(" (")[0], ())
-    if resolve_metric(metric).task == "regression" and len(np.unique(y_true)) == 2:
+    if settings.task == "regression" and len(np.unique(y_true)) == 2:
         notes = (*notes, _TWO_VALUES)
     return AuditResult(
         model=model,
@@ -320,6 +321,14 @@ def _audit_predictions(
         fidelity=table,
         spreads=grouping_spreads(table, random_state=random_state),
         notes=notes,
+        min_subgroup_size=max(options["min_subgroup_size"], settings.min_rows),
+        relations=relations_of_people(
+            groupings,
+            n_rows=len(y_true),
+            missing=options["missing"],
+            max_depth=options["max_depth"],
+            weights=options["sample_weight"],
+        ),
     )
 
 

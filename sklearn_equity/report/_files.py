@@ -2,21 +2,25 @@
 
 import contextlib
 import csv
-import os
+import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a file under a temporary name beside its own, then rename it.
 
     Whoever reads `path` sees the old file or the new one, never a half; a link at
-    `path` is replaced, not followed.
+    `path` is replaced, not followed. The file may be read by whom the umask allows.
     """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.unfinished")
+    # Opened outside of what removes it: a file that is there already is another's.
+    file = unfinished.open("x", encoding="utf-8", newline="")
     try:
-        with unfinished.open("x", encoding="utf-8", newline="") as file:
+        with file:
             file.write(text)
         unfinished.replace(path)
     except BaseException:  # Ctrl-C too: nothing half-written stays behind
@@ -26,13 +30,22 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_table(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
-    """Write columns as a CSV file, whole or not at all; None and NaN become empty."""
+    """Write columns as a CSV file, whole or not at all; None and NaN become empty.
+
+    A spreadsheet runs text that begins like a formula: an apostrophe goes before it.
+    """
     buffer = _Lines()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(columns)
     for row in zip(*columns.values(), strict=True):
-        writer.writerow(["" if value != value else value for value in row])
+        writer.writerow([_cell(value) for value in row])
     write_text(path, "".join(buffer.lines))
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA) else value
+    return "" if value is None or value != value else value
 
 
 class _Lines:

@@ -15,6 +15,7 @@ from sklearn_equity._checks import (
 )
 from sklearn_equity.fidelity import QuantileBands
 
+LEARNT = "learnt segment"
 # A learnt segmentation has 50; a column with more labels than this is a number or an
 # identifier, and a table with a row for each would tell nobody anything.
 MAX_SUBGROUPS = 200

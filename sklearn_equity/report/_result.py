@@ -1,29 +1,38 @@
 """What did the audit find: one frozen result that prints, and writes, itself."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sklearn_equity._checks import format_label
+from sklearn_equity._optional import build_frame
 from sklearn_equity.allocation import InequalityResult
 from sklearn_equity.fidelity import SubgroupTable
 from sklearn_equity.remediation import FidelityChange
+from sklearn_equity.report._columns import TABLES, Columns, columns_by_table
+from sklearn_equity.report._comparison import AuditComparison, compare_audits
+from sklearn_equity.report._content import report_of_audit
+from sklearn_equity.report._counts import CountRelation
 from sklearn_equity.report._files import write_table, write_text
-from sklearn_equity.report._html import render_page
+from sklearn_equity.report._json import from_json, to_json
+from sklearn_equity.report._markdown import render_markdown, sections_of_card
+from sklearn_equity.report._sentences import (
+    describe_everybody,
+    name_under_served,
+    tell_doubt,
+    tell_withheld,
+)
 from sklearn_equity.report._spread import GroupingSpread
-
-UNDER_SERVED = "under-served"
-UNDECIDED = "insufficient evidence"
-TABLES = ("fidelity", "inequality", "allocation", "change")
+from sklearn_equity.report._suppression import DEFAULT_LIMIT, suppress
+from sklearn_equity.report.page import render_in_notebook, render_page
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AuditResult:
     """What an audit found, ready to print, to show in a notebook and to write.
 
     Made by `audit` and `audit_frame`. Every estimate in it carries its number of rows
-    and its interval.
+    and its interval. Nothing in it is about a single row.
 
     Parameters
     ----------
@@ -41,11 +50,31 @@ class AuditResult:
         Inequalities of deterioration between groups that get the same score.
     notes : tuple of str, default=()
         What a reader must know: rows left out, how subgroups were made.
+    min_subgroup_size : int or None, default=None
+        The fewest rows with which a subgroup was judged.
+    suppressed_below : int, default=0
+        Numbers of people below it are withheld already.
+    relations : tuple of CountRelation, default=()
+        Which subgroups hold the same people as which others; from it follows what must
+        be withheld together. If empty, it is told from the labels.
 
     See Also
     --------
     audit : Audit a fitted estimator.
     audit_frame : Audit predictions that are a column of a table.
+
+    Notes
+    -----
+    What is printed, shown in a notebook or written is meant for others to see. Numbers
+    of people below ten are withheld there, and so are as many larger ones as it takes
+    that no small one can be worked out from sums: of a grouping, of intersections, of
+    groupings that contain each other, and of the table of changes. Subgroups keep their
+    names and verdicts, and lose all figures. A count is protected if what is published
+    leaves for it a range that reaches up to the limit and is half as wide, told by
+    linear programming over all sums. That does not protect against a second report on
+    nearly the same people, nor against names that are those of persons.
+
+    `fidelity`, `change` and the others hold the figures as they are.
 
     Examples
     --------
@@ -68,6 +97,9 @@ class AuditResult:
     change: FidelityChange | None = None
     allocation: tuple[InequalityResult, ...] = ()
     notes: tuple[str, ...] = ()
+    min_subgroup_size: int | None = None
+    suppressed_below: int = 0
+    relations: tuple[CountRelation, ...] = ()
 
     def with_findings(
         self,
@@ -99,73 +131,130 @@ class AuditResult:
             notes=(*self.notes, *notes),
         )
 
+    def suppress(self, suppress_below: int | None = DEFAULT_LIMIT) -> "AuditResult":
+        """Return a copy without small numbers of people, nor what would tell them.
+
+        Parameters
+        ----------
+        suppress_below : int or None, default=10
+            The least number of people that is shown. None or 0 withholds nothing.
+
+        Returns
+        -------
+        AuditResult
+            Withheld counts are -1 and their figures NaN.
+
+        Raises
+        ------
+        ValueError
+            If the limit is no whole number, or fewer are withheld already.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> from sklearn_equity import audit_frame
+        >>> people = pd.DataFrame({"y": np.arange(100.0)})
+        >>> people["predicted"] = people["y"] + np.resize([1, -2], 100)
+        >>> people["ward"] = np.repeat(["east", "north", "west"], [60, 35, 5])
+        >>> result = audit_frame(
+        ...     people, y_true="y", y_pred="predicted", subgroups="ward", metric="mae"
+        ... )
+        >>> result.suppress().fidelity.n
+        array([60, -1, -1])
+        """
+        return suppress(self, suppress_below)
+
+    def compare(self, other: "AuditResult") -> AuditComparison:
+        """Compare with a later audit, or one of another model: who got worse?
+
+        Parameters
+        ----------
+        other : AuditResult
+            By the same metric. Subgroups are matched by grouping and name.
+
+        Returns
+        -------
+        AuditComparison
+            The change from this result to the other in every subgroup.
+
+        Raises
+        ------
+        ValueError
+            If metrics or confidence levels differ, or no subgroup is in both.
+
+        See Also
+        --------
+        fidelity_change : The same from the predictions of two models for the same
+            people, person by person: it sees smaller changes.
+        """
+        return compare_audits(self, other)
+
     # ---- in words ----------------------------------------------------------------
     def sentences(self) -> tuple[str, ...]:
-        """Say in plain sentences who is under-served, by how much, and how sure."""
+        """Say in plain sentences who is under-served, by how much, and how sure.
+
+        Returns
+        -------
+        tuple of str
+            How everybody is served, who is under-served, and where nobody can tell.
+        """
         table = self.fidelity
-        overall = table.overall
-        unit = f"{table.metric} {_interval(overall, table.confidence_level)}"
-        opening = f"Over all {overall.n:,} rows the model has {unit}."
-        return (opening, self._sentence_on_the_under_served(), self._doubt())
+        return describe_everybody(table), name_under_served(table), tell_doubt(table)
 
-    def _sentence_on_the_under_served(self) -> str:
-        found = [
-            i
-            for i, verdict in enumerate(self.fidelity.verdict)
-            if verdict == UNDER_SERVED
-        ]
-        if not found:
-            return "No subgroup is shown to be under-served."
-        named = [
-            f"{self.fidelity.grouping[i]} = {format_label(self.fidelity.subgroup[i])} "
-            f"({self.fidelity.estimate[i]:.3g}, n = {self.fidelity.n[i]:,})"
-            for i in found
-        ]
-        n_tests = int(self.fidelity.judged.sum())
-        return (
-            f"Shown to be under-served, after correction for {n_tests} comparisons: "
-            f"{'; '.join(named)}."
-        )
+    def to_text(self, *, suppress_below: int | None = DEFAULT_LIMIT) -> str:
+        """Write the result as plain text: what print shows.
 
-    def _doubt(self) -> str:
-        verdicts = list(self.fidelity.verdict)
-        undecided = verdicts.count(UNDECIDED)
-        if not undecided:
-            return f"The rows at hand decide for each of the {len(verdicts)} subgroups."
-        return (
-            f"For {undecided} of {len(verdicts)} subgroups the evidence is "
-            "insufficient: that is not the same as equal."
-        )
+        Parameters
+        ----------
+        suppress_below : int or None, default=10
+            The least number of people that is shown; see `suppress`.
+
+        Returns
+        -------
+        str
+            The sentences, then a table for each grouping, then the rest.
+        """
+        shown = self.suppress(suppress_below)
+        blocks = ["\n".join(shown.sentences())]
+        blocks += [str(shown.fidelity)]
+        blocks += [f"By {s.grouping}: {s.sentence()}" for s in shown.spreads]
+        blocks += [str(result) for result in shown.allocation]
+        if shown.change is not None:
+            blocks.append(str(shown.change))
+        notes = [*shown.notes, *filter(None, [tell_withheld(shown)])]
+        return "\n\n".join([*blocks, *(f"Note: {note}" for note in notes)])
 
     def __str__(self) -> str:
-        """Print the sentences, then a table for each grouping, then the rest."""
-        blocks = ["\n".join(self.sentences())]
-        blocks += [str(self.fidelity)]
-        blocks += [f"By {s.grouping}: {s.sentence()}" for s in self.spreads]
-        blocks += [str(result) for result in self.allocation]
-        if self.change is not None:
-            blocks.append(str(self.change))
-        blocks += [f"Note: {note}" for note in self.notes]
-        return "\n\n".join(blocks)
+        """Print the text without small counts."""
+        return self.to_text(suppress_below=self._limit())
 
     def __repr__(self) -> str:
         """Show in a console what print shows."""
         return str(self)
 
+    def _limit(self) -> int:
+        """Suppress small counts, unless that was done by a limit of the user's own."""
+        return self.suppressed_below or DEFAULT_LIMIT
+
     # ---- on paper ----------------------------------------------------------------
     def _repr_html_(self) -> str:
-        return render_page(self)
+        return render_in_notebook(report_of_audit(self.suppress(self._limit())))
 
-    def to_html(self, path: str | Path) -> Path:
+    def to_html(
+        self, path: str | Path, *, suppress_below: int | None = DEFAULT_LIMIT
+    ) -> Path:
         """Write the report as one self-contained HTML file.
 
-        It has no script and asks no other host for anything. The file appears whole or
-        not at all.
+        It asks no other host for anything; its only script sorts tables. The file
+        appears whole or not at all.
 
         Parameters
         ----------
         path : str or Path
             Where to write; its folder must exist.
+        suppress_below : int or None, default=10
+            The least number of people that is shown; see `suppress`.
 
         Returns
         -------
@@ -173,27 +262,144 @@ class AuditResult:
             The file written.
         """
         path = Path(path)
-        write_text(path, render_page(self))
+        write_text(path, render_page(report_of_audit(self.suppress(suppress_below))))
         return path
 
-    def tables(self) -> dict[str, Mapping[str, Sequence[Any]]]:
+    def to_markdown(self, *, suppress_below: int | None = DEFAULT_LIMIT) -> str:
+        """Write the report as Markdown, with tables as GitHub reads them.
+
+        Parameters
+        ----------
+        suppress_below : int or None, default=10
+            The least number of people that is shown; see `suppress`.
+
+        Returns
+        -------
+        str
+            The answer, the tables, the record and the limits. Labels show as they are:
+            none of them is taken for markup.
+        """
+        return render_markdown(report_of_audit(self.suppress(suppress_below)))
+
+    def add_to_card(
+        self,
+        card: Any,
+        *,
+        section: str = "Equity",
+        suppress_below: int | None = DEFAULT_LIMIT,
+    ) -> Any:
+        """Add the report to a model card of skops, one section an item.
+
+        Parameters
+        ----------
+        card : skops.card.Card
+            The card, which is changed.
+        section : str, default="Equity"
+            The section to write into.
+        suppress_below : int or None, default=10
+            The least number of people that is shown; see `suppress`.
+
+        Returns
+        -------
+        skops.card.Card
+            The same card.
+
+        Raises
+        ------
+        TypeError
+            If `card` has no method `add`.
+        """
+        if not callable(getattr(card, "add", None)):
+            msg = f"`card` must be a skops.card.Card; got {type(card).__name__}."
+            raise TypeError(msg)
+        report = report_of_audit(self.suppress(suppress_below))
+        for title, text in sections_of_card(report, under=section).items():
+            card.add(**{title: text})
+        return card
+
+    def to_json(self, *, suppress_below: int | None = DEFAULT_LIMIT) -> str:
+        """Write the result as JSON, which `from_json` reads back the same.
+
+        Parameters
+        ----------
+        suppress_below : int or None, default=10
+            The least number of people that is shown; see `suppress`. With None all
+            figures come back, to the last digit.
+
+        Returns
+        -------
+        str
+            JSON text; the fields "schema" and "version" say how to read it.
+
+        Notes
+        -----
+        NaN is written as null, and so is a withheld count. Labels that are neither
+        text, numbers nor bands become text.
+        """
+        return to_json(self.suppress(suppress_below))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "AuditResult":
+        """Read a result that `to_json` wrote.
+
+        Parameters
+        ----------
+        text : str or bytes
+            JSON text. Nothing in it is run, and only what the schema knows is read.
+
+        Returns
+        -------
+        AuditResult
+            The result.
+
+        Raises
+        ------
+        ValueError
+            If it is damaged, of another schema or of another version; the field is
+            named.
+        """
+        result: AuditResult = from_json(text, cls)
+        return result
+
+    def tables(self, *, suppress_below: int | None = None) -> dict[str, Columns]:
         """Return every table of the result as columns, by name.
+
+        Parameters
+        ----------
+        suppress_below : int or None, default=None
+            The least number of people that is shown; see `suppress`.
 
         Returns
         -------
         dict of str to dict of columns
             Those that have rows among ``"fidelity"``, ``"inequality"``,
-            ``"allocation"`` and ``"change"``.
+            ``"allocation"`` and ``"change"``; a withheld count is None.
         """
-        tables: dict[str, Mapping[str, Sequence[Any]]] = {
-            "fidelity": self.fidelity.to_columns(),
-            "inequality": _columns_of(self.spreads),
-            "allocation": _columns_of(self.allocation),
-            "change": {} if self.change is None else self.change.to_columns(),
-        }
-        return {name: columns for name, columns in tables.items() if columns}
+        return columns_by_table(self.suppress(suppress_below))
 
-    def to_csv(self, folder: str | Path) -> list[Path]:
+    def to_frames(self, *, suppress_below: int | None = None) -> dict[str, Any]:
+        """Return every table of the result as a data frame, by name.
+
+        Parameters
+        ----------
+        suppress_below : int or None, default=None
+            The least number of people that is shown; see `suppress`.
+
+        Returns
+        -------
+        dict of str to pandas.DataFrame or polars.DataFrame
+            As `tables`; polars if ``sklearn.set_config(transform_output="polars")``
+            says so.
+        """
+        feature = "AuditResult.to_frames"
+        return {
+            name: build_frame(columns, feature=feature)
+            for name, columns in self.tables(suppress_below=suppress_below).items()
+        }
+
+    def to_csv(
+        self, folder: str | Path, *, suppress_below: int | None = DEFAULT_LIMIT
+    ) -> list[Path]:
         """Write each table as a CSV file into a folder, which is made if need be.
 
         A table of an earlier report there that this result does not have is removed: it
@@ -203,15 +409,18 @@ class AuditResult:
         ----------
         folder : str or Path
             Where to write ``fidelity.csv`` and the other tables of the result.
+        suppress_below : int or None, default=10
+            The least number of people that is shown; see `suppress`.
 
         Returns
         -------
         list of Path
-            The files written, each whole or not at all.
+            The files written, each whole or not at all. Text that a spreadsheet would
+            take for a formula has an apostrophe before it.
         """
         folder = Path(folder)
+        tables = self.tables(suppress_below=suppress_below)
         folder.mkdir(parents=True, exist_ok=True)
-        tables = self.tables()
         for name in set(TABLES) - set(tables):
             (folder / f"{name}.csv").unlink(missing_ok=True)
         paths = []
@@ -219,19 +428,3 @@ class AuditResult:
             paths.append(folder / f"{name}.csv")
             write_table(paths[-1], columns)
         return paths
-
-
-def _interval(record: Any, level: float) -> str:
-    """Write an estimate as every estimate is written here: with its interval."""
-    return (
-        f"{record.estimate:.3g} ({level:.0%} interval {record.ci_low:.3g} to "
-        f"{record.ci_high:.3g})"
-    )
-
-
-def _columns_of(records: Sequence[Any]) -> dict[str, Sequence[Any]]:
-    """Turn dataclasses of one kind into columns."""
-    return {
-        field.name: [getattr(record, field.name) for record in records]
-        for field in (fields(records[0]) if records else ())
-    }

@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sklearn_equity._checks import format_label
+from sklearn_equity._checks import WITHHELD, format_label
 from sklearn_equity._optional import import_optional
 from sklearn_equity.fidelity import METRIC_NAMES, resolve_metric
 
@@ -80,7 +80,7 @@ def write_name(label: Hashable, *, width: int = _LINE) -> str:
 
 def write_counted(label: Hashable, n: int, *, remark: str = "") -> str:
     """Write a label with its number of people, on one line where both fit."""
-    count = f"n = {n:,}{remark}"
+    count = f"n withheld{remark}" if n == WITHHELD else f"n = {n:,}{remark}"
     name = write_name(label)
     if len(name) + len(count) <= _LINE and "\n" not in name:
         return f"{name}, {count}"

@@ -254,7 +254,11 @@ class SubgroupFidelityDisplay:
         )
         rows = np.arange(len(self.table))
         self.bars_ = counts.barh(
-            rows, self.table.n, height=0.55, color="#D0D0D0", edgecolor=GREY
+            rows,
+            np.maximum(self.table.n, 0),
+            height=0.55,
+            color="#D0D0D0",
+            edgecolor=GREY,
         )
         counts.set_xlabel("people (n)")
         counts.xaxis.set_major_locator(_few_ticks())

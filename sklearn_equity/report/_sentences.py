@@ -1,0 +1,94 @@
+"""How is the answer of an audit said: who is under-served, by how much, how sure?"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sklearn_equity._checks import WITHHELD, format_count, format_label
+from sklearn_equity.fidelity import SubgroupTable
+
+if TYPE_CHECKING:
+    from sklearn_equity.report._result import AuditResult
+
+UNDER_SERVED = "under-served"
+UNDECIDED = "insufficient evidence"
+_MOST_NAMED = 5  # more stand in the table
+
+
+def describe_everybody(table: SubgroupTable) -> str:
+    """Say how well everybody is served."""
+    overall = table.overall
+    if overall.n == WITHHELD:
+        return "The figures of all rows together are withheld."
+    figure = _interval(overall, table.confidence_level)
+    return f"Over all {overall.n:,} rows the model has {table.metric} {figure}."
+
+
+def name_under_served(table: SubgroupTable, wanted: Sequence[int] | None = None) -> str:
+    """Say who is shown to be under-served, and by how much."""
+    found = rows_of(table, UNDER_SERVED) if wanted is None else list(wanted)
+    if not found:
+        return "No subgroup is shown to be under-served."
+    named = [_name(table, i) for i in found[:_MOST_NAMED]]
+    if len(found) > _MOST_NAMED:
+        named.append(f"and {len(found) - _MOST_NAMED} more, in the table")
+    n_tests = int(table.judged.sum())
+    return (
+        f"Shown to be under-served, after correction for {n_tests} comparisons: "
+        f"{'; '.join(named)}."
+    )
+
+
+def tell_doubt(table: SubgroupTable) -> str:
+    """Say for how many the people at hand decide nothing."""
+    undecided, n_subgroups = len(rows_of(table, UNDECIDED)), len(table)
+    if not undecided:
+        return f"The rows at hand decide for each of the {n_subgroups} subgroups."
+    return (
+        f"For {undecided} of {n_subgroups} subgroups the evidence is "
+        "insufficient: that is not the same as equal."
+    )
+
+
+def tell_withheld(result: "AuditResult") -> str:
+    """Say what is withheld and why; nothing if nothing is."""
+    n_withheld = int((result.fidelity.n == WITHHELD).sum())
+    if not n_withheld:
+        return ""
+    return (
+        f"The figures of {n_withheld} subgroups are withheld, of some of them so that "
+        f"no number of people below {result.suppressed_below} can be worked out from "
+        "the others."
+    )
+
+
+def rows_of(table: SubgroupTable, verdict: str) -> list[int]:
+    """List the rows with a verdict."""
+    return [i for i, found in enumerate(table.verdict) if found == verdict]
+
+
+def name_row(table: Any, i: int) -> str:
+    """Name a subgroup with its grouping."""
+    return f"{table.grouping[i]} = {format_label(table.subgroup[i])}"
+
+
+def _name(table: SubgroupTable, i: int) -> str:
+    if table.n[i] == WITHHELD:
+        return f"{name_row(table, i)} (figures withheld)"
+    average = table.reference[i]
+    against = f" against {average:.3g} on average" if np.isfinite(average) else ""
+    interval = f"{table.ci_low[i]:.3g} to {table.ci_high[i]:.3g}"
+    return (
+        f"{name_row(table, i)} ({table.estimate[i]:.3g}{against}, "
+        f"{table.confidence_level:.0%} interval {interval}, "
+        f"n = {format_count(table.n[i])})"
+    )
+
+
+def _interval(record: Any, level: float) -> str:
+    """Write an estimate as every estimate is written here: with its interval."""
+    return (
+        f"{record.estimate:.3g} ({level:.0%} interval {record.ci_low:.3g} to "
+        f"{record.ci_high:.3g})"
+    )

@@ -1,0 +1,210 @@
+"""The displays look as they did: each beside a small grey picture of an earlier day.
+
+Pictures are compared after both are blurred, so that a shifted hair or another
+rasteriser does not count, and a lost line, label or band does. After a change that is
+meant, look at the new ones and keep them:
+``python tests/report/test_display_images.py``.
+"""
+
+import io
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from PIL import Image, ImageFilter
+
+from sklearn_equity import (
+    ADCurveDisplay,
+    BoundedKDE,
+    CalibrationByFeatureDisplay,
+    DensityDisplay,
+    LatentSpaceDisplay,
+    LorenzDisplay,
+    ParetoDisplay,
+    RemediationEffectDisplay,
+    RemediationPathDisplay,
+    SubgroupFidelityDisplay,
+    allocation_deterioration_curve,
+    fidelity_change,
+    fidelity_curve,
+    inequality_index,
+    lorenz_curve,
+    subgroup_fidelity,
+)
+from sklearn_equity.remediation import RemediationPath
+
+pytestmark = pytest.mark.slow
+
+KEPT = Path(__file__).parent / "display_images"
+SHRUNK = 2  # pictures are kept at half their size
+STYLE = {"figure.dpi": 80, "font.family": "DejaVu Sans", "text.hinting": "no_hinting"}
+MEAN_APART, MOST_APART = 1.5, 60.0  # of 255 levels of grey, after the blur
+
+
+def _people():
+    rng = np.random.default_rng(1815)
+    ward = np.repeat(["east", "north", "south", "west"], [400, 300, 200, 20])
+    y_true = rng.uniform(30, 60, size=len(ward))
+    spread = np.select([ward == "south", ward == "north"], [8.0, 3.0], 4.0)
+    return y_true, y_true + spread * rng.normal(size=len(ward)), ward
+
+
+def _table(scale=1.0):
+    y_true, y_pred, ward = _people()
+    predicted = y_true + scale * (y_pred - y_true)
+    groupings = {"ward": ward, "sex": np.resize(["f", "m"], len(ward))}
+    return subgroup_fidelity(
+        y_true, predicted, subgroups=groupings, metric="rmse", random_state=0
+    )
+
+
+def _subgroup_fidelity():
+    return SubgroupFidelityDisplay(_table(), before=_table(1.3))
+
+
+def _lorenz():
+    table = _table().select("ward")
+    shares = lorenz_curve(table.estimate)
+    index = inequality_index(_table(), grouping="ward", random_state=0)
+    return LorenzDisplay(*shares, index.raw, inequality=index, quantity="RMSE")
+
+
+def _calibration_by_feature():
+    y_true, y_pred, _ = _people()
+    curve = fidelity_curve(
+        y_true, y_pred, y_true, span=0.5, n_points=25, n_resamples=50, random_state=0
+    )
+    return CalibrationByFeatureDisplay(curve)
+
+
+def _pareto():
+    scores = np.array([[1.0, 3.0], [2.0, 2.4], [3.0, 1.0], [1.0, 1.2]])
+    return ParetoDisplay(
+        scores, scores / 10, np.arange(3), ("mean", "worst"), 5, picked=1
+    )
+
+
+def _ad_curve():
+    score = np.linspace(0, 1, 800)
+    group = np.resize(["first", "second"], 800)
+    ill = 100 * np.where(group == "first", score, score**2)
+    curve = allocation_deterioration_curve(
+        score, ill, subgroups=group, threshold=50, bounds=(0, 100)
+    )
+    return ADCurveDisplay(curve, decision_threshold=0.7)
+
+
+def _density():
+    quantiles = np.linspace(0.005, 0.995, 200)
+    rows = [np.maximum(60 * quantiles**2 - 5, 0.0), 40 * quantiles]
+    densities = [BoundedKDE(bounds=(0, None)).fit(row[:, np.newaxis]) for row in rows]
+    return DensityDisplay(
+        densities, ["east", "west"], np.linspace(0, 55, 201), edges=[10, 30, np.inf]
+    )
+
+
+def _latent_space():
+    y_true, y_pred, ward = _people()
+    angle = np.linspace(0, 20, len(ward))
+    plane = np.column_stack([angle * np.cos(angle), angle * np.sin(angle)])
+    return LatentSpaceDisplay(
+        plane, values=np.abs(y_pred - y_true), quantity="error", segments=ward,
+        table=_table().select("ward"),
+    )  # fmt: skip
+
+
+def _remediation_effect():
+    y_true, y_pred, ward = _people()
+    after = np.where(ward == "south", (y_true + y_pred) / 2, y_pred)
+    after = np.where(ward == "north", 1.2 * y_pred - 0.2 * y_true, after)
+    return RemediationEffectDisplay(
+        fidelity_change(y_true, y_pred, after, subgroups={"ward": ward}, metric="rmse")
+    )
+
+
+def _remediation_path():
+    figures = {
+        "overall": [4.0, 3.9, 4.1],
+        "base": [3.0, 3.2, 3.6],
+        "under_served": [6.0, 5.2, 5.0],
+        "gini": [0.2, 0.15, 0.1],
+    }
+    return RemediationPathDisplay(
+        RemediationPath(
+            strength=np.array([1.0, 2.0, 4.0]),
+            **{name: np.array(values) for name, values in figures.items()},
+            verdict=("plain", "no harm shown", "levelling down"),
+            n=(900, 700, 200),
+            metric="RMSE",
+            greater_is_better=False,
+            parameter="multiplier",
+            labels=("south",),
+            no_harm=(),
+        )
+    )
+
+
+DISPLAYS = {
+    "ad_curve": _ad_curve,
+    "calibration_by_feature": _calibration_by_feature,
+    "density": _density,
+    "latent_space": _latent_space,
+    "lorenz": _lorenz,
+    "pareto": _pareto,
+    "remediation_effect": _remediation_effect,
+    "remediation_path": _remediation_path,
+    "subgroup_fidelity": _subgroup_fidelity,
+}
+
+
+def draw(display):
+    """Return the picture of a display, grey and small."""
+    with mpl.rc_context(STYLE):
+        plt.switch_backend("agg")
+        file = io.BytesIO()
+        display.plot().figure_.savefig(file, format="png")
+        plt.close("all")
+    picture = Image.open(file).convert("L")
+    return picture.resize([length // SHRUNK for length in picture.size])
+
+
+def apart(one, other):
+    """Return the mean and the largest difference of two pictures, blurred alike."""
+    assert np.allclose(one.size, other.size, rtol=0.03)
+    pictures = [one, other.resize(one.size)]
+    blurred = [picture.filter(ImageFilter.GaussianBlur(1.5)) for picture in pictures]
+    levels = [np.asarray(picture, dtype=float) for picture in blurred]
+    difference = np.abs(levels[0] - levels[1])
+    return difference.mean(), difference.max()
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_it_looks_as_it_did(name):
+    mean, most = apart(Image.open(KEPT / f"{name}.png"), draw(DISPLAYS[name]()))
+    assert mean < MEAN_APART
+    assert most < MOST_APART
+
+
+def test_a_lost_interval_is_seen():
+    """What is compared is not too coarse to fail."""
+    display = _remediation_effect()
+    whole = draw(display)
+    low, high = display.change.ci_low.copy(), display.change.ci_high.copy()
+    low[3] = high[3] = np.nan
+    without = {**vars(display.change), "ci_low": low, "ci_high": high}
+    _, most = apart(
+        whole, draw(RemediationEffectDisplay(type(display.change)(**without)))
+    )
+    assert most > MOST_APART
+
+
+def test_the_pictures_are_small():
+    assert sum(path.stat().st_size for path in KEPT.iterdir()) < 500_000
+
+
+if __name__ == "__main__":
+    KEPT.mkdir(exist_ok=True)
+    for name, make in DISPLAYS.items():
+        draw(make()).save(KEPT / f"{name}.png", optimize=True)

@@ -1,0 +1,348 @@
+"""Small numbers of people are withheld, and nobody can work them out.
+
+The attacker of these tests reads a report and knows how groupings hang together, which
+is told here by pandas from the people, not by the library. Integer programming gives
+the least and the most that each withheld number can be.
+"""
+
+import itertools
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+from scipy.optimize import Bounds, LinearConstraint, milp
+
+from sklearn_equity import SubgroupFidelityDisplay, audit_frame, fidelity_change
+from sklearn_equity.allocation import model_inequality
+from sklearn_equity.report import DEFAULT_LIMIT
+from sklearn_equity.report._counts import EVERYBODY, relations_of_labels
+
+
+def _people(sizes, **more):
+    """Return a table of wards of the given sizes, with what a model made of them."""
+    rng = np.random.default_rng(2024)
+    ward = np.repeat(list(sizes), list(sizes.values()))
+    truth = rng.normal(40, 5, len(ward))
+    columns = {"ward": ward, "y": truth, "p": truth + rng.normal(0, 2, len(ward))}
+    return pd.DataFrame(columns | more)
+
+
+def _audit(people, subgroups, **options):
+    settings = {"metric": "mae", "n_resamples": 50, "random_state": 0} | options
+    return audit_frame(people, y_true="y", y_pred="p", subgroups=subgroups, **settings)
+
+
+def _shown(result, **options):
+    """Read the numbers of people off the JSON, as any reader would."""
+    table = json.loads(result.to_json(**options))["fidelity"]
+    labels = [
+        tuple(label) if isinstance(label, list) else label
+        for label in table["subgroup"]
+    ]
+    keys = zip(table["grouping"], labels, strict=True)
+    return {("", "everybody"): table["overall"]["n"]} | dict(
+        zip(keys, table["n"], strict=True)
+    )
+
+
+# ---- what is withheld ------------------------------------------------------------
+def test_a_second_count_goes_with_one_that_is_small():
+    result = _audit(_people({"a": 300, "b": 60, "c": 7}), "ward")
+    assert list(_shown(result).values()) == [367, 300, None, None]
+
+
+def test_nothing_is_withheld_where_nobody_is_few():
+    result = _audit(_people({"a": 300, "b": 60, "c": 10}), "ward")
+    assert None not in _shown(result).values()
+    assert result.suppress().spreads == result.spreads
+
+
+def test_two_small_counts_need_a_third_if_their_sum_tells_them():
+    few = _audit(_people({"a": 300, "b": 60, "c": 1, "d": 1}), "ward")
+    assert list(_shown(few).values()) == [362, 300, None, None, None]
+    enough = _audit(_people({"a": 300, "b": 60, "c": 8, "d": 9}), "ward")
+    assert list(_shown(enough).values()) == [377, 300, 60, None, None]
+
+
+def test_the_limit_is_the_users():
+    people = _people({"a": 300, "b": 60, "c": 7, "d": 14})
+    result = _audit(people, "ward")
+    assert _shown(result, suppress_below=None)["ward", "c"] == 7
+    assert list(_shown(result, suppress_below=5).values())[1:] == [300, 60, 7, 14]
+    assert list(_shown(result, suppress_below=15).values())[1:] == [300, 60, None, None]
+
+
+def test_two_models_of_the_same_people_have_the_same_withheld():
+    people = _people({"a": 300, "b": 80, "c": 79, "d": 6})
+    one = _audit(people, "ward")
+    people.loc[people["ward"] == "c", "p"] += 20.0  # c is found to be under-served
+    other = _audit(people, "ward")
+    assert other.fidelity.verdict[2] == "under-served"
+    assert _shown(one) == _shown(other)
+    assert "ward = c (figures withheld)" in other.suppress().sentences()[1]
+
+
+def test_few_people_in_all_are_withheld_too():
+    result = _audit(_people({"a": 5, "b": 3}), "ward")
+    assert set(_shown(result).values()) == {None}
+    assert "The figures of all rows together are withheld." in str(result)
+
+
+def test_people_without_a_label_are_counted_by_nobody():
+    people = _people({"a": 300, "b": 60, "c": 90})
+    people.loc[::75, "ward"] = None  # six of them
+    shown = _shown(_audit(people, "ward", missing="drop"))
+    assert None in shown.values()  # or their number were 450 less the sum
+
+
+@pytest.mark.parametrize("limit", [True, -1, 2.5, "10"])
+def test_a_limit_that_is_no_count_is_refused(limit):
+    result = _audit(_people({"a": 30, "b": 60}), "ward")
+    with pytest.raises(ValueError, match="`suppress_below` must be a whole number"):
+        result.to_json(suppress_below=limit)
+
+
+def test_what_is_suppressed_cannot_be_suppressed_further():
+    result = _audit(_people({"a": 30, "b": 60, "c": 4}), "ward").suppress(5)
+    assert result.suppress(5) is result
+    assert result.suppress(3) is result
+    with pytest.raises(
+        ValueError, match="below 5 are withheld from this result already"
+    ):
+        result.suppress(10)
+    assert str(result).count("withheld") == 3  # two rows and the note
+
+
+# ---- what else would tell --------------------------------------------------------
+def test_figures_of_what_is_withheld_are_in_no_export(tmp_path):
+    people = _people({"a": 300, "b": 61, "c": 7})
+    people["q"] = people["y"] + 1.0
+    change = fidelity_change(
+        people["y"], people["p"], people["q"], subgroups={"ward": people["ward"]},
+        metric="mae",
+    )  # fmt: skip
+    result = _audit(people, "ward").with_findings(change=change)
+    path = result.to_html(tmp_path / "report.html")
+    written = [result.to_json(), result.to_markdown(), str(result), path.read_text()]
+    written += [file.read_text() for file in result.to_csv(tmp_path)]
+    written += [result._repr_html_()]
+    table = result.fidelity
+    names = ("estimate", "std_error", "ci_low", "joint_high", "shrunken")
+    hidden = [getattr(table, name)[row] for name in names for row in (1, 2)]
+    hidden += [*change.before[2:], *change.change[2:], *change.ci_low[2:]]
+    overall = table.overall.estimate  # to which estimates without evidence are shrunken
+    hidden = [value for value in hidden if abs(value - overall) > 1e-9]
+    for text in written:
+        assert not re.search(r"(?<![\d.])(61|7)(?![\d.])", _without_code(text))
+        for value in hidden:
+            assert f"{abs(value):.6g}"[:6] not in _without_code(text)
+
+
+def _without_code(text):
+    """Leave out styles, places in pictures, and what all rows together show."""
+    text = re.sub(r"(?s)(<|&lt;)(style|script)(>|&gt;).*?/(style|script)", "", text)
+    text = re.sub(r'="[^"]*"|=&quot;.*?&quot;', "", text)
+    return re.sub(r"n = 368|all rows as one.*|sklearn.equity \S+", "", text)
+
+
+def test_averages_over_a_grouping_are_not_told_to_the_last_digit():
+    result = _audit(_people({"a": 300, "b": 60, "c": 7}), "ward")
+    shown = result.suppress()
+    assert np.isnan(shown.fidelity.shrunken).all()
+    assert np.isnan(shown.fidelity.reference).all()
+    assert shown.fidelity.shuffles is None
+    assert shown.spreads == ()
+    assert len(result.spreads) == 1
+
+
+def test_changes_of_the_same_people_are_withheld_alike():
+    people = _people({"a": 300, "b": 60, "c": 7})
+    truth, before = people["y"], people["p"]
+    wards = {"ward": people["ward"]}
+    change = fidelity_change(truth, before, truth + 1, subgroups=wards, metric="mae")
+    result = _audit(people, "ward").with_findings(change=change).suppress()
+    assert result.change.n.tolist() == [367, 300, -1, -1]
+    assert np.isnan(result.change.before[2:]).all()
+    assert "withheld" in str(result.change)
+
+
+def test_changes_of_other_people_are_protected_by_themselves():
+    people = _people({"a": 300, "b": 60, "c": 70})
+    others = people.drop(people.index[people["ward"] == "c"][4:])
+    change = fidelity_change(
+        others["y"], others["p"], others["y"] + 1, subgroups={"ward": others["ward"]},
+        metric="mae",
+    )  # fmt: skip
+    result = _audit(people, "ward").with_findings(change=change).suppress()
+    assert result.fidelity.n.tolist() == [300, 60, 70]
+    assert result.change.n.tolist() == [364, 300, -1, -1]
+
+
+def test_all_but_few_of_a_subgroup_are_not_told_by_a_decision_region():
+    people = _people({"a": 300, "b": 200})
+    score = np.concatenate([np.linspace(0, 1, 300), np.linspace(0.2, 1, 200)])
+    inequality = model_inequality(
+        score, people["y"], subgroups=people["ward"], compare=("a", "b"),
+        threshold=40, bounds=(0, 100), decision_threshold=0.1,
+    )  # fmt: skip
+    inequality = replace(inequality, n_subgroup=295, n_reference=120)
+    result = _audit(people, "ward").with_findings(allocation=[inequality])
+    (shown,) = result.suppress().allocation
+    assert (shown.n_subgroup, shown.n_reference) == (-1, -1)
+    assert np.isnan(shown.estimate)
+    wide = replace(inequality, n_subgroup=200, n_reference=120)
+    (kept,) = result.with_findings(allocation=[wide]).suppress().allocation[1:]
+    assert kept == wide
+
+
+# ---- the attack ------------------------------------------------------------------
+def _sums(people, groupings):
+    """Tell which counts add up to which, from the people, for any two groupings."""
+    everybody = pd.Series(["everybody"] * len(people), index=people.index)
+    labelled = {"": everybody} | groupings
+    for (one, left), (other, right) in itertools.permutations(labelled.items(), 2):
+        for label in left.unique():
+            inside = right[left == label]
+            parts = [p for p in right.unique() if set(left[right == p]) == {label}]
+            if sum((right == part).sum() for part in parts) == len(inside):
+                yield (one, label), [(other, part) for part in parts]
+
+
+def _told_by_verdicts(result):
+    """Read off the JSON who had the 30 people that a verdict needs, and who had not."""
+    table = json.loads(result.to_json())["fidelity"]
+    labels = [
+        tuple(label) if isinstance(label, list) else label
+        for label in table["subgroup"]
+    ]
+    keys = zip(table["grouping"], labels, strict=True)
+    return {
+        key: (30, 10_000) if judged else (1, 29)
+        for key, judged in zip(keys, table["judged"], strict=True)
+    }
+
+
+def _range(shown, sums, wanted, bounds=()):
+    """Return the least and the most that a withheld number of people can be."""
+    bounds = dict(bounds)
+    unknown = [key for key, n in shown.items() if n is None]
+    rows, totals = [], []
+    for whole, parts in sums:
+        row = np.zeros(len(unknown))
+        known = 0
+        for key, sign in [(whole, 1), *((part, -1) for part in parts)]:
+            if shown[key] is None:
+                row[unknown.index(key)] += sign
+            else:
+                known += sign * shown[key]
+        if row.any():
+            rows.append(row)
+            totals.append(-known)
+    ends = []
+    for sign in (1, -1):
+        solved = milp(
+            sign * np.array([1.0 * (key == wanted) for key in unknown]),
+            constraints=LinearConstraint(np.array(rows), totals, totals),
+            integrality=np.ones(len(unknown)),
+            bounds=Bounds(*np.transpose([bounds.get(k, (1, 10_000)) for k in unknown])),
+        )
+        assert solved.success
+        ends.append(round(sign * solved.fun))
+    return ends
+
+
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(i, marks=pytest.mark.slow) for i in range(2, 30))]
+)
+def test_no_small_count_can_be_worked_out(seed):
+    """Wards lie in regions; ages are cut in two ways; intersections go with all."""
+    rng = np.random.default_rng(seed)
+    shares = np.array([0.35, 0.3, 0.2, 0.1, 0.03, 0.02])
+    people = _people({"x": 400})
+    people["ward"] = rng.choice([*"abcdef"], 400, p=shares)
+    people["region"] = people["ward"].map(dict(zip("abcdef", "NNSSNS", strict=True)))
+    people["sex"] = rng.choice(["f", "m"], 400, p=[0.9, 0.1])
+    result = _audit(people, ["region", "ward", "sex"], max_depth=2)
+    shown = _shown(result)
+    names = ["region", "ward", "sex"]
+    groupings = {name: people[name] for name in names}
+    for pair in itertools.combinations(names, 2):
+        both = pd.Series(list(zip(*(people[n] for n in pair), strict=True)))
+        groupings[" & ".join(pair)] = both
+    truth = {
+        (name, label): n
+        for name, labels in groupings.items()
+        for label, n in labels.value_counts().items()
+    }
+    sums = list(_sums(people, groupings))
+    bounds = _told_by_verdicts(result)
+    small = [key for key, n in truth.items() if n < DEFAULT_LIMIT]
+    assert small
+    for key in truth:
+        assert shown[key] in (None, truth[key])
+    for key in small:
+        assert shown[key] is None
+        least, most = _range(shown, sums, key, bounds)
+        assert least <= truth[key] <= most
+        assert most >= DEFAULT_LIMIT
+        assert most - least >= DEFAULT_LIMIT / 2
+    assert sum(n is None for n in shown.values()) < 0.9 * len(shown)
+
+
+def test_without_secondary_suppression_the_attack_succeeds():
+    """The attacker is able: what is only withheld by itself is worked out."""
+    people = _people({"a": 300, "b": 60, "c": 7})
+    shown = {("", "everybody"): 367, ("w", "a"): 300, ("w", "b"): 60, ("w", "c"): None}
+    sums = list(_sums(people, {"w": people["ward"]}))
+    assert _range(shown, sums, ("w", "c")) == [7, 7]
+
+
+# ---- without the people ----------------------------------------------------------
+def test_sums_are_told_from_labels_where_people_are_not_at_hand():
+    of_ward_and_sex = {"fa": 40, "fb": 20, "ma": 30, "mb": 10}
+    counts = {("both", tuple(label)): n for label, n in of_ward_and_sex.items()}
+    counts |= {("sex", "f"): 60, ("sex", "m"): 40, ("ward", "a"): 70, ("ward", "b"): 30}
+    counts[EVERYBODY] = 100
+    found = relations_of_labels(counts)
+    wholes = {relation.left: set(relation.right) for relation in found}
+    assert wholes[("sex", "f"),] == {("both", ("f", "a")), ("both", ("f", "b"))}
+    assert wholes[("ward", "b"),] == {("both", ("f", "b")), ("both", ("m", "b"))}
+    everybody = [relation for relation in found if relation.left == (EVERYBODY,)]
+    assert len(everybody) == 3
+    assert len(found) == 3 + 2 + 2
+
+
+def test_a_result_read_back_is_suppressed_as_the_first_one():
+    people = _people({"a": 300, "b": 60, "c": 7})
+    people["sex"] = np.resize(["f", "m"], len(people))
+    result = _audit(people, ["ward", "sex"], max_depth=2)
+    again = type(result).from_json(result.to_json(suppress_below=None))
+    assert _shown(again) == _shown(result)
+    bare = replace(result, relations=())
+    assert _shown(bare) == _shown(result)
+
+
+def test_where_counts_contradict_each_other_no_small_one_is_told():
+    result = _audit(_people({"a": 300, "b": 60, "c": 7}), "ward")
+    overall = replace(result.fidelity.overall, n=50)
+    wrong = replace(result, fidelity=replace(result.fidelity, overall=overall))
+    shown = _shown(wrong)
+    assert shown["", "everybody"] is None
+    assert shown["ward", "c"] is None
+
+
+def test_a_display_of_a_suppressed_table_draws_no_withheld_count():
+    result = _audit(_people({"a": 300, "b": 60, "c": 7}), "ward").suppress()
+    display = SubgroupFidelityDisplay(result.fidelity).plot()
+    names = [text.get_text() for text in display.ax_.get_yticklabels()]
+    assert names == [
+        "a, n = 300",
+        "b, n withheld; no estimate",
+        "c, n withheld; no estimate",
+    ]
+    assert [bar.get_width() for bar in display.bars_] == [300, 0, 0]
+    plt.close("all")
