@@ -39,6 +39,7 @@ from sklearn_equity.discovery import (
     find_underserved,
     triage,
 )
+from sklearn_equity.distributed import AuditAccumulator, fidelity_of_table
 from sklearn_equity.fidelity import (
     CrossTable,
     FidelityCurve,
@@ -115,12 +116,14 @@ from sklearn_equity.significance import (
     permutation_test,
     required_sample_size,
 )
+from sklearn_equity.sufficient_statistics import SubgroupMoments
 
 __version__ = version("sklearn-equity")
 
 __all__ = [
     "ADCurve",
     "ADCurveDisplay",
+    "AuditAccumulator",
     "AuditResult",
     "AutoencoderEmbedder",
     "BoundedKDE",
@@ -156,6 +159,7 @@ __all__ = [
     "SegmentationStability",
     "SubgroupDescription",
     "SubgroupFidelityDisplay",
+    "SubgroupMoments",
     "SubgroupOversampler",
     "SubgroupStratifiedKFold",
     "SubgroupTable",
@@ -184,6 +188,7 @@ __all__ = [
     "exacerbation",
     "fidelity_change",
     "fidelity_curve",
+    "fidelity_of_table",
     "find_underserved",
     "generalized_entropy",
     "gini",

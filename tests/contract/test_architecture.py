@@ -50,6 +50,9 @@ CONFINED = {
     "pandas": None,
     "polars": None,
     "dask": None,
+    "duckdb": None,
+    "ibis": None,
+    "pyspark": None,
 }
 
 
