@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from sklearn_equity.allocation import (
     ADCurve,
+    DeteriorationSums,
     ExacerbationResult,
     InequalityResult,
     InequalityTable,
@@ -39,7 +40,14 @@ from sklearn_equity.discovery import (
     find_underserved,
     triage,
 )
-from sklearn_equity.distributed import AuditAccumulator, fidelity_of_table
+from sklearn_equity.distributed import (
+    AuditAccumulator,
+    TableSample,
+    batches_of_table,
+    fidelity_of_table,
+    label_segments,
+    sample_table,
+)
 from sklearn_equity.fidelity import (
     CrossTable,
     FidelityCurve,
@@ -131,6 +139,7 @@ __all__ = [
     "ConsensusSegmenter",
     "CrossTable",
     "DensityDisplay",
+    "DeteriorationSums",
     "DiscoveryResult",
     "ErrorMap",
     "ExacerbationResult",
@@ -163,6 +172,7 @@ __all__ = [
     "SubgroupOversampler",
     "SubgroupStratifiedKFold",
     "SubgroupTable",
+    "TableSample",
     "TriageResult",
     "WorstSubgroupReweighter",
     "__version__",
@@ -171,6 +181,7 @@ __all__ = [
     "attainable_fidelity",
     "audit",
     "audit_frame",
+    "batches_of_table",
     "benjamini_hochberg",
     "benjamini_yekutieli",
     "coefficient_of_variation",
@@ -194,6 +205,7 @@ __all__ = [
     "gini",
     "holm",
     "inequality_index",
+    "label_segments",
     "load_nhanes",
     "lorenz_curve",
     "make_health_cohort",
@@ -206,6 +218,7 @@ __all__ = [
     "permutation_test",
     "remediation_path",
     "required_sample_size",
+    "sample_table",
     "segmentation_stability",
     "severity_score",
     "subgroup_fidelity",

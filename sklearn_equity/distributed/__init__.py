@@ -5,7 +5,21 @@ numbers a subgroup come back.
 """
 
 from sklearn_equity.distributed._accumulator import AuditAccumulator
-from sklearn_equity.distributed._columns import is_lazy
+from sklearn_equity.distributed._batches import (
+    TableSample,
+    batches_of_table,
+    sample_table,
+)
 from sklearn_equity.distributed._fidelity import fidelity_of_table
+from sklearn_equity.distributed._segments import label_segments
+from sklearn_equity.sufficient_statistics import is_lazy
 
-__all__ = ["AuditAccumulator", "fidelity_of_table", "is_lazy"]
+__all__ = [
+    "AuditAccumulator",
+    "TableSample",
+    "batches_of_table",
+    "fidelity_of_table",
+    "is_lazy",
+    "label_segments",
+    "sample_table",
+]

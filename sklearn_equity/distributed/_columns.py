@@ -4,7 +4,6 @@ Engines leave gaps out of sums, and carry an infinity into them, without a word.
 look over the columns counts what must not be there.
 """
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 from sklearn_equity.distributed._partitions import partitions_with_gaps
 from sklearn_equity.fidelity import Metric
 
-__all__ = ["Look", "frame_of", "is_lazy", "look_over", "number"]
+__all__ = ["Look", "look_over", "number"]
 
 
 @dataclass(frozen=True)
@@ -31,31 +30,6 @@ class Look:
 
     n_rows: int
     mean: float
-
-
-def frame_of(table: Any) -> nw.LazyFrame[Any]:
-    """Take a lazy table of any engine, or an eager one."""
-    frame = _narwhals_frame(table)
-    if not isinstance(frame, nw.LazyFrame | nw.DataFrame):
-        msg = (
-            "`table` must be a table of polars, DuckDB, Dask, PySpark, Ibis or another "
-            f"engine that narwhals speaks to; got {type(table).__name__}."
-        )
-        raise TypeError(msg)
-    return frame.lazy()
-
-
-def is_lazy(table: Any) -> bool:
-    """Tell a table that stays in its engine from one in memory."""
-    return isinstance(_narwhals_frame(table), nw.LazyFrame)
-
-
-def _narwhals_frame(table: Any) -> Any:
-    """Let narwhals see what a table is; return anything else as it is."""
-    with warnings.catch_warnings():
-        # Until narwhals 3, which will ask for a package of its own for Dask.
-        warnings.filterwarnings("ignore", "Dask support is moving", FutureWarning)
-        return nw.from_native(table, pass_through=True)
 
 
 def number(column: str) -> nw.Expr:

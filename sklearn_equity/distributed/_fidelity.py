@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sklearn_equity._checks import MissingPolicy, format_label
-from sklearn_equity.distributed._columns import frame_of, look_over
+from sklearn_equity.distributed._columns import look_over
 from sklearn_equity.distributed._sums import (
     metric_of_sums,
     moments_of_table,
@@ -17,7 +17,7 @@ from sklearn_equity.fidelity import (
     draw_seed,
     fidelity_from_moments,
 )
-from sklearn_equity.sufficient_statistics import SubgroupMoments
+from sklearn_equity.sufficient_statistics import SubgroupMoments, frame_of
 
 __all__ = ["fidelity_of_table"]
 

@@ -16,6 +16,7 @@ from sklearn_equity._checks import check_numbers, check_sample_weight, check_sub
 from sklearn_equity._factorize import is_missing
 from sklearn_equity.sufficient_statistics._packing import pack, unpack
 from sklearn_equity.sufficient_statistics._sums import subgroup_sums
+from sklearn_equity.sufficient_statistics._tables import frame_of
 
 __all__ = ["SubgroupMoments", "label_order"]
 
@@ -443,7 +444,7 @@ def _grouped_sums(
     sample_weight: str | None,
 ) -> dict[str, list[Any]]:
     """Have an engine group and sum; only the sums come back."""
-    frame = nw.from_native(table).lazy()
+    frame = frame_of(table)
     weight = None if sample_weight is None else nw.col(sample_weight).cast(nw.Float64)
     named = [nw.col(key).alias(f"k{j}") for j, key in enumerate(keys)]
     units = [
