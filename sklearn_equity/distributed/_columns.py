@@ -1,10 +1,12 @@
 """Are the numbers of a table fit to be summed? Asked before anything is summed.
 
-Engines leave gaps out of sums, and carry an infinity into them, without a word. So one
-look over the columns counts what must not be there.
+Engines leave gaps out of sums, and carry an infinity into them, in silence. A glance
+at the ends of the columns tells whether there is such; only then are they counted.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -50,16 +52,84 @@ def look_over(frame: nw.LazyFrame[Any], named: dict[str, str], metric: Metric) -
         What will be measured.
     """
     _check_types(frame, named)
-    found = _count(frame, named)
-    n_rows = int(found["n"])
+    seen = _glance(frame, named)
+    n_rows = int(seen["n"])
     if n_rows == 0:
         raise ValueError("`table` must have at least one row; got none.")
-    for argument, column in named.items():
-        _refuse_gaps(frame, found, argument, column, n_rows)
-    if "sample_weight" in named:
-        _refuse_weights(found, n_rows)
-    _refuse_what_metric_forbids(metric, found, n_rows)
-    return Look(n_rows, float(found["mean"]))
+    counts = _Counts(frame, named, seen)
+    if not all(_is_whole(seen, argument) for argument in named):
+        for argument, column in named.items():
+            _refuse_gaps(frame, counts, argument, column, n_rows)
+    if "sample_weight" in named and counts["sample_weight_negative"]:
+        msg = (
+            "`sample_weight` must not be negative; got negative values in "
+            f"{counts['sample_weight_negative']:,} of {n_rows:,} rows."
+        )
+        raise ValueError(msg)
+    mean = seen["y_true_sum"] / n_rows
+    if metric.check_counts is not None:
+        metric.check_counts(counts, n_rows, mean)
+    return Look(n_rows, mean)
+
+
+def _glance(frame: nw.LazyFrame[Any], named: dict[str, str]) -> dict[str, float]:
+    """Look at the ends and the sum of every column, which costs next to nothing."""
+    # Some engines sum columns alone, not expressions.
+    rows = frame.select(*(number(named[name]).alias(name) for name in named))
+    ends = rows.select(
+        nw.len().alias("n"),
+        *(nw.col(name).count().alias(f"{name}_count") for name in named),
+        *(nw.col(name).sum().alias(f"{name}_sum") for name in named),
+        *(nw.col(name).min().alias(f"{name}_min") for name in named),
+        *(nw.col(name).max().alias(f"{name}_max") for name in named),
+    ).collect()
+    return {
+        name: np.nan if value is None else float(value)
+        for name, (value,) in ends.to_dict(as_series=False).items()
+    }
+
+
+def _is_whole(seen: dict[str, float], argument: str) -> bool:
+    """Tell whether a column is free of gaps: a NaN or infinity is left in its sum."""
+    complete = seen[f"{argument}_count"] == seen["n"]
+    return complete and bool(np.isfinite(seen[f"{argument}_sum"]))
+
+
+class _Counts(Mapping[str, int]):
+    """How many values a rule is about; the rows are counted if the ends do not tell.
+
+    Parameters
+    ----------
+    frame : nw.LazyFrame
+        The table.
+    named : dict of str to str
+        Its column by argument.
+    seen : dict of str to float
+        What a glance has seen.
+    """
+
+    def __init__(
+        self, frame: nw.LazyFrame[Any], named: dict[str, str], seen: dict[str, float]
+    ) -> None:
+        self._frame, self._named, self._seen = frame, named, seen
+
+    @cached_property
+    def _counted(self) -> dict[str, int]:
+        return _count(self._frame, self._named)
+
+    def __getitem__(self, name: str) -> int:
+        argument, _, kind = name.rpartition("_")
+        if _is_whole(self._seen, argument):
+            least, most = (self._seen[f"{argument}_{end}"] for end in ("min", "max"))
+            if (kind == "negative" and least >= 0.0) or (kind == "above" and most <= 1):
+                return 0
+        return self._counted[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_names_of(self._named))
+
+    def __len__(self) -> int:
+        return len(_names_of(self._named))
 
 
 def _check_types(frame: nw.LazyFrame[Any], named: dict[str, str]) -> None:
@@ -79,8 +149,8 @@ def _check_types(frame: nw.LazyFrame[Any], named: dict[str, str]) -> None:
             raise ValueError(msg)
 
 
-def _count(frame: nw.LazyFrame[Any], named: dict[str, str]) -> dict[str, Any]:
-    """Count rows, gaps and what rules are about, in one pass of the engine."""
+def _count(frame: nw.LazyFrame[Any], named: dict[str, str]) -> dict[str, int]:
+    """Count gaps and what rules are about, in one pass of the engine."""
     marks = []
     for argument, column in named.items():
         value = number(column)
@@ -97,15 +167,10 @@ def _count(frame: nw.LazyFrame[Any], named: dict[str, str]) -> dict[str, Any]:
                 _mark(~gap & (value > 1.0)).alias(f"{argument}_above"),
                 _mark(~gap & (value > 0.0) & (value < 1.0)).alias(f"{argument}_broken"),
             ]
-    target = number(named["y_true"]).alias("target")
-    rows = frame.select(nw.lit(1.0).alias("one"), target, *marks)
-    rows = rows.select("one", "target", *_names_of(named))
-    totals = rows.select(
-        nw.col("one").sum().alias("n"),
-        nw.col("target").mean().alias("mean"),
-        *(nw.col(name).sum() for name in _names_of(named)),
-    ).collect()
-    return {name: totals[name].to_list()[0] or 0 for name in totals.columns}
+    names = _names_of(named)
+    totals = frame.select(*marks).select(*(nw.col(name).sum() for name in names))
+    counted = totals.collect().to_dict(as_series=False)
+    return {name: int(counted[name][0] or 0) for name in names}
 
 
 def _names_of(named: dict[str, str]) -> list[str]:
@@ -131,7 +196,7 @@ def _mark(truth: nw.Expr) -> nw.Expr:
 
 def _refuse_gaps(
     frame: nw.LazyFrame[Any],
-    found: dict[str, Any],
+    counts: Mapping[str, int],
     argument: str,
     column: str,
     n_rows: int,
@@ -141,32 +206,8 @@ def _refuse_gaps(
         ("gaps", "must not hold missing values", "null or NaN"),
         ("infinite", "must be finite", "infinity"),
     ):
-        count = int(found[f"{argument}_{kind}"])
+        count = counts[f"{argument}_{kind}"]
         if count:
             spot = partitions_with_gaps(frame, column)
             msg = f"{where} {rule}; got {came} in {count:,} of {n_rows:,} rows{spot}."
             raise ValueError(msg)
-
-
-def _refuse_weights(found: dict[str, Any], n_rows: int) -> None:
-    count = int(found["sample_weight_negative"])
-    if count:
-        msg = (
-            "`sample_weight` must not be negative; got negative values in "
-            f"{count:,} of {n_rows:,} rows."
-        )
-        raise ValueError(msg)
-
-
-def _refuse_what_metric_forbids(
-    metric: Metric, found: dict[str, Any], n_rows: int
-) -> None:
-    """Apply the metric's rules to the counts of rows that break them."""
-    if metric.check_counts is None:
-        return
-    counts = {
-        name: int(found[name])
-        for name in found
-        if name.startswith(("y_true_", "y_pred_"))
-    }
-    metric.check_counts(counts, n_rows, float(found["mean"]))

@@ -46,7 +46,7 @@ def moments_of_table(
     sample_weight: str | None,
     origin: float,
 ) -> SubgroupMoments:
-    """Have the engine sum the columns of a metric, and the target, by label.
+    """Have the engine sum the columns of a metric by label.
 
     Parameters
     ----------
@@ -75,11 +75,25 @@ def moments_of_table(
     named = {f"unit {i}": as_expression(unit) for i, unit in enumerate(units, start=1)}
     if sample_weight is not None:  # people of weight 0 are nobody
         frame = frame.filter(nw.col(sample_weight) > 0)
-    return SubgroupMoments.from_frame(
+    # The target itself tells of classes; nothing else needs it.
+    of_classes = metric.min_of_class != (0, 0)
+    found = SubgroupMoments.from_frame(
         frame,
-        columns={**named, "target": truth},
+        columns={**named, "target": truth} if of_classes else named,
         subgroups=list(keys),
         sample_weight=sample_weight,
+    )
+    return found if of_classes else _with_blank_target(found)
+
+
+def _with_blank_target(moments: SubgroupMoments) -> SubgroupMoments:
+    """Leave room where the target's moments would be."""
+    return SubgroupMoments(
+        (*moments.columns, "target"),
+        moments.subgroups,
+        moments.n,
+        np.pad(moments.mean, ((0, 0), (0, 1))),
+        np.pad(moments.scatter, ((0, 0), (0, 1), (0, 1))),
     )
 
 
