@@ -12,7 +12,10 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from sklearn_equity.distributed._partitions import partitions_with_gaps
+from sklearn_equity.distributed._partitions import (
+    partitions_with_gaps,
+    refuse_other_types,
+)
 from sklearn_equity.fidelity import Metric
 
 __all__ = ["Look", "look_over", "number"]
@@ -52,7 +55,11 @@ def look_over(frame: nw.LazyFrame[Any], named: dict[str, str], metric: Metric) -
         What will be measured.
     """
     _check_types(frame, named)
-    seen = _glance(frame, named)
+    try:
+        seen = _glance(frame, named)
+    except (TypeError, ValueError):
+        refuse_other_types(frame, named)
+        raise
     n_rows = int(seen["n"])
     if n_rows == 0:
         raise ValueError("`table` must have at least one row; got none.")

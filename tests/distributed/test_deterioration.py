@@ -57,6 +57,10 @@ def pandas_frame(frame):
     return frame
 
 
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 ENGINES = [polars_lazy, duckdb_relation, dask_frame, ibis_table, pandas_frame]
 every_engine = pytest.mark.parametrize("engine", ENGINES, ids=lambda e: e.__name__)
 
@@ -134,7 +138,7 @@ def test_sums_without_a_score_compare_whole_subgroups():
 
 
 # ---- parts -------------------------------------------------------------------
-@pytest.mark.parametrize("n_chunks", [1, 7, 1000])
+@pytest.mark.parametrize("n_chunks", [1, 7, slow(1000)])
 def test_chunks_in_any_order_are_the_whole(n_chunks):
     frame = people(1000)
     order = np.random.default_rng(1).permutation(len(frame))
@@ -175,7 +179,9 @@ def test_a_case_by_hand():
 
 
 # ---- bad input ---------------------------------------------------------------
-@every_engine
+@pytest.mark.parametrize(
+    "engine", [polars_lazy, *map(slow, [duckdb_relation, dask_frame, ibis_table])]
+)
 @pytest.mark.parametrize(
     ("column", "value", "text"),
     [
