@@ -41,7 +41,7 @@ from sklearn_equity.allocation._steps import (
     WeightRule,
 )
 from sklearn_equity.allocation._windows import CellSums, find_cells, sum_cells
-from sklearn_equity.sufficient_statistics import fold_parts, pack, unpack
+from sklearn_equity.sufficient_statistics import fold_parts, pack, to_suppress, unpack
 
 __all__ = ["DeteriorationSums"]
 
@@ -479,8 +479,14 @@ class DeteriorationSums:
             raise ValueError(msg)
 
     # ---- on their way from one place to another -----------------------------------
-    def to_bytes(self) -> bytes:
+    def to_bytes(self, *, suppress_below: int = 0) -> bytes:
         """Write to bytes, with a version and a checksum.
+
+        Parameters
+        ----------
+        suppress_below : int, default=0
+            Subgroups with fewer rows are left out, and with a single one the next
+            smallest. Cells of the score of those that stay may still hold few rows.
 
         Returns
         -------
@@ -492,8 +498,12 @@ class DeteriorationSums:
         TypeError
             If a label is neither text, number, truth value, None nor a tuple of these.
         """
-        header = {"labels": list(self.labels), "rule": asdict(self.rule)}
-        return pack("DeteriorationSums", header, list(self.sums.parts()))
+        n_each = self.sums.count.sum(axis=1).astype(np.int64)
+        shown = np.flatnonzero(~to_suppress(n_each, suppress_below))
+        labels = [self.labels[i] for i in shown]
+        header = {"labels": labels, "rule": asdict(self.rule)}
+        sums = [part[shown] for part in self.sums.parts()]
+        return pack("DeteriorationSums", header, sums)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "DeteriorationSums":

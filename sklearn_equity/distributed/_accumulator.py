@@ -20,7 +20,12 @@ from sklearn_equity.fidelity import (
     draw_seed,
     fidelity_from_moments,
 )
-from sklearn_equity.sufficient_statistics import SubgroupMoments, pack, unpack
+from sklearn_equity.sufficient_statistics import (
+    SubgroupMoments,
+    pack,
+    to_suppress,
+    unpack,
+)
 
 __all__ = ["AuditAccumulator"]
 
@@ -368,8 +373,4 @@ def _moved(moments: SubgroupMoments, step: float) -> SubgroupMoments:
 
 def _suppressed(moments: SubgroupMoments, least: int) -> SubgroupMoments:
     """Leave small subgroups out, so that none can be had as the rest of all."""
-    small = moments.n < least
-    if small.sum() == 1 and not small.all():
-        others = np.where(small, np.iinfo(np.int64).max, moments.n)
-        small[np.argmin(others)] = True
-    return moments.take(np.flatnonzero(~small))
+    return moments.take(np.flatnonzero(~to_suppress(moments.n, least)))

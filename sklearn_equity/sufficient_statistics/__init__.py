@@ -1,5 +1,6 @@
 """Which statistics does a subgroup leave behind, from which its figures follow?"""
 
+from sklearn_equity.sufficient_statistics._disclosure import to_suppress
 from sklearn_equity.sufficient_statistics._moments import SubgroupMoments, label_order
 from sklearn_equity.sufficient_statistics._packing import pack, unpack
 from sklearn_equity.sufficient_statistics._parts import (
@@ -20,5 +21,6 @@ __all__ = [
     "pack",
     "select_columns",
     "subgroup_sums",
+    "to_suppress",
     "unpack",
 ]

@@ -97,7 +97,9 @@ def batches(
         for batch in native.collect_batches(chunk_size=n_rows):
             yield nw.from_native(batch, eager_only=True)
     elif engine.is_duckdb():
-        for batch in native.to_arrow_reader(n_rows):
+        # The first name is that of late versions, which warn of the second.
+        read = getattr(native, "to_arrow_reader", None) or native.fetch_record_batch
+        for batch in read(n_rows):
             yield nw.from_arrow(batch, backend="pyarrow")
     elif engine.is_ibis():
         for batch in native.to_pyarrow_batches(chunk_size=n_rows):

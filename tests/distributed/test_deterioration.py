@@ -166,6 +166,14 @@ def test_bytes_bring_back_every_bit():
         assert_array_equal(one, other)
 
 
+def test_small_subgroups_do_not_travel_and_never_one_alone():
+    frame = people(500)
+    frame.loc[:6, "ward"] = "hamlet"
+    sent = sums_of(frame).to_bytes(suppress_below=10)
+    assert b"hamlet" not in sent
+    assert len(DeteriorationSums.from_bytes(sent).labels) == 2
+
+
 def test_a_case_by_hand():
     sums = DeteriorationSums.from_arrays(
         [100.0, 130.0, 200.0, 260.0],
