@@ -43,10 +43,11 @@ def fidelity_of_table(
     r"""Fidelity in every subgroup of a table that stays where it is.
 
     The engine that holds the table, of any size, adds up; a few numbers a subgroup come
-    back. Estimates are those of `subgroup_fidelity` but for rounding. Trusted from
-    about 100 rows a subgroup, more where few rows carry most of an error: there,
-    `subgroup_fidelity` learns from the rows of all subgroups how rare large errors are,
-    which no sums tell.
+    back. Estimates are those of `subgroup_fidelity` but for rounding. Intervals are
+    trusted from about 100 rows a subgroup where errors are near normal, and 2,000 where
+    few rows carry most of a squared error (nominal 95% held the truth in 82% of draws
+    with 100 rows of heavy-tailed errors): there, `subgroup_fidelity` learns from the
+    rows of all subgroups how rare large errors are, which no sums tell.
 
     Parameters
     ----------

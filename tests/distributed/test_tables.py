@@ -1,8 +1,5 @@
 """Do tables of every engine give the figures of the arrays in memory?"""
 
-import subprocess
-import sys
-
 import dask
 import dask.dataframe as dd
 import duckdb
@@ -305,15 +302,3 @@ def test_a_table_of_nothing_is_refused():
         fidelity_of_table(polars_lazy(people()).head(0), **COLUMNS, subgroups="ward")
     with pytest.raises(TypeError, match="`table` must be a table of polars, DuckDB"):
         fidelity_of_table([1, 2], **COLUMNS, subgroups="ward")
-
-
-# ---- engines stay out until their table comes ----------------------------------------
-def test_import_brings_no_engine():
-    code = (
-        "import sklearn_equity, sys;"
-        "assert not {'dask', 'duckdb', 'ibis', 'pyspark', 'polars'} & set(sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
