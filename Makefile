@@ -17,7 +17,7 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-test-slow: $(VENV)/.browser
+test-slow: $(VENV)/.slow
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow tests
 
 lint: $(VENV)/.lint
@@ -49,9 +49,10 @@ $(VENV)/.test: $(VENV)/.demo
 	$(PIP) install -qq --no-compile --constraint constraints.txt --group test
 	touch $@
 
-# The browser itself is not Python's: `apt-get install chromium`, or its tests are skipped.
-$(VENV)/.browser: $(VENV)/.test
-	$(PIP) install -qq --no-compile --constraint constraints.txt --group browser
+# The browser and Java are not Python's: `apt-get install chromium default-jre`, or the
+# tests that need them are skipped.
+$(VENV)/.slow: $(VENV)/.test
+	$(PIP) install -qq --no-compile --constraint constraints.txt --group browser --group spark
 	touch $@
 
 # The types of a package can be checked only where it is installed.

@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from sklearn_equity.allocation import (
     ADCurve,
+    DeteriorationSums,
     ExacerbationResult,
     InequalityResult,
     InequalityTable,
@@ -38,6 +39,14 @@ from sklearn_equity.discovery import (
     TriageResult,
     find_underserved,
     triage,
+)
+from sklearn_equity.distributed import (
+    AuditAccumulator,
+    TableSample,
+    batches_of_table,
+    fidelity_of_table,
+    label_segments,
+    sample_table,
 )
 from sklearn_equity.fidelity import (
     CrossTable,
@@ -124,6 +133,7 @@ from sklearn_equity.significance import (
     permutation_test,
     required_sample_size,
 )
+from sklearn_equity.sufficient_statistics import SubgroupMoments
 
 __version__ = version("sklearn-equity")
 
@@ -131,6 +141,7 @@ __all__ = [
     "ADCurve",
     "ADCurveDisplay",
     "AcquisitionPlan",
+    "AuditAccumulator",
     "AuditComparison",
     "AuditResult",
     "AutoencoderEmbedder",
@@ -142,6 +153,7 @@ __all__ = [
     "DeferralClassifier",
     "DeferralRegressor",
     "DensityDisplay",
+    "DeteriorationSums",
     "DiscoveryResult",
     "ErrorMap",
     "ExacerbationResult",
@@ -171,10 +183,12 @@ __all__ = [
     "SegmentationStability",
     "SubgroupDescription",
     "SubgroupFidelityDisplay",
+    "SubgroupMoments",
     "SubgroupOversampler",
     "SubgroupRecalibrator",
     "SubgroupStratifiedKFold",
     "SubgroupTable",
+    "TableSample",
     "TriageResult",
     "WorstSubgroupReweighter",
     "__version__",
@@ -184,6 +198,7 @@ __all__ = [
     "attainable_fidelity",
     "audit",
     "audit_frame",
+    "batches_of_table",
     "benjamini_hochberg",
     "benjamini_yekutieli",
     "coefficient_of_variation",
@@ -202,11 +217,13 @@ __all__ = [
     "excluded_who",
     "fidelity_change",
     "fidelity_curve",
+    "fidelity_of_table",
     "find_underserved",
     "generalized_entropy",
     "gini",
     "holm",
     "inequality_index",
+    "label_segments",
     "load_nhanes",
     "lorenz_curve",
     "make_health_cohort",
@@ -219,6 +236,7 @@ __all__ = [
     "permutation_test",
     "remediation_path",
     "required_sample_size",
+    "sample_table",
     "segmentation_stability",
     "severity_score",
     "subgroup_fidelity",

@@ -16,7 +16,7 @@ FIGURES = sorted(DOCS.glob("figures/*.png"))
 # Run by the ordinary tests; the others, by the slow ones and by `make docs`.
 QUICK = {"plot_05_da_index"}
 # About other libraries, or about many traps: no one figure shows it.
-WITHOUT_FIGURE = {"coming_from", "pitfalls"}
+WITHOUT_FIGURE = {"bigger_than_memory", "coming_from", "pitfalls"}
 
 
 def _slow_unless_quick(script):

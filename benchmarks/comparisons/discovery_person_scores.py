@@ -156,8 +156,8 @@ METHODS = {
     "RuleScanner": lambda seed: RuleMeans(
         lambda *data: rules_of_ours(*data, holdout=0.0, seed=seed)
     ),
-    "SliceLine": lambda seed: RuleMeans(sliceline),  # noqa: ARG005, no seed
-    "DivExplorer": lambda seed: RuleMeans(divexplorer),  # noqa: ARG005, no seed
+    "SliceLine": lambda seed: RuleMeans(sliceline),
+    "DivExplorer": lambda seed: RuleMeans(divexplorer),
     "random forest": lambda seed: RandomForestRegressor(
         100, min_samples_leaf=20, max_features=0.5, random_state=seed
     ),

@@ -16,9 +16,11 @@ from sklearn_equity.allocation._many import InequalityTable, compare_deteriorati
 from sklearn_equity.allocation._ratio import da_index_ratio
 from sklearn_equity.allocation._result import InequalityResult
 from sklearn_equity.allocation._severity import deterioration_index, severity_score
+from sklearn_equity.allocation._sums import DeteriorationSums
 
 __all__ = [
     "ADCurve",
+    "DeteriorationSums",
     "ExacerbationResult",
     "InequalityResult",
     "InequalityTable",

@@ -19,7 +19,12 @@ from sklearn_equity.allocation._cohort import ScoreScale, Threshold, take_cohort
 from sklearn_equity.allocation._scoring import SeverityOptions
 from sklearn_equity.allocation._sides import check_windows, cut_cohort
 from sklearn_equity.allocation._steps import Bounds, Direction
-from sklearn_equity.allocation._windows import CellSums, over_windows, slide_windows
+from sklearn_equity.allocation._windows import (
+    CellSums,
+    Windows,
+    over_windows,
+    slide_windows,
+)
 
 
 @dataclass(frozen=True)
@@ -215,12 +220,33 @@ def allocation_deterioration_curve(
         severity=severity,
     )
     cut = cut_cohort(cohort, slide_windows(0.0, n_points, half_width), min_rows)
-    windows = cut.windows
-    sums = CellSums(*(over_windows(part, windows) for part in cut.sums.parts()))
+    return curve_of_sums(
+        cohort.labels,
+        cut.sums,
+        cut.windows,
+        min_rows=min_rows,
+        half_width=half_width,
+        confidence_level=confidence_level,
+        bandwidth=cohort.bandwidth,
+    )
+
+
+def curve_of_sums(
+    labels: tuple[Hashable, ...],
+    in_cells: CellSums,
+    windows: Windows,
+    *,
+    min_rows: int,
+    half_width: float,
+    confidence_level: float,
+    bandwidth: float,
+) -> ADCurve:
+    """Finish the curves of subgroups of which nothing but sums over cells is known."""
+    sums = CellSums(*(over_windows(part, windows) for part in in_cells.parts()))
     present = sums.count >= min_rows
     mean, error, low, high = _mean_with_interval(sums, present, confidence_level)
     return ADCurve(
-        labels=cohort.labels,
+        labels=labels,
         allocation=windows.points,
         deterioration=mean,
         std_error=error,
@@ -231,7 +257,7 @@ def allocation_deterioration_curve(
         half_width=half_width,
         min_rows=min_rows,
         confidence_level=confidence_level,
-        bandwidth=cohort.bandwidth,
+        bandwidth=bandwidth,
     )
 
 

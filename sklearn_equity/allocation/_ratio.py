@@ -9,7 +9,12 @@ from numpy.typing import ArrayLike
 from sklearn_equity._checks import MissingPolicy
 from sklearn_equity.allocation._cohort import ScoreScale, Threshold, take_cohort
 from sklearn_equity.allocation._scoring import SeverityOptions
-from sklearn_equity.allocation._sides import cut_region, find_sides, weigh_sides
+from sklearn_equity.allocation._sides import (
+    CutCohort,
+    cut_region,
+    find_sides,
+    weigh_sides,
+)
 from sklearn_equity.allocation._steps import Bounds, Direction
 from sklearn_equity.exceptions import SmallSubgroupWarning
 
@@ -138,12 +143,18 @@ def da_index_ratio(
         min_rows=min_rows,
         n_points=n_points,
     )
-    log_ratio = weigh_sides(cut, find_sides(cohort, compare)).log_ratio
+    return ratio_of_cut(cut, compare, half_width)
+
+
+def ratio_of_cut(cut: CutCohort, compare: tuple[Any, Any], half_width: float) -> float:
+    """Return the ratio of two sides' areas; warn where there is none."""
+    log_ratio = weigh_sides(cut, find_sides(cut.cohort, compare)).log_ratio
     if np.isnan(log_ratio):
+        start = cut.windows.points[0]
         msg = (
             f"The sides of `compare`={compare!r} cannot be compared: no part of the "
-            f"region from {decision_threshold:g} has {min_rows} rows of each within "
+            f"region from {start:g} has {cut.min_rows} rows of each within "
             f"{half_width:g}, or nobody there is deteriorated. The ratio is NaN."
         )
-        warnings.warn(msg, SmallSubgroupWarning, stacklevel=2)
+        warnings.warn(msg, SmallSubgroupWarning, stacklevel=3)
     return float(np.exp(log_ratio))

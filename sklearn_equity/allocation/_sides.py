@@ -95,12 +95,17 @@ def cut_region(
 ) -> CutCohort:
     """Cut a cohort into the windows of the region from `start` to 1."""
     check_windows(half_width, min_rows, n_points)
+    return cut_cohort(cohort, region_windows(start, n_points, half_width), min_rows)
+
+
+def region_windows(start: float, n_points: int, half_width: float) -> Windows:
+    """Lay the windows of the region of scores from `start` to 1."""
     if not 0.0 <= as_number(start) < 1.0:
         msg = f"`decision_threshold` must be from 0 to less than 1; got {start!r}."
         raise ValueError(msg)
     # The region's own points begin on its edge, about as far apart as those of a curve.
     n_region = max(round((1.0 - start) * (n_points - 1)) + 1, 3)
-    return cut_cohort(cohort, slide_windows(start, n_region, half_width), min_rows)
+    return slide_windows(start, n_region, half_width)
 
 
 def check_windows(half_width: float, min_rows: int, n_points: int) -> None:

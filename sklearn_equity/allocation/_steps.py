@@ -69,7 +69,7 @@ def lay_steps(
     check_choice(step, ("exact", "ceil"), name="step")
     lower, upper = _check_range(bounds, measurement)
     _check_threshold_in_range(threshold, lower, upper)
-    step_weights = _resolve_weights(weights, n_steps)
+    step_weights = resolve_weights(weights, n_steps)
     if normalize:
         step_weights = step_weights / step_weights[-1]
     if direction == "below":
@@ -124,7 +124,7 @@ def _check_threshold_in_range(
         raise ValueError(msg)
 
 
-def _resolve_weights(weights: Any, n_steps: int) -> NDArray[np.float64]:
+def resolve_weights(weights: Any, n_steps: int) -> NDArray[np.float64]:
     """Return one weight a step, summing to 1."""
     if not isinstance(n_steps, int | np.integer) or n_steps < 1:
         raise ValueError(

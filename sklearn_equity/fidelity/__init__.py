@@ -15,9 +15,12 @@ from sklearn_equity.fidelity._crossed import CrossTable
 from sklearn_equity.fidelity._curve import FidelityCurve, fidelity_curve
 from sklearn_equity.fidelity._delta_method import delta_method, gradient_of
 from sklearn_equity.fidelity._estimates import nrmse, subgroup_estimates
+from sklearn_equity.fidelity._from_moments import fidelity_from_moments
 from sklearn_equity.fidelity._groupings import check_groupings
+from sklearn_equity.fidelity._measurement import Settings
 from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._metrics import METRIC_NAMES, resolve_metric
+from sklearn_equity.fidelity._population import check_population
 from sklearn_equity.fidelity._residual_ridge import (
     share_kept,
     standardise,
@@ -26,7 +29,11 @@ from sklearn_equity.fidelity._residual_ridge import (
 from sklearn_equity.fidelity._response import scorers_by_function
 from sklearn_equity.fidelity._row_scores import dice_score
 from sklearn_equity.fidelity._shuffles import Shuffles
-from sklearn_equity.fidelity._subgroup_fidelity import subgroup_fidelity
+from sklearn_equity.fidelity._subgroup_fidelity import (
+    check_numbers_asked,
+    draw_seed,
+    subgroup_fidelity,
+)
 from sklearn_equity.fidelity._table import OverallFidelity, SubgroupTable
 
 __all__ = [
@@ -37,18 +44,23 @@ __all__ = [
     "Metric",
     "OverallFidelity",
     "QuantileBands",
+    "Settings",
     "Shuffles",
     "SubgroupTable",
     "attainable_fidelity",
     "check_folds",
     "check_groupings",
     "check_inputs",
+    "check_numbers_asked",
+    "check_population",
     "check_regressor",
     "cross_tabulate",
     "delta_method",
     "departure_from_attainable",
     "dice_score",
+    "draw_seed",
     "fidelity_curve",
+    "fidelity_from_moments",
     "gradient_of",
     "nrmse",
     "resolve_metric",

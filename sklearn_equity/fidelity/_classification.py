@@ -4,7 +4,7 @@ Of two classes, 1 is the one that matters: the disease, the event.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from scipy.special import xlogy
@@ -109,12 +109,52 @@ def _has_fractions(values: Vector) -> bool:
     return any(bool((block != np.floor(block)).any()) for block in blocks)
 
 
+_KINDS = ("negative", "above", "broken")
+
+
+def _refuse_counts(
+    metric: str,
+    rules: Mapping[str, tuple[str, Sequence[str]]],
+    counts: Mapping[str, int],
+    n_rows: int,
+    mean: float,
+) -> None:
+    """Apply rules to counts: what each argument must be, and what it must not hold."""
+    del mean  # of classes it does not matter
+    for name, (rule, kinds) in rules.items():
+        others = sum(counts[f"{name}_{kind}"] for kind in kinds)
+        if others:
+            msg = (
+                f'metric="{metric}" needs `{name}` to be {rule}; got other values in '
+                f"{others:,} of {n_rows:,} rows."
+            )
+            raise ValueError(msg)
+
+
+def _count_rules(metric: str, prediction: str) -> Callable[..., None]:
+    """Say in counts what the checks say of rows."""
+    rules = {
+        "classes": ("0 or 1", _KINDS),
+        "probabilities": ("probabilities of class 1, from 0 to 1", _KINDS[:2]),
+    }
+    both = {"y_true": rules["classes"], "y_pred": rules[prediction]}
+    return functools.partial(_refuse_counts, metric, both)
+
+
+def _refuse_fractions(counts: Mapping[str, int], n_rows: int, mean: float) -> None:
+    """Refuse probabilities where whole numbers are predicted."""
+    if not counts["y_true_broken"]:
+        rules = {"y_pred": ("classes", _KINDS[2:])}
+        _refuse_counts("accuracy", rules, counts, n_rows, mean)
+
+
 CLASSIFICATION_METRICS = (
     Metric(
         "accuracy",
         "accuracy",
         task="classification",
         check=_check_labels,
+        check_counts=_refuse_fractions,
         **share_of_everybody(_right),
     ),
     Metric(
@@ -124,6 +164,7 @@ CLASSIFICATION_METRICS = (
         min_rows=2 * FEW,
         min_of_class=(FEW, FEW),
         check=_check_two_classes("balanced_accuracy"),
+        check_counts=_count_rules("balanced_accuracy", "classes"),
         **share_metric(_found, _cleared),
     ),
     Metric(
@@ -136,6 +177,7 @@ CLASSIFICATION_METRICS = (
         min_rows=2 * FEW,
         min_of_class=(FEW, FEW),
         check=functools.partial(check_probabilities, "brier"),
+        check_counts=_count_rules("brier", "probabilities"),
         response="predict_proba",
         **mean_of(_squared_error),
     ),
@@ -149,6 +191,7 @@ CLASSIFICATION_METRICS = (
         min_rows=2 * FEW,
         min_of_class=(FEW, FEW),
         check=functools.partial(check_probabilities, "log_loss"),
+        check_counts=_count_rules("log_loss", "probabilities"),
         response="predict_proba",
         **mean_of(_log_loss),
     ),
@@ -158,6 +201,7 @@ CLASSIFICATION_METRICS = (
         task="classification",
         min_of_class=(0, FEW),
         check=_check_two_classes("sensitivity"),
+        check_counts=_count_rules("sensitivity", "classes"),
         **share_metric(_found),
     ),
     Metric(
@@ -166,6 +210,7 @@ CLASSIFICATION_METRICS = (
         task="classification",
         min_of_class=(FEW, 0),
         check=_check_two_classes("specificity"),
+        check_counts=_count_rules("specificity", "classes"),
         **share_metric(_cleared),
     ),
 )

@@ -5,7 +5,13 @@ from numpy.typing import NDArray
 
 from sklearn_equity.fidelity._metric import Finish, Metric
 
-__all__ = ["delta_method", "gradient_of", "moments_of", "with_products"]
+__all__ = [
+    "delta_by_scatter",
+    "delta_method",
+    "gradient_of",
+    "moments_of",
+    "with_products",
+]
 
 Vector = NDArray[np.float64]
 
@@ -18,15 +24,32 @@ def delta_method(
     Every metric is a ratio of sums, unchanged when all are multiplied by one number, so
     the influences of the units add up to 0 and their squares to the variance.
     """
-    if metric.finish is None:
-        raise TypeError(f"The metric {metric.name!r} does not follow from sums.")
-    n_columns = sums.shape[-1]
-    first, second = np.triu_indices(n_columns)
-    diagonal = moments[..., first == second]
-    gradient = gradient_of(metric.finish, sums, diagonal)
+    finish = _finish_of(metric)
+    first, second = np.triu_indices(sums.shape[-1])
+    gradient = gradient_of(finish, sums, moments[..., first == second])
     twice = np.where(first == second, 1.0, 2.0)
     products = gradient[..., first] * gradient[..., second] * moments * twice
-    return metric.finish(sums), np.sqrt(np.maximum(products.sum(axis=-1), 0.0))
+    return finish(sums), np.sqrt(np.maximum(products.sum(axis=-1), 0.0))
+
+
+def delta_by_scatter(
+    metric: Metric, sums: Vector, diagonal: Vector, scatter: Vector
+) -> tuple[Vector, Vector]:
+    """Do the same from second moments about the means, which keep more digits.
+
+    What a common factor of all sums would change is nothing, so that the means drop out
+    of the variance.
+    """
+    finish = _finish_of(metric)
+    gradient = gradient_of(finish, sums, diagonal)
+    variance = np.einsum("...i,...ij,...j->...", gradient, scatter, gradient)
+    return finish(sums), np.sqrt(np.maximum(variance, 0.0))
+
+
+def _finish_of(metric: Metric) -> Finish:
+    if metric.finish is None:
+        raise TypeError(f"The metric {metric.name!r} does not follow from sums.")
+    return metric.finish
 
 
 def gradient_of(finish: Finish, sums: Vector, squares: Vector) -> Vector:

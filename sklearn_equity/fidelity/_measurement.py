@@ -19,7 +19,14 @@ from sklearn_equity.fidelity._table import OverallFidelity
 from sklearn_equity.fidelity._verdicts import Measured, guarded_errors
 from sklearn_equity.sufficient_statistics import subgroup_sums
 
-__all__ = ["Part", "Settings", "generator", "measure", "measure_everybody"]
+__all__ = [
+    "Part",
+    "Settings",
+    "generator",
+    "measure",
+    "measure_everybody",
+    "skew_of_intervals",
+]
 
 Vector = NDArray[np.float64]
 
@@ -86,7 +93,7 @@ def measure(
         std_error=std_error,
         guarded=guarded,
         shortfall=shortfall,
-        skew=_skew(settings, n, estimate, std_error, ci_low, ci_high),
+        skew=skew_of_intervals(settings, n, estimate, std_error, ci_low, ci_high),
         replicates=np.vstack([one.replicates for one in inferences]),
         judged=judged,
     )
@@ -196,7 +203,7 @@ def measure_everybody(
     )
 
 
-def _skew(
+def skew_of_intervals(
     settings: Settings,
     n: NDArray[np.intp],
     estimate: Vector,

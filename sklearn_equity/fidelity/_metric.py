@@ -6,7 +6,7 @@ rows, so that every scale and every resample has one formula; the others are fun
 of the rows themselves.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -78,6 +78,11 @@ class Metric:
         squares of large numbers would swallow a small variance.
     check : callable or None
         ``check(y_true, y_pred)`` raises where the metric has no meaning for the data.
+    check_counts : callable or None
+        ``check_counts(counts, n_rows, mean)`` does the same where rows are out of
+        reach: of `y_true` and `y_pred` it is told how many values are "negative",
+        "above" 1 and "broken" (between 0 and 1), as ``counts["y_true_negative"]``,
+        and the mean of the target.
     response : str or tuple of str
         The method of a model that gives what is compared with the truth; several in
         order of preference.
@@ -101,6 +106,7 @@ class Metric:
     shape_of_errors: bool = False
     shift_invariant: bool = False
     check: Callable[[Vector, Vector], None] | None = None
+    check_counts: Callable[[Mapping[str, int], int, float], None] | None = None
     response: Response = "predict"
     n_predictions: int = 1
 

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from sklearn_equity.exceptions import NegativeTargetWarning
 
-__all__ = ["Normalization", "check_normalization", "normalizer", "refuse_mean"]
+__all__ = [
+    "Normalization",
+    "check_normalization",
+    "judge_mean",
+    "normalizer",
+    "refuse_mean",
+]
 
 Vector = NDArray[np.float64]
 Normalization = (
@@ -56,21 +62,26 @@ def check_normalization(normalization: Normalization) -> None:
 def refuse_mean(y_true: Vector, y_pred: Vector) -> None:
     """Refuse to divide by the mean of a target that has no natural zero."""
     del y_pred  # a metric's check sees both
-    n_negative, mean = int((y_true < 0.0).sum()), float(y_true.mean())
+    n_negative = int((y_true < 0.0).sum())
+    judge_mean(n_negative, len(y_true), float(y_true.mean()))
+
+
+def judge_mean(n_negative: int, n_rows: int, mean: float) -> None:
+    """Do the same from the number of negative values, the rows, and the mean."""
     came = f"`y_true` has a mean of {mean:.3g} and {n_negative} negative values"
-    if mean <= 0.0 or n_negative > _MOST_NEGATIVE * len(y_true):
+    if mean <= 0.0 or n_negative > _MOST_NEGATIVE * n_rows:
         msg = (
             'normalization="mean" needs a target whose zero is meaningful: a positive '
-            f"mean and hardly a negative value; {came} in {len(y_true)} rows. Use "
+            f"mean and hardly a negative value; {came} in {n_rows} rows. Use "
             'normalization="std", "iqr", "range", None (the plain RMSE) or a number.'
         )
         raise ValueError(msg)
     if n_negative:
         warnings.warn(
             f'normalization="mean" takes the zero of the target for meaningful; {came} '
-            f"in {len(y_true)} rows. Are they errors of measurement?",
+            f"in {n_rows} rows. Are they errors of measurement?",
             NegativeTargetWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

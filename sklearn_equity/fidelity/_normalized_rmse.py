@@ -1,6 +1,7 @@
 """How large is the root mean squared error beside the quantity itself?"""
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from sklearn_equity.fidelity._metric import Metric, Vector, ratio
 from sklearn_equity.fidelity._normalization import (
     Normalization,
+    judge_mean,
     normalizer,
     refuse_mean,
 )
@@ -35,6 +37,10 @@ def _finish_rmse_by_std(sums: Vector) -> Vector:
     return np.sqrt(ratio(ratio(sums[..., 1], sums[..., 0]), variance(sums)))
 
 
+def _check_mean(counts: Mapping[str, int], n_rows: int, mean: float) -> None:
+    judge_mean(counts["y_true_negative"], n_rows, mean)
+
+
 def normalized_rmse(normalization: Normalization) -> Metric:
     """Declare the RMSE divided by what `normalization` names."""
     if normalization is None:
@@ -43,6 +49,7 @@ def normalized_rmse(normalization: Normalization) -> Metric:
     elif normalization == "mean":
         parts = {"columns": _mean_columns, "finish": _finish_rmse_by_mean}
         parts["check"] = refuse_mean
+        parts["check_counts"] = _check_mean
         divisor = "own mean of the target"
     elif normalization == "std":
         parts = {"columns": variance_columns, "finish": _finish_rmse_by_std}

@@ -8,7 +8,7 @@ from scipy.special import ndtri
 
 from sklearn_equity.fidelity._metric import Share
 
-__all__ = ["share_interval"]
+__all__ = ["share_interval", "share_interval_of_sums"]
 
 Vector = NDArray[np.float64]
 
@@ -48,27 +48,43 @@ def share_interval(
     .. [2] Zou and Donner (2008), "Construction of confidence limits about effect
        measures: a general approach", Statistics in Medicine 27, 1693-1702.
     """
-    parts = np.array([_wilson(share, sample_weight, tail) for share in shares])
-    value, low, high = parts.T
+    counted = [
+        counted if sample_weight is None else counted * sample_weight
+        for counted, _ in shares
+    ]
+    hit = [
+        float((hit if sample_weight is None else hit * sample_weight).sum())
+        for _, hit in shares
+    ]
+    return share_interval_of_sums(
+        np.array([weights.sum() for weights in counted]),
+        np.array([(weights**2).sum() for weights in counted]),
+        np.array(hit),
+        tail,
+    )
+
+
+def share_interval_of_sums(
+    counted: Vector, squares: Vector, hit: Vector, tail: float
+) -> tuple[float, float]:
+    """Do the same from the weights counted by each share, their squares, and the hits.
+
+    Each of the three has shape (n_shares,).
+    """
+    if (counted <= 0.0).any():
+        return np.nan, np.nan
+    value = hit / counted
+    low, high = _wilson(value, counted**2 / squares, tail)
     center = float(value.mean())
-    below = float(np.sqrt(((value - low) ** 2).sum())) / len(parts)
-    above = float(np.sqrt(((high - value) ** 2).sum())) / len(parts)
+    below = float(np.sqrt(((value - low) ** 2).sum())) / len(value)
+    above = float(np.sqrt(((high - value) ** 2).sum())) / len(value)
     return max(center - below, 0.0), min(center + above, 1.0)
 
 
-def _wilson(
-    share: Share, sample_weight: Vector | None, tail: float
-) -> tuple[float, float, float]:
-    """Return a share and the ends of its interval."""
-    counted, hit = share
-    weights = counted if sample_weight is None else counted * sample_weight
-    total = float(weights.sum())
-    if total <= 0.0:
-        return np.nan, np.nan, np.nan
-    n = total**2 / float((weights**2).sum())
-    value = float((hit if sample_weight is None else hit * sample_weight).sum()) / total
+def _wilson(value: Vector, n: Vector, tail: float) -> tuple[Vector, Vector]:
+    """Return the ends of the intervals of shares of n people."""
     squared = float(ndtri(tail)) ** 2 / n
     center = (value + squared / 2.0) / (1.0 + squared)
     reach = np.sqrt(squared * value * (1.0 - value) + squared**2 / 4.0)
-    reach = float(reach) / (1.0 + squared)
-    return value, center - reach, center + reach
+    reach = reach / (1.0 + squared)
+    return center - reach, center + reach

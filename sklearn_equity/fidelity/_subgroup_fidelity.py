@@ -10,7 +10,6 @@ from sklearn.utils import check_random_state
 
 from sklearn_equity._checks import (
     MissingPolicy,
-    SubgroupCodes,
     check_confidence_level,
     check_same_order,
 )
@@ -37,7 +36,7 @@ from sklearn_equity.fidelity._verdicts import (
 )
 from sklearn_equity.significance import holm
 
-__all__ = ["draw_seed", "subgroup_fidelity"]
+__all__ = ["assemble", "check_numbers_asked", "draw_seed", "subgroup_fidelity"]
 
 Vector = NDArray[np.float64]
 
@@ -218,7 +217,7 @@ def subgroup_fidelity(
     >>> table.verdict
     ('served', 'under-served', 'insufficient evidence')
     """
-    _check_numbers_asked(
+    check_numbers_asked(
         min_subgroup_size, confidence_level, interval, tolerance, n_resamples
     )
     check_same_order(
@@ -263,14 +262,15 @@ def subgroup_fidelity(
         )
         for name, part in zip(groupings, parts, strict=True)
     ]
-    table = _assemble(groupings, parts, comparisons, overall, settings)
+    labels = {name: codes.labels for name, codes in groupings.items()}
+    table = assemble(labels, parts, comparisons, overall, settings)
     return table if interval == "single" else table.with_simultaneous_intervals()
 
 
 # ---------------------------------------------------------------------------------
 # How it is measured
 # ---------------------------------------------------------------------------------
-def _check_numbers_asked(
+def check_numbers_asked(
     min_subgroup_size: int,
     confidence_level: float,
     interval: Interval,
@@ -304,18 +304,21 @@ def draw_seed(random_state: int | np.random.RandomState | None) -> int:
 # ---------------------------------------------------------------------------------
 # What goes out
 # ---------------------------------------------------------------------------------
-def _assemble(
-    groupings: dict[str, SubgroupCodes],
+def assemble(
+    groupings: dict[str, tuple[Hashable, ...]],
     parts: list[Part],
     comparisons: list[Comparison],
     overall: OverallFidelity,
     settings: Settings,
+    *,
+    remark: str = "",
 ) -> SubgroupTable:
+    """Put the labels, figures and verdicts of all groupings into one table."""
     names: list[str] = []
     labels: list[Hashable] = []
-    for name, codes in groupings.items():
-        names += [name] * codes.n_subgroups
-        labels += codes.labels
+    for name, known in groupings.items():
+        names += [name] * len(known)
+        labels += known
     p_worse = np.concatenate([one.p_worse for one in comparisons])
     p_not_worse = np.concatenate([one.p_not_worse for one in comparisons])
     measured = [part.measured for part in parts]
@@ -353,7 +356,7 @@ def _assemble(
         greater_is_better=settings.metric.greater_is_better,
         best=settings.metric.best,
         confidence_level=settings.confidence_level,
-        rule=_rule(settings, n_tests=int(np.isfinite(p_worse).sum())),
+        rule=_rule(settings, n_tests=int(np.isfinite(p_worse).sum())) + remark,
         overall=overall,
         shuffles=merge_shuffles([part.shuffles for part in parts]),
     )

@@ -15,6 +15,7 @@ from sklearn_equity._checks import (
 )
 from sklearn_equity._outcome_inputs import exchange_column, warn_of_outcome_inputs
 from sklearn_equity._sklearn_shims import num_samples
+from sklearn_equity.distributed import fidelity_of_table, is_lazy
 from sklearn_equity.fidelity import resolve_metric, subgroup_fidelity
 from sklearn_equity.report._answers import prepare_response
 from sklearn_equity.report._counts import relations_of_people
@@ -196,7 +197,8 @@ def audit_frame(
     ----------
     table : data frame
         An eager data frame of any library that narwhals speaks to: pandas, polars,
-        pyarrow and others.
+        pyarrow and others. Or a lazy one, of polars, DuckDB, Dask, PySpark or Ibis,
+        which stays where it is: see `fidelity_of_table`.
     y_true : str
         The column of the true target.
     y_pred : str
@@ -237,11 +239,12 @@ def audit_frame(
         If a column is absent (those that exist are listed), or holds text or missing
         values where numbers are needed.
     TypeError
-        If `table` is no eager data frame.
+        If `table` is no data frame.
 
     See Also
     --------
     audit : The same for a fitted estimator.
+    fidelity_of_table : What is measured of a lazy table, and how.
 
     Examples
     --------
@@ -264,6 +267,23 @@ def audit_frame(
     >>> result.fidelity.worst().subgroup
     ('yes',)
     """
+    if is_lazy(table):
+        return _audit_sums(
+            table,
+            y_true=y_true,
+            y_pred=y_pred,
+            subgroups=subgroups,
+            max_depth=max_depth,
+            metric=metric,
+            normalization=normalization,
+            sample_weight=sample_weight,
+            min_subgroup_size=min_subgroup_size,
+            confidence_level=confidence_level,
+            tolerance=tolerance,
+            n_resamples=n_resamples,
+            missing=missing,
+            random_state=random_state,
+        )
     truth = _numbers_of(table, y_true, "y_true")
     prediction = _numbers_of(table, y_pred, "y_pred")
     weights = (
@@ -346,6 +366,34 @@ def _segment(segmenter: Any, X: Any, y: Any) -> NDArray[Any]:
 
     warn_of_outcome_inputs(X, y, stacklevel=3, is_used=is_used)
     return segments
+
+
+def _audit_sums(
+    table: Any,
+    *,
+    y_true: str,
+    y_pred: str,
+    max_depth: int | None,
+    random_state: int | None,
+    **options: Any,
+) -> AuditResult:
+    """Audit a table that stays in its engine, from its sums."""
+    if max_depth is not None:
+        msg = (
+            "`max_depth` is for tables in memory; of a lazy one name the combinations, "
+            f'such as ("sex", "ward"); got {max_depth!r}.'
+        )
+        raise ValueError(msg)
+    found = fidelity_of_table(
+        table, y_true=y_true, y_pred=y_pred, random_state=random_state, **options
+    )
+    return AuditResult(
+        model=f"Predictions in the column {y_pred!r}",
+        target=y_true,
+        fidelity=found,
+        spreads=grouping_spreads(found, random_state=random_state),
+        notes=_NOTES_ON.get(found.metric.partition(" (")[0], ()),
+    )
 
 
 def _require_groupings(groupings: dict[str, Any], *arguments: str) -> None:

@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "inequality": set(),
     "significance": set(),
     "fidelity": {"sufficient_statistics", "significance"},
-    "allocation": {"density", "significance"},
+    "allocation": {"sufficient_statistics", "density", "significance"},
     # A consensus of representations needs representations to start from.
     "discovery": {"fidelity", "significance", "representation", "segmentation"},
     "remediation": {"fidelity", "inequality", "significance", "discovery"},
@@ -50,6 +50,9 @@ CONFINED = {
     "pandas": None,
     "polars": None,
     "dask": None,
+    "duckdb": None,
+    "ibis": None,
+    "pyspark": None,
 }
 
 

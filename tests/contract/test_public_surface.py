@@ -91,11 +91,13 @@ def _run(code):
     )
 
 
-def test_import_brings_neither_torch_nor_matplotlib():
+def test_import_brings_neither_torch_nor_matplotlib_nor_an_engine():
     done = _run(
         "import sklearn_equity, sys;"
         "sklearn_equity.AutoencoderEmbedder();"
-        "assert not {'torch', 'skorch', 'matplotlib'} & set(sys.modules)"
+        "assert not {'torch', 'skorch', 'matplotlib'} & set(sys.modules);"
+        "engines = {'dask', 'duckdb', 'ibis', 'pyspark', 'polars'};"
+        "assert not engines & set(sys.modules)"
     )
     assert done.returncode == 0, done.stderr
 

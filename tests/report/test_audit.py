@@ -395,12 +395,6 @@ def test_missing_labels_are_named_and_can_be_grouped(town):
     assert dict(zip(grouped.subgroup, grouped.n, strict=True))["(missing)"] == 50
 
 
-def test_a_lazy_table_is_refused_with_the_way_out():
-    table = pl.LazyFrame({"y": [1.0], "p": [1.0], "s": ["a"]})
-    with pytest.raises(TypeError, match=r"collect"):
-        audit_frame(table, y_true="y", y_pred="p", subgroups="s")
-
-
 def test_rows_in_another_order_are_refused(town):
     model, X, y = town
     X, y = X.set_index(X.index + 7), pd.Series(y)

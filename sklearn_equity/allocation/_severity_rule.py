@@ -1,0 +1,138 @@
+"""How were people scored? All parts of a cohort share it, so that their sums add up."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from sklearn_equity._checks import MISSING_LABEL, MissingPolicy, check_subgroups
+from sklearn_equity.allocation._area import EVERYONE
+from sklearn_equity.allocation._cohort import Threshold
+from sklearn_equity.allocation._scoring import Boundary
+from sklearn_equity.allocation._sides import check_windows, region_windows
+from sklearn_equity.allocation._steps import (
+    Bounds,
+    Direction,
+    StepRule,
+    WeightRule,
+    resolve_weights,
+)
+from sklearn_equity.allocation._windows import Windows
+from sklearn_equity.sufficient_statistics import label_order
+
+_BY_ROW = "by row"
+
+
+@dataclass(frozen=True)
+class SeverityRule:
+    """How people were scored and cut into cells: equal for all parts of a whole."""
+
+    threshold: float | str | tuple[tuple[Hashable, float], ...]
+    bounds: tuple[float | None, float | None]
+    weights: tuple[float, ...]
+    step: str
+    direction: str
+    bandwidth: float
+    boundary: str
+    by_score: bool
+    decision_threshold: float
+    half_width: float
+    n_points: int
+
+    @property
+    def windows(self) -> Windows:
+        """The windows over scores, or one for everybody."""
+        if not self.by_score:
+            return EVERYONE
+        return region_windows(self.decision_threshold, self.n_points, self.half_width)
+
+
+def make_rule(
+    *,
+    threshold: Any,
+    bounds: Bounds,
+    by_score: bool,
+    weights: WeightRule = "linear",
+    n_steps: int = 20,
+    step: StepRule = "exact",
+    direction: Direction = "above",
+    bandwidth: float = 0.0,
+    boundary: Boundary = "reflect",
+    decision_threshold: float = 0.0,
+    half_width: float = 0.05,
+    n_points: int = 100,
+) -> SeverityRule:
+    """Check what no part could check alone, and keep what all must share."""
+    if isinstance(bandwidth, str):
+        msg = (
+            "`bandwidth` must be a number in the unit of the measurement, 0 for none, "
+            f"as a rule looks at all rows at once; got {bandwidth!r}. Apply "
+            "select_bandwidth to a sample of rows, or count with 0."
+        )
+        raise TypeError(msg)
+    end = bounds[1 if direction == "above" else 0]
+    if n_steps > 1 and end is None:
+        msg = (
+            "`bounds` must give the end that deterioration runs to, as no part of a "
+            f"cohort knows the extremes of the others; got {bounds!r}."
+        )
+        raise ValueError(msg)
+    check_windows(half_width, 2, n_points)
+    lower, upper = (None if end is None else float(end) for end in bounds)
+    kept: float | str | tuple[tuple[Hashable, float], ...]
+    if isinstance(threshold, Mapping):
+        pairs = sorted(threshold.items(), key=lambda pair: display_order(pair[0]))
+        kept = tuple((label, float(value)) for label, value in pairs)
+    else:
+        by_row = isinstance(threshold, str) or np.ndim(threshold) > 0
+        kept = _BY_ROW if by_row else float(threshold)
+    return SeverityRule(
+        kept,
+        (lower, upper),
+        tuple(resolve_weights(weights, n_steps).tolist()),
+        step,
+        direction,
+        float(bandwidth),
+        boundary,
+        by_score,
+        float(decision_threshold),
+        float(half_width),
+        int(n_points),
+    )
+
+
+def thresholds_here(
+    threshold: Threshold, subgroups: Any, n_rows: int, missing: MissingPolicy
+) -> Threshold:
+    """Leave thresholds of subgroups out that this part lacks; refuse unknown ones."""
+    if not isinstance(threshold, Mapping) or subgroups is None:
+        return threshold
+    here = check_subgroups(
+        subgroups, n_rows=n_rows, rows_of="measurement", missing=missing
+    ).labels
+    unknown = [label for label in here if label not in threshold]
+    if unknown:
+        msg = (
+            "`threshold` must map every subgroup to a number; got the labels "
+            f"{unknown}, which it lacks. It has {list(threshold)}."
+        )
+        raise ValueError(msg)
+    return {label: threshold[label] for label in here}
+
+
+def check_alike(one: SeverityRule, other: SeverityRule) -> None:
+    """Refuse parts that were scored in different ways, and say which."""
+    differ = {
+        name: (value, asdict(other)[name])
+        for name, value in asdict(one).items()
+        if value != asdict(other)[name]
+    }
+    if differ:
+        msg = f"`merge` needs parts made with the same options; they differ: {differ}."
+        raise ValueError(msg)
+
+
+def display_order(label: Any) -> tuple[bool, Any]:
+    """Sort labels, the missing one last."""
+    return label == MISSING_LABEL, label_order(label)

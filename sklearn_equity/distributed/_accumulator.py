@@ -1,0 +1,376 @@
+"""What if the rows come in batches, or lie in hospitals that may not share them?
+
+Accumulators look into each other, as those of one class may.
+"""
+# ruff: noqa: SLF001
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sklearn_equity._checks import MissingPolicy, SubgroupCodes, check_subgroups
+from sklearn_equity.distributed._sums import metric_of_sums, put_missing_last
+from sklearn_equity.fidelity import (
+    Settings,
+    SubgroupTable,
+    check_numbers_asked,
+    check_population,
+    draw_seed,
+    fidelity_from_moments,
+)
+from sklearn_equity.sufficient_statistics import (
+    SubgroupMoments,
+    pack,
+    to_suppress,
+    unpack,
+)
+
+__all__ = ["AuditAccumulator"]
+
+
+class AuditAccumulator:
+    """Sums from which the fidelity of every subgroup follows, batch by batch.
+
+    It grows with the number of subgroups, not of rows. Two add up, whatever rows they
+    have seen; as bytes they travel from a hospital that shares sums and no rows.
+
+    Parameters
+    ----------
+    metric : str, default="nrmse"
+        A metric that follows from sums; see `fidelity_of_table`.
+    normalization : str, float or None, default="mean"
+        What divides the "nrmse": the "mean" or "std" of the target, a number, or
+        nothing.
+
+    Attributes
+    ----------
+    n_rows_ : int
+        The rows seen.
+
+    See Also
+    --------
+    fidelity_of_table : The same for a table of an engine.
+
+    Notes
+    -----
+    Sums of few people tell of them: write with `suppress_below`. A subgroup that is
+    left out alone could be computed as the rest of all; then the smallest other one of
+    its grouping is left out with it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_equity import AuditAccumulator
+    >>> rng = np.random.default_rng(0)
+    >>> sites = []
+    >>> for site in range(2):
+    ...     y_true = rng.uniform(30, 60, size=500)
+    ...     sex = rng.choice(["female", "male"], size=500)
+    ...     y_pred = y_true + rng.normal(size=500) * np.where(sex == "male", 6, 3)
+    ...     sites.append(AuditAccumulator().update(y_true, y_pred, sex).to_bytes())
+    >>> both = AuditAccumulator.from_bytes(sites[0])
+    >>> both += AuditAccumulator.from_bytes(sites[1])
+    >>> both.result(random_state=0).verdict
+    ('served', 'under-served')
+    """
+
+    def __init__(self, *, metric: str = "nrmse", normalization: Any = "mean") -> None:
+        self.metric = metric
+        self.normalization = normalization
+        self._chosen = metric_of_sums(metric, normalization)
+        self._origin = 0.0
+        self._moments: dict[str, SubgroupMoments] = {}
+        self._counts: dict[str, int] = {}
+        self._everybody: SubgroupMoments | None = None
+
+    @property
+    def n_rows_(self) -> int:
+        """The rows seen."""
+        return 0 if self._everybody is None else int(self._everybody.n[0])
+
+    def __repr__(self) -> str:
+        return (
+            f"AuditAccumulator({self._chosen.label}, {self.n_rows_:,} rows, by "
+            f"{list(self._moments)})"
+        )
+
+    # ---- what comes in -----------------------------------------------------------
+    def update(
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        subgroups: Any,
+        *,
+        sample_weight: ArrayLike | None = None,
+        missing: MissingPolicy = "raise",
+    ) -> Self:
+        """Add a batch of rows.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_rows,)
+            The measured outcome.
+        y_pred : array-like of shape (n_rows,)
+            The predictions.
+        subgroups : array-like, data frame or mapping
+            One label a row, a table of attributes whose combinations are the
+            subgroups, or a mapping of several groupings by name, the same in all
+            batches.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Weight w counts a row w times.
+        missing : {"raise", "group", "drop"}, default="raise"
+            What happens to missing labels.
+
+        Returns
+        -------
+        AuditAccumulator
+            This one.
+
+        Raises
+        ------
+        ValueError
+            If a value is missing or infinite, lengths differ, or the groupings are not
+            those of earlier batches.
+        """
+        data = check_population(y_true, y_pred, sample_weight)
+        n_rows = len(data.y_true)
+        if not isinstance(subgroups, Mapping):
+            subgroups = {"subgroups": subgroups}
+        codes = {
+            str(name): check_subgroups(
+                labels, n_rows=n_rows, name=f"subgroups[{name!r}]", missing=missing
+            )
+            for name, labels in subgroups.items()
+        }
+        batch = AuditAccumulator(metric=self.metric, normalization=self.normalization)
+        batch._take(data, codes, self._origin if self.n_rows_ else None)
+        return self._absorb(batch)
+
+    def _take(
+        self, data: Any, codes: dict[str, SubgroupCodes], origin: float | None
+    ) -> None:
+        """Summarise one batch."""
+        if self._chosen.columns is None:
+            raise TypeError(f"{self._chosen.name!r} does not follow from sums.")
+        if self._chosen.shift_invariant:
+            self._origin = float(data.y_true[0]) if origin is None else origin
+        if data.sample_weight is not None:
+            kept = data.sample_weight > 0.0
+            data = data.take(kept)
+            codes = {
+                name: SubgroupCodes(one.codes[kept], one.labels, one.name)
+                for name, one in codes.items()
+            }
+        truth, prediction = data.y_true, data.y_pred
+        units = np.column_stack(
+            [
+                *self._chosen.columns(truth - self._origin, prediction - self._origin),
+                truth,
+            ]
+        )
+        if data.sample_weight is not None:
+            units *= data.sample_weight[:, np.newaxis]
+        names = ["weight", *(f"unit {i}" for i in range(1, units.shape[1] - 1))]
+        names.append("target")
+        for name, one in codes.items():
+            part = SubgroupMoments.from_codes(names, one.labels, one.codes, units)
+            seen = np.flatnonzero(part.n)
+            self._moments[name] = part.take(seen).regroup(
+                [part.subgroups[i] for i in seen]
+            )
+        everybody = np.zeros(len(truth), dtype=np.intp)
+        self._everybody = SubgroupMoments.from_codes(names, ["all"], everybody, units)
+        self._counts = _count(truth, "y_true") | _count(prediction, "y_pred")
+
+    # ---- two of them -------------------------------------------------------------
+    def __add__(self, other: "AuditAccumulator") -> "AuditAccumulator":
+        both = AuditAccumulator(metric=self.metric, normalization=self.normalization)
+        return both._absorb(self)._absorb(other)
+
+    def _absorb(self, other: "AuditAccumulator") -> Self:
+        """Add what another has seen."""
+        if (other.metric, other.normalization) != (self.metric, self.normalization):
+            msg = (
+                "Accumulators add up only for one metric; got "
+                f"{self._chosen.label!r} and {other._chosen.label!r}."
+            )
+            raise ValueError(msg)
+        if other._everybody is None:
+            return self
+        if self._everybody is None:
+            self._origin, self._everybody = other._origin, other._everybody
+            self._moments, self._counts = dict(other._moments), dict(other._counts)
+            return self
+        if set(other._moments) != set(self._moments):
+            msg = (
+                "`subgroups` must hold the same groupings in all batches; got "
+                f"{sorted(other._moments)} after {sorted(self._moments)}."
+            )
+            raise ValueError(msg)
+        step = self._origin - other._origin
+        for name, part in self._moments.items():
+            self._moments[name] = part.merge(_moved(other._moments[name], step))
+        self._everybody = self._everybody.merge(_moved(other._everybody, step))
+        self._counts = {k: v + other._counts[k] for k, v in self._counts.items()}
+        return self
+
+    # ---- what goes out -----------------------------------------------------------
+    def result(
+        self,
+        *,
+        min_subgroup_size: int = 30,
+        confidence_level: float = 0.95,
+        tolerance: float = 0.1,
+        n_resamples: int = 1000,
+        suppress_below: int = 0,
+        random_state: int | None = None,
+    ) -> SubgroupTable:
+        """Finish: the fidelity of every subgroup, with intervals and verdicts.
+
+        Parameters
+        ----------
+        min_subgroup_size : int, default=30
+            Smaller subgroups are shown, but not judged.
+        confidence_level : float, default=0.95
+            The level of intervals and verdicts.
+        tolerance : float, default=0.1
+            The share of the average by which a subgroup may be worse and still be
+            served.
+        n_resamples : int, default=1000
+            The number of resamples of each subgroup's sums.
+        suppress_below : int, default=0
+            Subgroups with fewer rows are left out.
+        random_state : int or None, default=None
+            Seeds the resamples.
+
+        Returns
+        -------
+        SubgroupTable
+            As `fidelity_of_table` gives for all rows at once.
+
+        Raises
+        ------
+        ValueError
+            If no row has been seen, or the metric has no meaning for the data.
+        """
+        check_numbers_asked(
+            min_subgroup_size, confidence_level, "single", tolerance, n_resamples
+        )
+        if self._everybody is None:
+            raise ValueError("No rows have been seen: call update first.")
+        if self._chosen.check_counts is not None:
+            mean = float(self._everybody.mean[0, -1] / self._everybody.mean[0, 0])
+            self._chosen.check_counts(self._counts, self.n_rows_, mean)
+        settings = Settings(
+            self._chosen,
+            max(int(min_subgroup_size), self._chosen.min_rows),
+            float(confidence_level),
+            float(tolerance),
+            int(n_resamples),
+        )
+        parts = {
+            name: put_missing_last(_suppressed(part, suppress_below))
+            for name, part in self._moments.items()
+        }
+        return fidelity_from_moments(
+            parts, self._everybody, settings, seed=draw_seed(random_state)
+        )
+
+    def to_bytes(self, *, suppress_below: int = 0) -> bytes:
+        """Write to bytes, with a version and a checksum.
+
+        Parameters
+        ----------
+        suppress_below : int, default=0
+            Subgroups with fewer rows are left out, for good.
+
+        Returns
+        -------
+        bytes
+            What `from_bytes` reads.
+
+        Raises
+        ------
+        TypeError
+            If a label is neither text, number, truth value, None nor a tuple of these.
+        """
+        parts = [
+            _suppressed(part, suppress_below).to_bytes()
+            for part in self._moments.values()
+        ]
+        if self._everybody is not None:
+            parts.append(self._everybody.to_bytes())
+        header = {
+            "metric": self.metric,
+            "normalization": self.normalization,
+            "origin": self._origin,
+            "groupings": list(self._moments),
+            "counts": self._counts,
+        }
+        arrays = [np.frombuffer(part, dtype=np.uint8) for part in parts]
+        return pack("AuditAccumulator", header, arrays)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "AuditAccumulator":
+        """Read what `to_bytes` has written.
+
+        Parameters
+        ----------
+        data : bytes
+            All of them.
+
+        Returns
+        -------
+        AuditAccumulator
+            As it was written.
+
+        Raises
+        ------
+        ValueError
+            If the bytes are something else, of a later version, or damaged.
+        """
+        header, arrays = unpack("AuditAccumulator", data)
+        parts = [SubgroupMoments.from_bytes(array.tobytes()) for array in arrays]
+        read = cls(metric=header["metric"], normalization=header["normalization"])
+        read._origin = header["origin"]
+        read._counts = header["counts"]
+        names = header["groupings"]
+        read._moments = dict(zip(names, parts, strict=False))
+        read._everybody = parts[-1] if parts else None
+        return read
+
+
+def _count(values: NDArray[np.float64], name: str) -> dict[str, int]:
+    """Count what the rules of metrics are about."""
+    return {
+        f"{name}_negative": int((values < 0.0).sum()),
+        f"{name}_above": int((values > 1.0).sum()),
+        f"{name}_broken": int(((values > 0.0) & (values < 1.0)).sum()),
+    }
+
+
+def _moved(moments: SubgroupMoments, step: float) -> SubgroupMoments:
+    """Take sums of the truth and its square about an origin that is higher by `step`.
+
+    They are the third and the fourth column of every metric that has an origin, and
+    follow from the sums about another.
+    """
+    if step == 0.0:
+        return moments
+    turn = np.eye(len(moments.columns))
+    turn[2, 0] = -step
+    turn[3, [0, 2]] = step**2, -2.0 * step
+    return SubgroupMoments(
+        moments.columns,
+        moments.subgroups,
+        moments.n,
+        moments.mean @ turn.T,
+        turn @ moments.scatter @ turn.T,
+    )
+
+
+def _suppressed(moments: SubgroupMoments, least: int) -> SubgroupMoments:
+    """Leave small subgroups out, so that none can be had as the rest of all."""
+    return moments.take(np.flatnonzero(~to_suppress(moments.n, least)))

@@ -1,0 +1,103 @@
+"""How do statistics travel: as bytes with a name, a version and a checksum?
+
+No pickle: what is read can only be numbers and labels, whoever sent it.
+"""
+
+import hashlib
+import json
+import math
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["pack", "unpack"]
+
+VERSION = 1
+_MAGIC = b"SKEQ"
+_HEAD = struct.Struct("<4sHQ")  # the magic, the version, the length of the header
+_DIGEST = hashlib.sha256().digest_size
+
+
+def pack(kind: str, header: dict[str, Any], arrays: Sequence[NDArray[Any]]) -> bytes:
+    """Write a header and arrays of numbers to bytes."""
+    little = [array.astype(array.dtype.newbyteorder("<")) for array in arrays]
+    words = {
+        "kind": kind,
+        "header": _encode(header),
+        "arrays": [[array.dtype.str, list(array.shape)] for array in little],
+    }
+    text = json.dumps(words, ensure_ascii=False, allow_nan=False).encode()
+    body = b"".join(
+        [_HEAD.pack(_MAGIC, VERSION, len(text)), text, *(a.tobytes() for a in little)]
+    )
+    return body + hashlib.sha256(body).digest()
+
+
+def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], list[NDArray[Any]]]:
+    """Read what `pack` has written, or say why it can't be read."""
+    if len(data) < _HEAD.size + _DIGEST or data[:4] != _MAGIC:
+        msg = f"`data` must be what {kind}.to_bytes returns; got other bytes."
+        raise ValueError(msg)
+    _, version, length = _HEAD.unpack_from(data)
+    if version != VERSION:
+        msg = (
+            f"`data` is of version {version} of the format, and this library reads "
+            f"version {VERSION}. Install the release that wrote it, or a later one."
+        )
+        raise ValueError(msg)
+    body, digest = data[:-_DIGEST], data[-_DIGEST:]
+    if hashlib.sha256(body).digest() != digest:
+        msg = (
+            "`data` is damaged: its checksum does not agree with its content. Send the "
+            "bytes again."
+        )
+        raise ValueError(msg)
+    words = json.loads(body[_HEAD.size : _HEAD.size + length])
+    if words["kind"] != kind:
+        msg = f"`data` must hold a {kind}; it holds a {words['kind']}."
+        raise ValueError(msg)
+    arrays, offset = [], _HEAD.size + length
+    for name, shape in words["arrays"]:
+        dtype = np.dtype(name)
+        size = math.prod(shape)
+        array = np.frombuffer(body, dtype, size, offset).reshape(shape)
+        arrays.append(array.astype(dtype.newbyteorder("=")))
+        offset += size * dtype.itemsize
+    return _decode(words["header"]), arrays
+
+
+def _encode(value: Any) -> Any:
+    """Turn labels into JSON that remembers tuples and special numbers."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return {"float": value.hex()}
+    if isinstance(value, tuple):
+        return {"tuple": [_encode(part) for part in value]}
+    if isinstance(value, list):
+        return [_encode(part) for part in value]
+    if isinstance(value, dict):
+        return {"dict": [[_encode(key), _encode(part)] for key, part in value.items()]}
+    msg = (
+        "A label must be text, a number, a truth value, None or a tuple of these to be "
+        f"written to bytes; got {type(value).__name__} ({value!r}). Make it text."
+    )
+    raise TypeError(msg)
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_decode(part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    ((kind, content),) = value.items()
+    if kind == "float":
+        return float.fromhex(content)
+    if kind == "tuple":
+        return tuple(_decode(part) for part in content)
+    return {_decode(key): _decode(part) for key, part in content}

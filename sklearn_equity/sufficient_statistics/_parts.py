@@ -1,0 +1,198 @@
+"""How does a function of rows reach rows that stay in their engine?
+
+Each part of a table (a partition of Dask or Spark, a batch of rows of Polars or DuckDB)
+is summarised where it lies; what comes back is a statistic in bytes, and these merge.
+No engine is imported: its own table is asked.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, Protocol, Self, TypeVar
+
+import narwhals.stable.v2 as nw
+
+from sklearn_equity._optional import import_optional
+from sklearn_equity.sufficient_statistics._tables import frame_of
+
+__all__ = ["ROWS_AT_ONCE", "Mergeable", "batches", "fold_parts", "select_columns"]
+
+ROWS_AT_ONCE = 2**17  # of a batch: some columns of it are a few megabytes
+
+
+class Mergeable(Protocol):
+    """A statistic of some rows."""
+
+    def merge(self, *others: Self) -> Self:
+        """Join it with those of other rows."""
+
+    def to_bytes(self) -> bytes:
+        """Write it."""
+
+
+Statistic = TypeVar("Statistic", bound=Mergeable)
+
+
+def fold_parts(
+    table: Any,
+    columns: Sequence[str],
+    summarise: Callable[[nw.DataFrame[Any]], Statistic],
+    read: Callable[[bytes], Statistic],
+) -> Statistic:
+    """Summarise every part of a table where it lies, and merge.
+
+    Parameters
+    ----------
+    table : data frame
+        Eager or lazy, of any library that narwhals speaks to.
+    columns : sequence of str
+        Those that the function needs.
+    summarise : callable
+        Takes some rows, at least one, as an eager frame. It travels to other machines,
+        so it is a function of a module, or a partial of one.
+    read : callable
+        Reads what ``to_bytes`` of the statistic writes.
+
+    Returns
+    -------
+    statistic
+        That of all rows.
+
+    Raises
+    ------
+    ValueError
+        If the function refuses a part, which is named, or there is no row.
+    """
+    frame = select_columns(frame_of(table), columns)
+    total: Statistic | None = None
+    for place, message, found in _found_in_parts(frame, summarise, read):
+        if message:
+            raise ValueError(f"{message.removesuffix('.')} (in {place}).")
+        if found is not None:
+            total = found if total is None else total.merge(found)
+    if total is None:
+        raise ValueError("`table` must have at least one row; got none.")
+    return total
+
+
+def select_columns(
+    frame: nw.LazyFrame[Any], columns: Sequence[str]
+) -> nw.LazyFrame[Any]:
+    """Take some columns of a table, or list those that it has."""
+    known = frame.collect_schema().names()
+    absent = [name for name in columns if name not in known]
+    if absent:
+        msg = f"`table` has no columns {absent}; it has {known}."
+        raise ValueError(msg)
+    return frame.select(*dict.fromkeys(columns))
+
+
+def batches(
+    frame: nw.LazyFrame[Any], n_rows: int | None = None
+) -> Iterator[nw.DataFrame[Any]]:
+    """Bring the rows of a table to this process, some at a time, in its order."""
+    n_rows = n_rows or ROWS_AT_ONCE
+    native, engine = nw.to_native(frame), frame.implementation
+    if engine.is_polars():
+        for batch in native.collect_batches(chunk_size=n_rows):
+            yield nw.from_native(batch, eager_only=True)
+    elif engine.is_duckdb():
+        # The first name is that of late versions, which warn of the second.
+        read = getattr(native, "to_arrow_reader", None) or native.fetch_record_batch
+        for batch in read(n_rows):
+            yield nw.from_arrow(batch, backend="pyarrow")
+    elif engine.is_ibis():
+        for batch in native.to_pyarrow_batches(chunk_size=n_rows):
+            yield nw.from_arrow(batch, backend="pyarrow")
+    elif engine.is_dask():
+        for part in native.to_delayed():
+            yield nw.from_native(part.compute(), eager_only=True)
+    elif engine.is_spark_like():
+        yield from _batches_of_spark(native)
+    else:
+        yield frame.collect()
+
+
+def _found_in_parts(
+    frame: nw.LazyFrame[Any],
+    summarise: Callable[[nw.DataFrame[Any]], Statistic],
+    read: Callable[[bytes], Statistic],
+) -> Iterator[tuple[str, str, Statistic | None]]:
+    """Give the place of every part, what is wrong with it, and its statistic."""
+    native, engine = nw.to_native(frame), frame.implementation
+    if engine.is_dask():
+        meta = [("message", object), ("data", object)]
+        done = native.map_partitions(_row_of_dask, summarise, meta=meta).compute()
+        for i, (message, data) in enumerate(
+            zip(done["message"], done["data"], strict=True)
+        ):
+            yield f"partition {i}", message, read(data) if data else None
+    elif engine.is_spark_like():
+        done = native.mapInArrow(
+            partial(_row_of_spark, summarise), "part long, message string, data binary"
+        )
+        for part, message, data in done.toLocalIterator():
+            yield f"partition {part}", message, read(bytes(data)) if data else None
+    else:
+        start = 0
+        for rows in batches(frame):
+            place = f"rows {start:,} to {start + len(rows) - 1:,}"
+            yield place, *_attempt(summarise, rows)
+            start += len(rows)
+
+
+def _attempt(
+    summarise: Callable[[nw.DataFrame[Any]], Statistic], rows: nw.DataFrame[Any]
+) -> tuple[str, Statistic | None]:
+    """Return what is wrong with some rows, or their statistic."""
+    if not len(rows):
+        return "", None
+    try:
+        return "", summarise(rows)
+    except (TypeError, ValueError) as error:
+        return str(error), None
+
+
+def _row_of_dask(part: Any, summarise: Callable[..., Mergeable]) -> Any:
+    """Summarise a partition of Dask, as a frame of one row of its own library."""
+    message, found = _attempt(summarise, nw.from_native(part, eager_only=True))
+    data = b"" if found is None else found.to_bytes()
+    return type(part)({"message": [message], "data": [data]})
+
+
+def _row_of_spark(
+    summarise: Callable[..., Mergeable], arrived: Iterator[Any]
+) -> Iterator[Any]:
+    """Summarise a partition of Spark, whose batches arrive one by one, as one row."""
+    total, message, kind = None, "", None
+    for batch in arrived:
+        kind = type(batch)
+        if not message:
+            rows = nw.from_arrow(batch, backend="pyarrow")
+            message, found = _attempt(summarise, rows)
+            if found is not None:
+                total = found if total is None else total.merge(found)
+    if kind is not None:
+        part = sys.modules["pyspark"].TaskContext.get().partitionId()
+        data = b"" if message or total is None else total.to_bytes()
+        yield kind.from_pydict({"part": [part], "message": [message], "data": [data]})
+
+
+def _batches_of_spark(native: Any) -> Iterator[nw.DataFrame[Any]]:
+    """Bring the partitions of Spark here one after the other, as Arrow's bytes."""
+    pyarrow = import_optional("pyarrow", feature="Reading a table of Spark")
+    for (data,) in native.mapInArrow(
+        _bytes_of_batches, "data binary"
+    ).toLocalIterator():
+        table = pyarrow.ipc.open_stream(bytes(data)).read_all()
+        yield nw.from_native(table, eager_only=True)
+
+
+def _bytes_of_batches(arrived: Iterator[Any]) -> Iterator[Any]:
+    pyarrow = import_optional("pyarrow", feature="Reading a table of Spark")
+    for batch in arrived:
+        sink = pyarrow.BufferOutputStream()
+        with pyarrow.ipc.new_stream(sink, batch.schema) as stream:
+            stream.write_batch(batch)
+        data = sink.getvalue().to_pybytes()
+        yield type(batch).from_pydict({"data": [data]})

@@ -1,0 +1,304 @@
+"""Do tables of every engine give the figures of the arrays in memory?"""
+
+import dask
+import dask.dataframe as dd
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sklearn_equity import audit_frame, fidelity_of_table, subgroup_fidelity
+from sklearn_equity.exceptions import NegativeTargetWarning
+
+NUMBERS = ["bias", "mae", "nrmse", "pinball", "r2", "rmse"]
+CLASSES = ["accuracy", "balanced_accuracy", "sensitivity", "specificity"]
+RISKS = ["brier", "log_loss"]
+COLUMNS = {"y_true": "truth", "y_pred": "predicted"}
+
+
+def people(metric="nrmse", n_rows=3000, seed=20260910):
+    rng = np.random.default_rng(seed)
+    ward = rng.choice(["east", "north", "west"], n_rows, p=[0.5, 0.4, 0.1])
+    sex = rng.choice(["female", "male"], n_rows)
+    signal = rng.normal(size=n_rows)
+    if metric in NUMBERS:
+        truth = 40.0 + 6.0 * signal
+        noise = rng.normal(size=n_rows) * np.where(ward == "north", 6.0, 3.0)
+        predicted = truth + noise
+    else:
+        truth = (rng.logistic(size=n_rows) < signal).astype(float)
+        predicted = 1.0 / (1.0 + np.exp(-signal))
+        predicted = predicted if metric in RISKS else np.round(predicted)
+    return pd.DataFrame(
+        {
+            "truth": truth,
+            "predicted": predicted,
+            "ward": ward,
+            "sex": sex,
+            "weight": rng.uniform(0.5, 2.0, n_rows),
+        }
+    )
+
+
+def polars_lazy(frame):
+    return pl.from_pandas(frame).lazy()
+
+
+def duckdb_relation(frame):
+    return duckdb.connect().from_arrow(pl.from_pandas(frame).to_arrow())
+
+
+def dask_frame(frame):
+    return dd.from_pandas(frame, npartitions=3)
+
+
+def ibis_table(frame):
+    ibis = pytest.importorskip("ibis")
+    return ibis.polars.connect({"people": pl.from_pandas(frame)}).table("people")
+
+
+ENGINES = [polars_lazy, duckdb_relation, dask_frame, ibis_table]
+every_engine = pytest.mark.parametrize("engine", ENGINES, ids=lambda e: e.__name__)
+
+
+@pytest.fixture(autouse=True)
+def _dask_in_this_thread():
+    with dask.config.set(scheduler="synchronous"):
+        yield
+
+
+# ---- the figures are those of the arrays --------------------------------------------
+@pytest.mark.parametrize(
+    ("engine", "metric"),
+    [
+        # One metric an engine, and every metric of the quickest; the others are slow.
+        pytest.param(
+            engine,
+            metric,
+            id=f"{engine.__name__}-{metric}",
+            marks=() if engine is polars_lazy or metric == "r2" else pytest.mark.slow,
+        )
+        for engine in ENGINES
+        for metric in NUMBERS + CLASSES + RISKS
+    ],
+)
+def test_estimates_against_rows_in_memory(engine, metric):
+    frame = people(metric, 600)
+    found = fidelity_of_table(
+        engine(frame), **COLUMNS, subgroups="ward", metric=metric, n_resamples=50
+    )
+    expected = subgroup_fidelity(
+        frame["truth"],
+        frame["predicted"],
+        subgroups=frame["ward"],
+        metric=metric,
+        n_resamples=50,
+    )
+    assert found.subgroup == expected.subgroup
+    assert_array_equal(found.n, expected.n)
+    assert_allclose(found.estimate, expected.estimate, rtol=1e-11, atol=1e-13)
+    assert_allclose(found.overall.estimate, expected.overall.estimate, rtol=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("metric", "weighted"),
+    [
+        ("mae", True),
+        *(
+            pytest.param(metric, weighted, marks=pytest.mark.slow)
+            for metric in NUMBERS + CLASSES + RISKS
+            for weighted in (False, True)
+        ),
+    ],
+)
+def test_errors_and_intervals_are_near_those_of_rows(metric, weighted):
+    frame = people(metric)
+    weight = "weight" if weighted else None
+    found = fidelity_of_table(
+        polars_lazy(frame),
+        **COLUMNS,
+        subgroups="ward",
+        metric=metric,
+        sample_weight=weight,
+        random_state=0,
+    )
+    expected = subgroup_fidelity(
+        frame["truth"],
+        frame["predicted"],
+        subgroups=frame["ward"],
+        metric=metric,
+        sample_weight=frame[weight] if weighted else None,
+        n_resamples=4000,
+        random_state=0,
+    )
+    assert_allclose(found.weight, expected.weight, rtol=1e-12)
+    assert_allclose(found.estimate, expected.estimate, rtol=1e-11, atol=1e-13)
+    assert_allclose(found.std_error, expected.std_error, rtol=0.07)
+    for end in ("ci_low", "ci_high"):
+        gap = getattr(found, end) - getattr(expected, end)
+        assert (np.abs(gap) <= 0.25 * expected.std_error).all()
+
+
+def test_who_is_planted_as_worse_is_found_and_nobody_else():
+    found = fidelity_of_table(
+        polars_lazy(people()),
+        **COLUMNS,
+        subgroups=["ward", ("sex", "ward")],
+        random_state=0,
+    )
+    planted = ["north" in (label, *label) for label in found.subgroup]
+    called = [verdict == "under-served" for verdict in found.verdict]
+    assert called == planted
+    assert found.rule.endswith("they are shorter than those from rows.")
+
+
+@every_engine
+def test_every_engine_prints_the_same_report(engine):
+    frame = people()
+    options = {**COLUMNS, "subgroups": ["ward", ("ward", "sex")], "random_state": 0}
+    expected = audit_frame(polars_lazy(frame), **options)
+    found = audit_frame(engine(frame), **options)
+    assert str(found) == str(expected)
+    assert_allclose(found.fidelity.estimate, expected.fidelity.estimate, rtol=1e-12)
+
+
+def test_a_subgroup_whose_truth_never_varies_has_no_r2():
+    frame = people("r2", 300)
+    frame.loc[frame["ward"] == "west", "truth"] = 1e6
+    with np.errstate(all="raise"):
+        found = fidelity_of_table(
+            polars_lazy(frame), **COLUMNS, subgroups="ward", metric="rmse"
+        )
+    assert found.estimate[2] > 9e5
+
+
+# ---- labels ------------------------------------------------------------------
+@every_engine
+def test_missing_labels_are_refused_counted_grouped_or_dropped(engine):
+    frame = people(n_rows=300)
+    frame.loc[frame.index[:4], "ward"] = None
+    with pytest.raises(ValueError, match="must not have missing labels; got 4 of 300"):
+        fidelity_of_table(engine(frame), **COLUMNS, subgroups="ward")
+    kept = fidelity_of_table(
+        engine(frame), **COLUMNS, subgroups="ward", missing="group"
+    )
+    assert kept.subgroup == ("east", "north", "west", "(missing)")
+    assert kept.n[-1] == 4
+    dropped = fidelity_of_table(
+        engine(frame), **COLUMNS, subgroups="ward", missing="drop"
+    )
+    assert dropped.n.sum() == 296
+    assert dropped.overall.n == 300
+
+
+# ---- bad numbers are named -----------------------------------------------------------
+@pytest.mark.parametrize(
+    "engine",
+    [
+        polars_lazy,
+        duckdb_relation,
+        *(pytest.param(e, marks=pytest.mark.slow) for e in (dask_frame, ibis_table)),
+    ],
+)
+@pytest.mark.parametrize(
+    ("column", "value", "text"),
+    [
+        (
+            "truth",
+            None,
+            r"`y_true` \('truth'\) must not hold missing values; .* in 1 o",
+        ),
+        ("truth", np.nan, r"`y_true` \('truth'\) must not hold missing values"),
+        ("predicted", np.inf, r"`y_pred` \('predicted'\) must be finite; got infinity"),
+        ("weight", None, r"`sample_weight` \('weight'\) must not hold missing values"),
+        ("weight", -1.0, "`sample_weight` must not be negative; got negative values"),
+    ],
+)
+def test_a_bad_number_is_named_and_counted(engine, column, value, text):
+    frame = people(n_rows=90)
+    frame.loc[frame.index[70], column] = value
+    with pytest.raises(ValueError, match=text):
+        fidelity_of_table(
+            engine(frame), **COLUMNS, subgroups="ward", sample_weight="weight"
+        )
+
+
+def test_dask_names_the_partition():
+    frame = people(n_rows=90)
+    frame.loc[frame.index[70], "predicted"] = np.inf
+    with pytest.raises(ValueError, match=r"1 of 90 rows, in the partitions \[2\]"):
+        fidelity_of_table(dask_frame(frame), **COLUMNS, subgroups="ward")
+
+
+def test_dask_names_the_partition_of_another_type():
+    frame = people(n_rows=90)
+
+    def spoil(part, partition_info=None):
+        odd = partition_info["number"] == 1
+        return part.assign(truth="high") if odd else part
+
+    table = dask_frame(frame).map_partitions(spoil, meta=frame.iloc[:0])
+    with pytest.raises(ValueError, match=r"`y_true` .* is str in the partitions \[1\]"):
+        fidelity_of_table(table, **COLUMNS, subgroups="ward")
+
+
+def test_an_empty_partition_changes_nothing():
+    frame = people(n_rows=300)
+    table = dd.concat([dask_frame(frame), dask_frame(frame).query("truth > 1e9")])
+    found = fidelity_of_table(table, **COLUMNS, subgroups="ward", random_state=0)
+    expected = fidelity_of_table(
+        dask_frame(frame), **COLUMNS, subgroups="ward", random_state=0
+    )
+    assert str(found) == str(expected)
+
+
+@every_engine
+def test_text_is_refused(engine):
+    frame = people(n_rows=60)
+    with pytest.raises(ValueError, match=r"`y_pred` \('sex'\) must hold numbers"):
+        fidelity_of_table(engine(frame), y_true="truth", y_pred="sex", subgroups="ward")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"y_true": "hba1c"}, ValueError, r"`y_true` names no column .*\['hba1c'\]"),
+        ({"subgroups": "clinic"}, ValueError, r"no column of the table: \['clinic'\]"),
+        ({"subgroups": ("truth", 4)}, TypeError, "Make bands or labels a column"),
+        ({"metric": "roc_auc"}, ValueError, "must follow from sums over rows where"),
+        ({"normalization": "iqr"}, ValueError, "must follow from sums over rows where"),
+        ({"subgroups": "truth"}, ValueError, "must hold at most 200 different labels"),
+        ({"metric": "brier"}, ValueError, "needs `y_true` to be 0 or 1; got other"),
+    ],
+)
+def test_requests_that_cannot_be_met(options, error, text):
+    asked = {**COLUMNS, "subgroups": "ward", **options}
+    with pytest.raises(error, match=text):
+        fidelity_of_table(polars_lazy(people()), **asked)
+
+
+def test_a_target_without_zero_is_refused_as_in_memory():
+    frame = people()
+    frame["truth"] -= 60.0
+    with pytest.raises(ValueError, match="needs a target whose zero is meaningful"):
+        fidelity_of_table(polars_lazy(frame), **COLUMNS, subgroups="ward")
+    frame["truth"] += 60.0
+    frame.loc[frame.index[0], "truth"] = -1.0
+    with pytest.warns(NegativeTargetWarning):
+        fidelity_of_table(polars_lazy(frame), **COLUMNS, subgroups="ward")
+
+
+def test_a_lazy_audit_takes_no_depth():
+    with pytest.raises(ValueError, match="`max_depth` is for tables in memory"):
+        audit_frame(
+            polars_lazy(people()), **COLUMNS, subgroups=["ward", "sex"], max_depth=2
+        )
+
+
+def test_a_table_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="must have at least one row"):
+        fidelity_of_table(polars_lazy(people()).head(0), **COLUMNS, subgroups="ward")
+    with pytest.raises(TypeError, match="`table` must be a table of polars, DuckDB"):
+        fidelity_of_table([1, 2], **COLUMNS, subgroups="ward")

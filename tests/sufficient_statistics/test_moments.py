@@ -1,0 +1,154 @@
+"""Do the statistics of parts join to those of the whole, and travel unharmed?"""
+
+import numpy as np
+import polars as pl
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sklearn_equity import SubgroupMoments
+from sklearn_equity.sufficient_statistics import pack
+
+
+def rows(n_rows=3000, seed=20260901, offset=0.0):
+    rng = np.random.default_rng(seed)
+    ward = rng.choice(["east", "north", "west"], n_rows)
+    columns = {
+        "target": offset + rng.normal(size=n_rows),
+        "error": rng.standard_t(4, n_rows),
+    }
+    return columns, ward, rng.uniform(0.5, 2.0, n_rows)
+
+
+def moments(columns, ward, take=slice(None), weights=None):
+    return SubgroupMoments.from_arrays(
+        {name: column[take] for name, column in columns.items()},
+        subgroups=ward[take],
+        sample_weight=None if weights is None else weights[take],
+    )
+
+
+# ---- laws --------------------------------------------------------------------------
+@pytest.mark.parametrize("n_chunks", [1, 7, 1000])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_chunks_in_any_order_are_the_whole(n_chunks, weighted):
+    columns, ward, weights = rows()
+    weights = weights if weighted else None
+    whole = moments(columns, ward, weights=weights)
+    order = np.random.default_rng(1).permutation(len(ward))
+    parts = [
+        moments(columns, ward, take, weights)
+        for take in np.array_split(order, n_chunks)
+    ]
+    joined = parts[0].merge(*parts[1:])
+    assert joined.subgroups == whole.subgroups
+    assert_array_equal(joined.n, whole.n)
+    assert_allclose(joined.mean, whole.mean, rtol=1e-12, atol=1e-15)
+    assert_allclose(joined.scatter, whole.scatter, rtol=1e-11, atol=1e-9)
+    assert_allclose(joined.products, whole.products, rtol=1e-12, atol=1e-9)
+
+
+def test_a_large_mean_costs_no_digits_of_the_spread():
+    columns, ward, _ = rows(offset=1e9)
+    parts = [
+        moments(columns, ward, take) for take in np.array_split(np.arange(3000), 100)
+    ]
+    joined = parts[0].merge(*parts[1:])
+    for g, label in enumerate(joined.subgroups):
+        values = columns["target"][ward == label]
+        expected = ((values - values.mean()) ** 2).sum()
+        assert_allclose(joined.scatter[g, 1, 1], expected, rtol=1e-7)
+        # Sums of squares would have lost everything.
+        assert abs((values**2).sum() - values.sum() ** 2 / len(values)) > 10 * expected
+
+
+def test_regrouping_is_summarising_by_coarser_labels():
+    columns, ward, _ = rows()
+    coarse = np.where(ward == "west", "west", "rest")
+    found = moments(columns, ward).regroup(["rest", "rest", "west"])
+    expected = moments(columns, coarse)
+    assert found.subgroups == expected.subgroups
+    assert_allclose(found.scatter, expected.scatter, rtol=1e-12, atol=1e-10)
+
+
+# ---- a case by hand ------------------------------------------------------------------
+def test_means_and_scatter_by_hand():
+    found = SubgroupMoments.from_arrays(
+        {"error": [1.0, 3.0, 5.0]}, subgroups=["a", "a", "b"], sample_weight=[1, 3, 2]
+    )
+    # Weighted errors are 1 and 9 with mean 5; weights 1 and 3 with mean 2.
+    assert_allclose(found.mean, [[2.0, 5.0], [2.0, 10.0]])
+    assert_allclose(found.scatter[0], [[2.0, 8.0], [8.0, 32.0]])
+    assert_allclose(found.scatter[1], 0.0)
+    assert_allclose(found.finish(lambda s: s[:, 1] / s[:, 0]), [2.5, 5.0])
+
+
+def test_an_engine_sums_as_numpy_does():
+    columns, ward, weights = rows(offset=40.0)
+    table = pl.DataFrame({**columns, "ward": ward, "weight": weights}).lazy()
+    for weight in (None, "weight"):
+        found = SubgroupMoments.from_frame(
+            table,
+            columns=["target", "error"],
+            subgroups="ward",
+            sample_weight=weight,
+        )
+        expected = moments(columns, ward, weights=weights if weight else None)
+        assert found.subgroups == expected.subgroups
+        assert_allclose(found.mean, expected.mean, rtol=1e-12, atol=1e-14)
+        assert_allclose(found.products, expected.products, rtol=1e-12)
+
+
+# ---- bytes ------------------------------------------------------------------
+def test_bytes_bring_back_every_bit_and_every_kind_of_label():
+    labels = [("a", 1), ("a", None), (2.5, True), "ü"]
+    columns, _, _ = rows(400)
+    codes = np.arange(400) % 4
+    units = np.column_stack(list(columns.values()))
+    sent = SubgroupMoments.from_codes(["x", "y"], labels, codes, units)
+    read = SubgroupMoments.from_bytes(sent.to_bytes())
+    assert read.subgroups == tuple(labels)
+    assert read.columns == ("x", "y")
+    for name in ("n", "mean", "scatter"):
+        assert_array_equal(getattr(read, name), getattr(sent, name))
+
+
+def test_damaged_bytes_are_refused():
+    columns, ward, _ = rows(100)
+    sent = bytearray(moments(columns, ward).to_bytes())
+    sent[len(sent) // 2] ^= 1
+    with pytest.raises(ValueError, match="checksum does not agree with its content"):
+        SubgroupMoments.from_bytes(bytes(sent))
+
+
+def test_bytes_of_a_later_version_are_refused():
+    columns, ward, _ = rows(100)
+    sent = bytearray(moments(columns, ward).to_bytes())
+    sent[4] = 9
+    with pytest.raises(ValueError, match="is of version 9 of the format"):
+        SubgroupMoments.from_bytes(bytes(sent))
+
+
+@pytest.mark.parametrize("data", [b"", b"PK" * 100])
+def test_other_bytes_are_refused(data):
+    with pytest.raises(ValueError, match=r"must be what SubgroupMoments\.to_bytes"):
+        SubgroupMoments.from_bytes(data)
+
+
+def test_bytes_of_something_else_are_refused():
+    with pytest.raises(ValueError, match="must hold a SubgroupMoments; it holds a Cat"):
+        SubgroupMoments.from_bytes(pack("Cat", {}, []))
+
+
+def test_a_label_that_cannot_be_written_is_named():
+    found = SubgroupMoments.from_codes(
+        ["x"], [frozenset("a")], np.zeros(2, dtype=int), np.ones((2, 1))
+    )
+    with pytest.raises(TypeError, match="got frozenset"):
+        found.to_bytes()
+
+
+def test_parts_of_other_columns_do_not_merge():
+    columns, ward, _ = rows(100)
+    other = moments({"bias": columns["error"]}, ward)
+    with pytest.raises(ValueError, match="needs the same columns in all parts"):
+        moments(columns, ward).merge(other)
