@@ -66,6 +66,7 @@ from sklearn_equity.inequality import (
 )
 from sklearn_equity.remediation import (
     FidelityChange,
+    LocalExpertStack,
     NoHarmResult,
     RemediationPath,
     SubgroupOversampler,
@@ -140,6 +141,7 @@ __all__ = [
     "InequalityTable",
     "LatentGMMSegmenter",
     "LatentSpaceDisplay",
+    "LocalExpertStack",
     "LorenzDisplay",
     "NoHarmResult",
     "ParetoDisplay",

@@ -122,7 +122,8 @@ def _columns(X: Any) -> list[tuple[str, Any]]:
                 f"{frame.shape}."
             )
             raise ValueError(msg)
-        return [(str(name), frame[name]) for name in frame.columns]
+        # By get_column, as a number in brackets would be a row.
+        return [(str(name), frame.get_column(name)) for name in frame.columns]
     array = _as_array(X)
     return [(f"x{j}", array[:, j]) for j in range(array.shape[1])]
 

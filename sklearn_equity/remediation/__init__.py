@@ -9,6 +9,7 @@ from sklearn_equity.remediation._change import (
     FidelityChange,
     fidelity_change,
 )
+from sklearn_equity.remediation._local_expert_stack import LocalExpertStack
 from sklearn_equity.remediation._no_harm import NoHarmResult, no_harm_test
 from sklearn_equity.remediation._oversampler import SubgroupOversampler
 from sklearn_equity.remediation._path import RemediationPath, remediation_path
@@ -17,6 +18,7 @@ from sklearn_equity.remediation._reweighter import WorstSubgroupReweighter
 __all__ = [
     "EVERYBODY",
     "FidelityChange",
+    "LocalExpertStack",
     "NoHarmResult",
     "RemediationPath",
     "SubgroupOversampler",
