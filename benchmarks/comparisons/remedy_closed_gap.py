@@ -38,7 +38,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_equity import LatentGMMSegmenter, LocalExpertStack, make_health_cohort
 
 SMALLEST_SEGMENT, HARM = 100, 0.005
-CALIBRATION_ROWS = 20_000
+CALIBRATION_ROWS = 15_000
 
 
 @dataclass
@@ -157,7 +157,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--populations", type=int, nargs="+", default=[*range(10)])
     parser.add_argument("--rows", type=int, default=20_000)
-    parser.add_argument("--test-rows", type=int, default=50_000)
+    parser.add_argument("--test-rows", type=int, default=30_000)
     parser.add_argument("--shape", default="conjunction")
     parser.add_argument("--strength", default="moderate")
     parser.add_argument("--rules", action="store_true", help="print the experts")

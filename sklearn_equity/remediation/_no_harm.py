@@ -354,11 +354,11 @@ def _test(
 ) -> _Tested:
     before, after = np.array([rows.values() for rows in subgroup_rows]).T
     harm = np.array([rows.harm() for rows in subgroup_rows])
-    parts = [rows.parts_in_harm() for rows in subgroup_rows]
-    errors = np.array([standard_error(part) for part in parts])
+    parts = [rows.parts_by_exchange() for rows in subgroup_rows]
+    errors = np.array([standard_error(part - part.mean()) for part in parts])
     known = np.flatnonzero(judged & np.isfinite(harm) & np.isfinite(errors))
     chance = largest_by_chance(
-        [parts[i] + harm[i] / len(parts[i]) for i in known],
+        [parts[i] for i in known],
         [members[i] for i in known],
         n_rows=len(members[0]),  # of everybody
         n_resamples=n_resamples,
