@@ -131,10 +131,11 @@ class LocalExpertStack(MetaEstimatorMixin, BaseEstimator):
     A probability is a mean, so that for two classes all of this is the same, cut off
     at 0 and 1.
 
-    How much is simply a better model: on the 10 tuning populations of
-    `make_health_cohort` the stack alone accounts for most of what is gained, and the
-    experts for the rest, which goes to the people of planted conjunctions; where
-    subgroups are oblique they add next to nothing. The figures stand in the user guide.
+    How much is simply a better model: of the reducible error of a network on 20,000
+    people of `make_health_cohort`, five populations held back, the stack alone closed
+    42% and the whole 55% (of the planted 25 and 54%); where subgroups are oblique the
+    experts add next to nothing. Around a model that is already nearly right for most
+    people it can cost them a little, .3% in RMSE with 8,000 rows: see the user guide.
     What it costs: the models of all folds are kept, and it explains itself only in its
     experts. It is no remedy for noise, for what no column tells, or for a training
     set in which a subgroup is missing.
