@@ -20,6 +20,7 @@ __all__ = [
     "ErrorModel",
     "Fold",
     "Residuals",
+    "clone_with_seed",
     "cross_fit",
     "make_trees",
     "mean_prediction",
@@ -273,11 +274,16 @@ def _fit_model(
     seed = draw_seed(random_state)
     if estimator is None:
         return ErrorModel.fit_trees(X, losses, residuals, categorical, seed)
-    regressor = clone(estimator)
-    seeds = [name for name in regressor.get_params() if _is_unset_seed(regressor, name)]
+    return ErrorModel.fit(clone_with_seed(estimator, seed), X, losses)
+
+
+def clone_with_seed(estimator: Any, seed: int) -> Any:
+    """Clone an estimator; what it would draw without a seed, it draws with this one."""
+    copy = clone(estimator)
+    seeds = [name for name in copy.get_params() if _is_unset_seed(copy, name)]
     if seeds:
-        regressor.set_params(**dict.fromkeys(seeds, seed))
-    return ErrorModel.fit(regressor, X, losses)
+        copy.set_params(**dict.fromkeys(seeds, seed))
+    return copy
 
 
 def _is_unset_seed(estimator: Any, name: str) -> bool:

@@ -16,6 +16,7 @@ from sklearn_equity.remediation._deferral_regressor import DeferralRegressor
 from sklearn_equity.remediation._deferral_result import Deferral
 from sklearn_equity.remediation._excluded import ExcludedWho, excluded_who
 from sklearn_equity.remediation._levelling import LevellingDown
+from sklearn_equity.remediation._local_expert_stack import LocalExpertStack
 from sklearn_equity.remediation._no_harm import NoHarmResult, no_harm_test
 from sklearn_equity.remediation._oversampler import SubgroupOversampler
 from sklearn_equity.remediation._path import RemediationPath, remediation_path
@@ -31,6 +32,7 @@ __all__ = [
     "ExcludedWho",
     "FidelityChange",
     "LevellingDown",
+    "LocalExpertStack",
     "NoHarmResult",
     "RemediationPath",
     "SubgroupOversampler",

@@ -24,8 +24,8 @@ from sklearn_equity._optional import build_frame
 from sklearn_equity.fidelity import Metric, resolve_metric
 from sklearn_equity.remediation._change import check_groupings
 from sklearn_equity.remediation._levelling import LevellingDown, find_levelling_down
-from sklearn_equity.remediation._paired import PairedRows, columns_of, standard_error
-from sklearn_equity.remediation._sign_flips import largest_by_chance
+from sklearn_equity.remediation._paired import PairedRows, columns_of
+from sklearn_equity.remediation._sign_flips import SumOfParts, largest_by_chance
 
 __all__ = ["NoHarmResult", "no_harm_test"]
 
@@ -248,15 +248,22 @@ def no_harm_test(
 
     Notes
     -----
-    With :math:`d_i` the part of person i in the harm to a subgroup (of an RMSE, about
-    the difference of the squared errors over twice the RMSE and the number of people),
-    the statistic is Student's for their mean. If a model is no better for a person than
-    the other, but by chance, the sign of :math:`d_i` is chance: flipping all signs
+    With :math:`d_i` the part of person i in the harm to a subgroup, at slopes half way
+    between the models (of an RMSE, in proportion to the difference of the squared
+    errors), the statistic is Hall's for their mean: Student's, without what the
+    skewness of the parts does to it [2]_. If a model is no better for a person than the
+    other, but by chance, the sign of :math:`d_i` is chance: flipping all signs
     `n_resamples` times gives the largest statistic over all subgroups in this case, and
-    its quantile c the bounds, harm :math:`\pm` c standard errors. Subgroups that share
+    its quantile the bounds, the harm whose statistic it would be. Subgroups that share
     people flip together, so no more is paid for overlapping ones than they cost [1]_.
-    The test is exact where the :math:`d_i` are symmetric, as between a model and the
-    same with another seed; else it holds for large subgroups.
+
+    The test is exact where the two predictions of a person could be exchanged, as
+    between a model and the same with another seed: measured, somebody was called harmed
+    in 3 to 7% of runs at a nominal 5%, among 15 subgroups of 30 people or more. Else it
+    holds for large subgroups. Where all of one model's predictions are shifted against
+    the other's and the outcome has a long tail, a few people carry the difference of
+    small subgroups: somebody was called harmed in 10 to 14% of such runs (20 to 30%
+    with Student's statistic). Ask for more than 30 people a subgroup there.
 
     "Levelling down" is said of a grouping in which the gap between the people of
     subgroups worse than the median before and all others narrowed while a subgroup of
@@ -266,6 +273,8 @@ def no_harm_test(
     ----------
     .. [1] Westfall and Young (1993), "Resampling-based multiple testing", Wiley,
        single-step maxT.
+    .. [2] Hall (1992), "On the removal of skewness by transformation", Journal of the
+       Royal Statistical Society B 54, 221-228.
 
     Examples
     --------
@@ -338,7 +347,8 @@ class _Tested:
     before: Vector
     after: Vector
     harm: Vector
-    reach: Vector
+    low: Vector
+    high: Vector
     p_harm: Vector
     p_gain: Vector
 
@@ -353,26 +363,27 @@ def _test(
     rng: np.random.Generator,
 ) -> _Tested:
     before, after = np.array([rows.values() for rows in subgroup_rows]).T
-    harm = np.array([rows.harm() for rows in subgroup_rows])
-    parts = [rows.parts_in_harm() for rows in subgroup_rows]
-    errors = np.array([standard_error(part) for part in parts])
-    known = np.flatnonzero(judged & np.isfinite(harm) & np.isfinite(errors))
+    parts = [rows.parts_by_exchange() for rows in subgroup_rows]
+    sums = [SumOfParts.of(part) for part in parts]
+    harm = np.array([one.total for one in sums])
+    finite = np.isfinite([[one.total, one.error] for one in sums]).all(axis=1)
+    known = np.flatnonzero(judged & finite)
     chance = largest_by_chance(
-        [parts[i] + harm[i] / len(parts[i]) for i in known],
+        [parts[i] for i in known],
         [members[i] for i in known],
         n_rows=len(members[0]),  # of everybody
         n_resamples=n_resamples,
         rng=rng,
     )
-    reach, p_harm, p_gain = (np.full(len(harm), np.nan) for _ in range(3))
-    critical = np.quantile(chance, level, method="higher")
-    reach[known] = critical * errors[known]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = np.nan_to_num(harm[known] / errors[known], posinf=np.inf)
-    for sign, p_values in ((1.0, p_harm), (-1.0, p_gain)):
-        at_least = (chance >= sign * statistic[:, np.newaxis]).sum(axis=1)
-        p_values[known] = (1.0 + at_least) / (1.0 + n_resamples)
-    return _Tested(before, after, harm, reach, p_harm, p_gain)
+    low, high, p_harm, p_gain = (np.full(len(harm), np.nan) for _ in range(4))
+    critical = float(np.quantile(chance, level, method="higher"))
+    for i in known:
+        low[i], high[i] = sums[i].bounds(critical)
+        # The other side is the same test of the parts with the other sign.
+        for p_values, signed in ((p_harm, parts[i]), (p_gain, -parts[i])):
+            at_least = (chance >= SumOfParts.of(signed).statistic).sum()
+            p_values[i] = (1.0 + at_least) / (1.0 + n_resamples)
+    return _Tested(before, after, harm, low, high, p_harm, p_gain)
 
 
 def _tabulate(
@@ -384,9 +395,8 @@ def _tabulate(
 ) -> NoHarmResult:
     grouping, subgroup, members = zip(*named, strict=True)
     n = np.array([len(rows) for rows in members])
-    low, high = test.harm - test.reach, test.harm + test.reach
     allowed = tolerance * np.abs(test.before)
-    verdict = tuple(map(_verdict, low, high, allowed))
+    verdict = tuple(map(_verdict, test.low, test.high, allowed))
     return NoHarmResult(
         grouping=grouping,
         subgroup=subgroup,
@@ -394,8 +404,8 @@ def _tabulate(
         before=test.before,
         after=test.after,
         harm=test.harm,
-        harm_low=low,
-        harm_high=high,
+        harm_low=test.low,
+        harm_high=test.high,
         p_harm=test.p_harm,
         p_gain=test.p_gain,
         verdict=verdict,
@@ -405,7 +415,7 @@ def _tabulate(
             subgroup,
             n,
             losses=(metric.as_loss(test.before), metric.as_loss(test.after)),
-            judged=np.isfinite(test.reach),
+            judged=np.isfinite(test.low),
             harmed=np.array([found == "harmed" for found in verdict]),
         ),
         metric=metric.label,

@@ -63,6 +63,26 @@ class PairedRows:
         """Return by how much each row moves the growth of the loss; they sum to 0."""
         return self._influence(self._harm)
 
+    def parts_by_exchange(self) -> Vector:
+        """Return each row's part in the growth of the loss; they sum to it.
+
+        Were the two models to exchange their predictions of a row, its part would
+        change its sign and no other would move: the slopes are those half way between
+        the models, and what lies half way is the same after an exchange. Slopes of
+        each model at its own sums would let one large error count for less in the
+        model that made it, and flips of signs would no longer be what chance does.
+        """
+        width = self.units.shape[1] // 2
+        before, after = self.units[:, :width], self.units[:, width:]
+        harm = self.harm()
+        sums = (before + after).sum(axis=0) / 2.0
+        squares = (before**2 + after**2).sum(axis=0) / 2.0
+        parts: Vector = (after - before) @ gradient_of(self._loss, sums, squares)
+        total = float(parts.sum())
+        if harm * total > 0.0:  # half way is where the slope is that of the chord,
+            return parts * (harm / total)  # but for terms of the third order
+        return parts + (harm - total) / len(parts)
+
     def _influence(self, function: Callable[[Vector], Vector]) -> Vector:
         width = self.units.shape[1] // 2
         if np.array_equal(self.units[:, :width], self.units[:, width:]):
@@ -70,6 +90,12 @@ class PairedRows:
         sums, squares = self.units.sum(axis=0), (self.units**2).sum(axis=0)
         parts: Vector = self.units @ gradient_of(function, sums, squares)
         return parts
+
+    def _loss(self, sums: Vector) -> Vector:
+        finish = self.metric.finish
+        if finish is None:
+            raise TypeError(f"The metric {self.metric.name!r} has no sums.")
+        return self.metric.as_loss(finish(sums))
 
     def _finish_both(self, sums: Vector) -> tuple[Vector, Vector]:
         finish, width = self.metric.finish, self.units.shape[1] // 2

@@ -24,6 +24,13 @@ def test_frames_are_read_as_numbers_with_gaps(library):
     assert table.label(1, 1.0) == "male"
 
 
+def test_columns_named_by_numbers_are_columns_and_not_rows():
+    people = pd.DataFrame([[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]])
+    table = PeopleTable.learn(people)
+    assert table.names == ("0", "1")
+    np.testing.assert_array_equal(table.read(people), people)
+
+
 def test_an_array_of_numbers_is_read_as_it_is():
     X = np.array([[1.0, np.nan], [2.0, 3.0]])
     X.setflags(write=False)

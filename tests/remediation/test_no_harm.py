@@ -6,9 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.stats import ttest_rel
+from scipy.stats import skew, ttest_rel
 
+from sklearn_equity.fidelity import resolve_metric
 from sklearn_equity.remediation import fidelity_change, no_harm_test
+from sklearn_equity.remediation._paired import PairedRows
+from sklearn_equity.remediation._sign_flips import SumOfParts, largest_by_chance
 
 
 def _reseeded(rng, n_rows):
@@ -215,6 +218,47 @@ def test_frame_has_a_row_a_subgroup():
     assert frame["verdict"].tolist() == list(result.verdict)
 
 
+def test_an_exchange_of_a_row_flips_its_part_and_no_other():
+    # What makes flips of signs exact: one model has made one very large error.
+    rng = np.random.default_rng(17)
+    y_true, before, after = _reseeded(rng, 40)
+    after[3] += 60.0
+    metric = resolve_metric("nrmse")
+    parts = PairedRows.of(metric, y_true, before, after).parts_by_exchange()
+    harm = np.sqrt(np.mean((after - y_true) ** 2))
+    harm = (harm - np.sqrt(np.mean((before - y_true) ** 2))) / y_true.mean()
+    assert_allclose(parts.sum(), harm)
+    swap = np.isin(np.arange(40), [3, 8, 30])
+    exchanged = PairedRows.of(
+        metric, y_true, np.where(swap, after, before), np.where(swap, before, after)
+    ).parts_by_exchange()
+    flipped = np.where(swap, -1.0, 1.0) * parts
+    assert_allclose(exchanged / exchanged[0], flipped / flipped[0], rtol=1e-5)
+
+
+def test_statistic_is_halls_for_every_flip():
+    rng = np.random.default_rng(18)
+    parts = rng.gamma(0.5, 1.0, 12) - 0.4
+    flips = np.array(list(product([-1.0, 1.0], repeat=12))) * parts
+    t = flips.mean(axis=1) / flips.std(axis=1, ddof=1)
+    g = skew(flips, axis=1)
+    hall = np.sqrt(12) * (t + g * t**2 / 3 + g**2 * t**3 / 27 + g / 72)
+    drawn = largest_by_chance(
+        [parts],
+        [np.arange(12)],
+        n_rows=12,
+        n_resamples=20_000,
+        rng=np.random.default_rng(0),
+    )
+    levels = [0.05, 0.5, 0.9, 0.95]
+    assert_allclose(np.quantile(drawn, levels), np.quantile(hall, levels), atol=0.06)
+    whole = SumOfParts.of(parts)
+    assert_allclose(whole.statistic, hall[-1])
+    for critical in (-1.5, 0.7, 2.0):
+        low, _ = whole.bounds(critical)
+        assert_allclose(SumOfParts.of(parts - low / 12).statistic, critical)
+
+
 # ---- refusals --------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("options", "message"),
@@ -234,12 +278,16 @@ def test_refuses(options, message):
 
 
 # ---- how often it errs -----------------------------------------------------------
+N_ROWS = int(np.geomspace(30, 400, 12).astype(int).sum())
+
+
 def _false_alarms(draw, n_runs, **options):
-    alarms = 0
+    """Return how often anybody is called harmed, and how often improved."""
+    alarms = np.zeros(2)
     for run in range(n_runs):
         rng = np.random.default_rng([731, run])
         y_true, before, after = draw(rng)
-        sizes = np.repeat(np.arange(12), np.geomspace(40, 400, 12).astype(int))
+        sizes = np.repeat(np.arange(12), np.geomspace(30, 400, 12).astype(int))
         sexes = rng.integers(0, 2, len(y_true))
         result = no_harm_test(
             y_true,
@@ -250,15 +298,55 @@ def _false_alarms(draw, n_runs, **options):
             random_state=run,
             **options,
         )
-        alarms += bool(result.harmed)
+        alarms += bool(result.harmed), bool(result.improved)
     return alarms / n_runs
 
 
+def _permuted(rng):
+    """A model and a better one, whose predictions were exchanged at random by row."""
+    y_true = 40 + rng.gamma(2.0, 3.0, N_ROWS)
+    before = y_true + rng.gamma(1.0, 4.0, N_ROWS) - 4.0
+    after = (y_true + before) / 2.0 + rng.normal(0.0, 2.0, N_ROWS)
+    swap = rng.random(N_ROWS) < 0.5
+    return y_true, np.where(swap, after, before), np.where(swap, before, after)
+
+
+def _hba1c(rng):
+    """An outcome with the tail of HbA1c, and its mean."""
+    tail = (rng.random(N_ROWS) < 0.06) * rng.gamma(1.5, 11.5, N_ROWS) - 0.06 * 17.25
+    return 36.0 + rng.normal(0.0, 3.6, N_ROWS) + tail, np.full(N_ROWS, 36.0)
+
+
+def _off_by_opposite_amounts(rng):
+    """Two models equally far from the mean, on either side of it at random."""
+    y_true, mean = _hba1c(rng)
+    off = rng.normal(0.0, 0.5, N_ROWS)
+    return y_true, mean + off, mean - off
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("metric", ["rmse", "mae"])
-def test_false_alarms_between_reseeded_models_are_at_the_nominal_level(metric):
-    n_rows = int(np.geomspace(40, 400, 12).astype(int).sum())
-    rate = _false_alarms(lambda rng: _reseeded(rng, n_rows), 600, metric=metric)
-    print(f"{metric}: {rate:.3f} of 600 runs call somebody harmed (nominal .05)")
+@pytest.mark.parametrize("metric", ["rmse", "nrmse", "mae"])
+@pytest.mark.parametrize(
+    "draw",
+    [lambda rng: _reseeded(rng, N_ROWS), _permuted, _off_by_opposite_amounts],
+    ids=["reseeded", "permuted", "off by opposite amounts"],
+)
+def test_false_alarms_where_nothing_changed_are_at_the_nominal_level(draw, metric):
+    harmed, improved = _false_alarms(draw, 600, metric=metric)
+    print(f"{metric}: of 600 runs {harmed:.3f} harmed, {improved:.3f} improved (.05)")
     # Three standard errors of .0089 to either side.
-    assert 0.023 <= rate <= 0.077
+    assert 0.023 <= harmed <= 0.077
+    assert 0.023 <= improved <= 0.077
+
+
+@pytest.mark.slow
+def test_false_alarms_where_one_side_has_the_tail_are_at_most_fourfold():
+    # Both models miss the mean of everybody by .7, one below and one above: the squared
+    # errors agree in the mean, and differ by much for the few in the tail.
+    def draw(rng):
+        y_true, mean = _hba1c(rng)
+        return y_true, mean - 0.7, mean + 0.7
+
+    harmed, improved = _false_alarms(draw, 600, metric="rmse")
+    print(f"skewed: of 600 runs {harmed:.3f} harmed, {improved:.3f} improved (.05)")
+    assert max(harmed, improved) <= 0.2
