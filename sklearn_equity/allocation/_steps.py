@@ -137,7 +137,7 @@ def _resolve_weights(weights: Any, n_steps: int) -> NDArray[np.float64]:
     elif callable(weights):
         raw = check_numbers([float(weights(int(i))) for i in numbers], name="weights")
     else:
-        raw = check_numbers(weights, name="weights")
+        raw = check_numbers(np.atleast_1d(weights), name="weights")
     if len(raw) != n_steps:
         msg = f"`weights` must have one value per step (`n_steps`={n_steps}); "
         raise ValueError(msg + f"got {len(raw)}.")

@@ -217,8 +217,8 @@ class ErrorMap(TransformerMixin, BaseEstimator):
             column cannot be read.
         """
         losses = losses_to_learn("ErrorMap", X, y, y_pred, self.loss)
-        validate_data(self, X, skip_check_array=True)
         self._people = PeopleTable.learn(X)
+        validate_data(self, X, skip_check_array=True)
         table = self._people.read(X)
         losses = check_numbers(losses, name="y", n_rows=len(table), rows_of="X")
         rng = check_random_state(self.random_state)

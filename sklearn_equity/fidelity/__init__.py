@@ -17,6 +17,7 @@ from sklearn_equity.fidelity._delta_method import delta_method, gradient_of
 from sklearn_equity.fidelity._estimates import nrmse, subgroup_estimates
 from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._metrics import METRIC_NAMES, resolve_metric
+from sklearn_equity.fidelity._population import LARGEST
 from sklearn_equity.fidelity._residual_ridge import (
     share_kept,
     standardise,
@@ -28,6 +29,7 @@ from sklearn_equity.fidelity._subgroup_fidelity import subgroup_fidelity
 from sklearn_equity.fidelity._table import OverallFidelity, SubgroupTable
 
 __all__ = [
+    "LARGEST",
     "METRIC_NAMES",
     "Band",
     "CrossTable",

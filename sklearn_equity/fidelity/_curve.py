@@ -390,6 +390,7 @@ def _band(
     known = np.isfinite(deviations).mean(axis=0) > _LEAST_DEFINED
     quantiles = np.full((2, len(known)), np.nan)
     drawn = deviations[:, known]
+    drawn = drawn[np.isfinite(drawn).any(axis=1)]
     if simultaneous and known.any():
         quantiles[0, known] = np.nanquantile(np.nanmax(drawn, axis=1), 1.0 - tail)
         quantiles[1, known] = np.nanquantile(np.nanmin(drawn, axis=1), tail)

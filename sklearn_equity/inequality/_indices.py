@@ -7,6 +7,8 @@ describe the values as given: the part of a spread of *estimates* that is sampli
 is in the index too; `inequality_index` takes it out.
 """
 
+from numbers import Real
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -193,7 +195,7 @@ def generalized_entropy(
     0.125
     """
     x, w = check_values(values, sample_weight)
-    if not np.isfinite(alpha):
+    if not (isinstance(alpha, Real) and np.isfinite(alpha)):
         raise ValueError(f"`alpha` must be a finite number; got {alpha!r}.")
     mean = w @ x
     if mean == 0.0:
@@ -261,7 +263,7 @@ def atkinson(
     0.134
     """
     x, w = check_values(values, sample_weight)
-    if not (np.isfinite(epsilon) and epsilon > 0.0):
+    if not (isinstance(epsilon, Real) and np.isfinite(epsilon) and epsilon > 0.0):
         raise ValueError(f"`epsilon` must be positive and finite; got {epsilon!r}.")
     mean = w @ x
     if mean == 0.0:

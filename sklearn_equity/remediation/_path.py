@@ -241,6 +241,12 @@ def remediation_path(
     train, test = train_test_split(
         np.arange(n_rows), test_size=test_size, random_state=random_state
     )
+    if len(train) < _N_FOLDS:
+        msg = (
+            f"`X` must leave at least {_N_FOLDS} rows to train on; got {n_rows} rows, "
+            f"of which `test_size`={test_size!r} leaves {len(train)}."
+        )
+        raise ValueError(msg)
     rows = _Rows(X, y, np.sort(train), np.sort(test), target)
     estimator = clone(estimator)
     codes, given = _find_subgroups(estimator, rows, subgroups)

@@ -19,9 +19,10 @@ from sklearn.base import is_classifier, is_regressor
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import get_scorer, get_scorer_names, matthews_corrcoef
 
-from sklearn_equity._checks import check_numbers, check_subgroups
+from sklearn_equity._checks import check_numbers, check_subgroups, refuse_overflow
 from sklearn_equity._sklearn_shims import BaseScorer, ScorerParts, scorer_parts
 from sklearn_equity.fidelity import (
+    LARGEST,
     METRIC_NAMES,
     Metric,
     resolve_metric,
@@ -119,6 +120,8 @@ class ScoredMetric:
             truth, response = self._encode(truth, response, classes)
         truth = check_numbers(truth, name="y_true")
         response = check_numbers(response, name="y_pred", n_rows=len(truth))
+        refuse_overflow(truth, name="y_true", limit=LARGEST)
+        refuse_overflow(response, name="y_pred", limit=LARGEST)
         return self.metric, truth, response
 
     def _encode(
