@@ -239,7 +239,8 @@ FUNCTIONS = {
     "no_harm_test": Function(
         {"y_true": OUTCOME, "before": OUTCOME, "after": OUTCOME, "subgroups": "labels"},
         {"metric": ("metric",), "tolerance": 0.01, "confidence_level": 0.9,
-         "missing": "raise", **SMALL},
+         "missing": "raise", "min_subgroup_size": 10, "n_resamples": 100,
+         "random_state": 0},
         promise=can_be_shown,
     ),
     "fidelity_change": Function(
