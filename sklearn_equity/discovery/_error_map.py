@@ -15,7 +15,7 @@ from sklearn.model_selection import KFold
 from sklearn.utils import Tags, check_array, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_equity._checks import check_numbers
+from sklearn_equity._checks import check_numbers, check_whole_number
 from sklearn_equity._sklearn_shims import HasMethods, Interval, StrOptions, fit_context
 from sklearn_equity.discovery._cross_fit import (
     Fold,
@@ -319,6 +319,7 @@ class ErrorMap(TransformerMixin, BaseEstimator):
         if hasattr(self.cv, "split"):
             folds = list(self.cv.split(table, losses))
         else:
+            check_whole_number(self.cv, name="cv", least=2)
             if len(table) < self.cv:
                 msg = (
                     f"`X` must have at least {self.cv} rows, one a fold (`cv`); got "

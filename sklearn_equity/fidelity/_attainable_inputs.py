@@ -123,7 +123,11 @@ def check_folds(
             raise ValueError(
                 f"`cv` must be a splitter or an iterable: {error}"
             ) from error
-    folds: Folds = list(splitter.split(inputs, outcome))
+    try:
+        folds: Folds = [(a, b) for a, b in splitter.split(inputs, outcome)]
+    except TypeError as error:
+        msg = f"`cv` must give pairs of training and held-out rows: {error}."
+        raise ValueError(msg) from error
     if not folds:
         raise ValueError("`cv` must hold out every row once; got no folds.")
     held_out = np.bincount(

@@ -3,7 +3,8 @@
     python tests/fuzz [--cases 20000] [--seed 0] [--only NAME] [--case NUMBER]
 
 Prints each kind of fault once, with the case that draws it again, and how many cases
-of each target ended how. The exit status is 1 if there was a fault.
+of each target there were, and how many were answered, not refused. The exit status is 1
+if there was a fault.
 """
 
 import argparse
@@ -38,9 +39,11 @@ def main():
         case = make_case(asked.seed, asked.case, only=asked.only)
         print(case.target, case.describe(), case.run(), sep="\n")
         return
-    start, n_run, n_faults, known = time.time(), Counter(), Counter(), set()
+    start, known = time.time(), set()
+    n_run, n_faults, n_answers = Counter(), Counter(), Counter()
     for ended in run(asked.seed, asked.cases, asked.only):
         n_run[ended.target] += 1
+        n_answers[ended.target] += ended.answered
         if ended.fault:
             n_faults[ended.target] += 1
             place = ended.fault.text.rsplit("[", 1)[-1]
@@ -48,7 +51,11 @@ def main():
                 known.add((ended.target, ended.fault.kind, place))
                 show(ended, asked.seed, asked.only)
     for target in sorted(n_run):
-        print(f"{target:32} {n_run[target]:6} cases {n_faults[target]:6} faults")
+        share = n_answers[target] / n_run[target]
+        print(
+            f"{target:32} {n_run[target]:6} cases, {share:4.0%} answered, "
+            f"{n_faults[target]} faults"
+        )
     print(
         f"{sum(n_run.values()):,} cases of {len(n_run)} targets, seed {asked.seed}: "
         f"{sum(n_faults.values())} faults of {len(known)} kinds; "

@@ -39,7 +39,7 @@ class Case:
     promise: Any = None
 
     def run(self):
-        """Return the fault, or None."""
+        """Return the fault, or None, and whether the call answered."""
         return judge(self.call, names=self.names, promise=self.promise)
 
     def describe(self):
@@ -78,8 +78,8 @@ def _data(draw, kinds, metric=None):
         elif kind in ("table", "column"):
             width = 1 if kind == "column" else None
             drawn[name] = draw.table(name, n_columns=width)
-        elif kind[0] == "classes":
-            drawn[name] = draw.vector(name, high=kind[1], whole=True)
+        elif kind == "masks":
+            drawn[name] = draw.table(name, n_columns=3, whole=True)
         elif kind[0] == "optional vector":
             if draw.rng.random() < 0.3:
                 drawn[name] = draw.vector(name, low=kind[1], high=kind[2])
@@ -222,7 +222,7 @@ def _audit_frame_case(target, draw):
          "sample_weight": draw.choose((None, "<b>weight")), "tolerance": 0.1, **SMALL}
     )  # fmt: skip
     columns = draw.options({"y_true": "truth", "y_pred": "guess", "subgroups": "ward"})
-    table = draw.choose((frame, frame, frame, frame.to_numpy(), None, "frame"))
+    table = draw.choose((frame, frame, frame, np.ones((3, 2)), None, "frame"))
     draw.given["table"] = table
     return Case(
         target,
@@ -245,7 +245,7 @@ def _discovery_case(target, draw):
     return Case(
         target,
         lambda: se.find_underserved(model, X, y, **options),
-        names_of(se.find_underserved),
+        names_of(se.find_underserved) | {"y_pred"},
         draw.given,
         can_be_shown,
     )

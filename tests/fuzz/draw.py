@@ -63,10 +63,11 @@ class Draw:
         containers = (*hostile.CONTAINERS, pd.Categorical, lambda v: v.astype(object))
         return self._finish("labels", name, sound, containers, hostile.BROKEN_LABELS)
 
-    def table(self, name, *, n_columns=None):
+    def table(self, name, *, n_columns=None, whole=False):
         """Draw several numbers a row."""
         width = n_columns or int(self.rng.integers(1, 5))
         sound = self.rng.normal(size=(self.n_rows, width))
+        sound = (sound > 0.0).astype(float) if whole else sound
         return self._finish(
             "table", name, sound, hostile.TABLE_CONTAINERS, hostile.BROKEN_TABLES
         )

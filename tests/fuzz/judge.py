@@ -12,13 +12,19 @@ import traceback
 import warnings
 from dataclasses import dataclass
 
+from scipy.linalg import LinAlgWarning
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 
 from sklearn_equity.exceptions import EquityWarning, MissingDependencyError
 
 LIMIT = 10.0  # seconds of CPU time
 ALLOWED_ERRORS = (ValueError, TypeError, KeyError)
-MEANT_FOR_THE_CALLER = (EquityWarning, ConvergenceWarning, DataConversionWarning)
+MEANT_FOR_THE_CALLER = (
+    EquityWarning,
+    ConvergenceWarning,
+    DataConversionWarning,
+    LinAlgWarning,  # of the caller's own linear model
+)
 # What scikit-learn and NumPy say of an input or a seed without its name.
 SCIKIT_LEARN_SAYS = (
     r"Found array with \d+ (sample|feature)\(s\)",
@@ -60,7 +66,7 @@ def _is_of_scikit_learn(error):
 
 
 def judge(call, *, names, promise=None):
-    """Run a call; return its `Fault`, or None."""
+    """Run a call; return its `Fault`, or None, and whether it answered."""
     previous = signal.signal(signal.SIGPROF, _stop)
     signal.setitimer(signal.ITIMER_PROF, LIMIT)
     try:
@@ -72,20 +78,21 @@ def judge(call, *, names, promise=None):
             finally:
                 signal.setitimer(signal.ITIMER_PROF, 0.0)
     except TookTooLongError:
-        return Fault("hang", traceback.format_exc(limit=-3))
+        return Fault("hang", traceback.format_exc(limit=-3)), False
     except ALLOWED_ERRORS as error:
-        fault = _judge_message(error, names)
+        fault, answered = _judge_message(error, names), False
     except MissingDependencyError:
         raise
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
-        return Fault(type(error).__name__, _where(error))
+        return Fault(type(error).__name__, _where(error)), False
     else:
+        answered = True
         fault = Fault("broken promise", broken) if broken else None
     finally:
         signal.signal(signal.SIGPROF, previous)
-    return fault or _judge_warnings(caught)
+    return fault or _judge_warnings(caught), answered
 
 
 def _judge_message(error, names):

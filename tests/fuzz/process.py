@@ -16,6 +16,7 @@ class Ended:
     number: int
     target: str
     fault: Fault | None
+    answered: bool = False
     arguments: str = ""
 
 
@@ -23,8 +24,9 @@ def _work(seed, numbers, only, said):
     for number in numbers:
         case = make_case(seed, number, only=only)
         said.send(Ended(number, case.target, Fault("crash", "[]")))
-        fault = case.run()
-        said.send(Ended(number, case.target, fault, case.describe() if fault else ""))
+        fault, answered = case.run()
+        arguments = case.describe() if fault else ""
+        said.send(Ended(number, case.target, fault, answered, arguments))
     said.send(None)
 
 

@@ -165,7 +165,7 @@ FUNCTIONS = {
         {**FIDELITY, "sample_weight": WEIGHT}, {"normalization": "mean"},
     ),
     "dice_score": Function(
-        {"y_true": ("classes", 2), "y_pred": ("classes", 2)}, promise=is_finite
+        {"y_true": "masks", "y_pred": "masks"}, promise=is_finite
     ),
     "subgroup_fidelity": Function(
         {**FIDELITY, "subgroups": "labels", "sample_weight": WEIGHT},

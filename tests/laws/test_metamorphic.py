@@ -2,8 +2,8 @@
 
 Nobody's fidelity or inequality depends on the order of rows, on how subgroups are
 called, or on the unit; a row of weight 2 is two rows; and what happens within one
-subgroup does not depend on how others are divided. A new public name joins a registry, or is listed
-with the reason why it has no such law.
+subgroup does not depend on how others are divided. A new public name joins a registry,
+or is listed with the reason why it has no such law.
 """
 
 from collections.abc import Callable
@@ -103,8 +103,8 @@ def cells(people):
 
 def curve(people):
     found = se.fidelity_curve(
-        people.truth, people.guess, people.age, metric="mae", n_points=5, span=0.6, min_rows=10,
-        sample_weight=people.weight, n_resamples=50, random_state=0,
+        people.truth, people.guess, people.age, metric="mae", n_points=5, span=0.6,
+        min_rows=10, sample_weight=people.weight, n_resamples=50, random_state=0,
     )  # fmt: skip
     return {"all": found.estimate}
 
