@@ -114,6 +114,8 @@ def _as_float_vector(values: ArrayLike, name: str) -> NDArray[np.float64]:
 
 def to_array(values: Any, *, name: str, dtype: Any = None) -> NDArray[Any]:
     """Return an array, or say what no array can be made of."""
+    if dtype is not None and np.iscomplexobj(values):  # NumPy would drop a part
+        raise ValueError(f"`{name}` must hold real numbers; got complex ones.")
     try:
         return np.asarray(values, dtype=dtype)
     except (TypeError, ValueError, OverflowError) as error:  # ragged, lazy, too large

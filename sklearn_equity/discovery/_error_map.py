@@ -16,7 +16,13 @@ from sklearn.utils import Tags, check_array, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_equity._checks import check_numbers, check_whole_number
-from sklearn_equity._sklearn_shims import HasMethods, Interval, StrOptions, fit_context
+from sklearn_equity._sklearn_shims import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    fit_context,
+    num_samples,
+)
 from sklearn_equity.discovery._cross_fit import (
     Fold,
     Residuals,
@@ -249,7 +255,7 @@ class ErrorMap(TransformerMixin, BaseEstimator):
             In the unit of the loss; larger for those served worse.
         """
         check_is_fitted(self)
-        if getattr(X, "ndim", 2) != 2:
+        if getattr(X, "ndim", 2) != 2 or not num_samples(X):
             check_array(X)  # tells how to reshape it
         validate_data(self, X, reset=False, skip_check_array=True)
         return mean_prediction(self._models, self._people.read(X, unseen=np.nan))

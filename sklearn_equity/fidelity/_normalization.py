@@ -42,7 +42,7 @@ def check_normalization(normalization: Normalization) -> None:
         known = (
             isinstance(normalization, Real)
             and not isinstance(normalization, bool | np.bool_)
-            and 1e-100 <= normalization <= 1e100  # what can be divided by
+            and 1e-100 <= float(normalization) <= 1e100  # what can be divided by
         )
     if not known:
         names = ", ".join(f'"{name}"' for name in _NAMES)

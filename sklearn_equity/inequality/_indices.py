@@ -276,6 +276,7 @@ def atkinson(
         isinstance(epsilon, Real) and np.isfinite(float(epsilon)) and epsilon > 0.0
     ):
         raise ValueError(f"`epsilon` must be positive and finite; got {epsilon!r}.")
+    epsilon = min(float(epsilon), 1e100)  # long before, the least value alone counts
     mean = w @ x
     if mean == 0.0:
         return 0.0

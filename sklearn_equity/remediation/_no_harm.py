@@ -17,6 +17,7 @@ from sklearn_equity._checks import (
     MissingPolicy,
     check_confidence_level,
     check_same_order,
+    check_whole_number,
     format_label,
 )
 from sklearn_equity._optional import build_frame
@@ -283,6 +284,7 @@ def no_harm_test(
     """
     level = check_confidence_level(confidence_level)
     _check_options(tolerance, n_resamples)
+    check_whole_number(min_subgroup_size, name="min_subgroup_size", least=1)
     check_same_order(y_true=y_true, before=before, after=after, subgroups=subgroups)
     truth, first, second = check_answers(y_true, before, after)
     resolved = resolve_metric(metric)

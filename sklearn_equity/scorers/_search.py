@@ -120,13 +120,19 @@ class ParetoPick(str):
         finite = np.isfinite(objective) & np.isfinite(fidelity)
         if not finite.any():
             msg = (
-                f"No candidate of `cv_results` has finite scores of both {str(self)!r} "
-                f"and {self.within!r}: see the warnings of the search, or set "
-                'error_score="raise".'
+                f"No candidate has finite scores of both {str(self)!r} and "
+                f"{self.within!r} in `cv_results`: see the warnings of the search, or "
+                'set error_score="raise".'
             )
             raise ValueError(msg)
         best = int(np.argmax(np.where(finite, fidelity, -np.inf)))
         folds = _fold_scores(cv_results, self.within, len(fidelity))[:, best]
+        if not np.isfinite(folds).all():
+            msg = (
+                f"`cv_results` must have finite scores of {self.within!r} in all folds "
+                f"of the best candidate; got {folds.tolist()}."
+            )
+            raise ValueError(msg)
         margin = self.n_se * np.std(folds, ddof=1) / np.sqrt(len(folds))
         eligible = finite & (fidelity >= fidelity[best] - margin)
         candidates = np.flatnonzero(eligible)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -321,7 +320,9 @@ ESTIMATORS = {
         weight=0.4,
     ),
     "ConsensusSegmenter": Estimator(
-        {"pipeline": make_pipeline(StandardScaler(), PCA(1)), "n_representations": 2,
+        {"pipeline": make_pipeline(
+            StandardScaler(), se.LatentGMMSegmenter(2, max_iter=10)
+        ), "n_representations": 2,
          "n_segments": 2, "min_segment_size": 1, "min_agreement": None,
          "loss": "absolute", "n_jobs": None, "random_state": 0},
         ANSWERS,
