@@ -114,10 +114,11 @@ def _as_float_vector(values: ArrayLike, name: str) -> NDArray[np.float64]:
 
 def to_array(values: Any, *, name: str, dtype: Any = None) -> NDArray[Any]:
     """Return an array, or say what no array can be made of."""
-    if dtype is not None and np.iscomplexobj(values):  # NumPy would drop a part
-        raise ValueError(f"`{name}` must hold real numbers; got complex ones.")
     try:
-        return np.asarray(values, dtype=dtype)
+        array = np.asarray(values)
+        is_complex = dtype is not None and array.dtype.kind == "c"
+        if not is_complex:  # NumPy would drop a part of them
+            return np.asarray(values, dtype=dtype)
     except (TypeError, ValueError, OverflowError) as error:  # ragged, lazy, too large
         what = "array" if dtype is None else "array of numbers"
         msg = (
@@ -125,6 +126,7 @@ def to_array(values: Any, *, name: str, dtype: Any = None) -> NDArray[Any]:
             f"{type(values).__name__} is not: {error}."
         )
         raise ValueError(msg) from error
+    raise ValueError(f"`{name}` must hold real numbers; got complex ones.")
 
 
 def _parse_objects(array: NDArray[Any], name: str) -> NDArray[np.float64]:

@@ -136,11 +136,11 @@ def _resolve_weights(weights: Any, n_steps: int) -> NDArray[np.float64]:
         raw = numbers.astype(np.float64) ** _WEIGHT_POWER[weights]
     elif callable(weights):
         try:
-            raw = [float(weights(int(i))) for i in numbers]
+            given = [float(weights(int(i))) for i in numbers]
         except (TypeError, ValueError) as error:
             msg = f"`weights` must return a number for a step's number: {error}."
             raise ValueError(msg) from error
-        raw = check_numbers(raw, name="weights")
+        raw = check_numbers(given, name="weights")
     else:
         raw = check_numbers(np.atleast_1d(weights), name="weights")
     if len(raw) != n_steps:

@@ -82,7 +82,11 @@ def normalizer(
         present = sample_weight > 0.0  # rows of weight 0 are nobody
         y_true, sample_weight = y_true[present], sample_weight[present]
     if callable(normalization):
-        divisor = float(normalization(y_true))
+        try:
+            divisor = float(normalization(y_true))
+        except TypeError as error:
+            msg = f"`normalization` must return one number for a target: {error}."
+            raise ValueError(msg) from error
     elif normalization == "mean":
         divisor = float(np.average(y_true, weights=sample_weight))
     elif normalization == "std":

@@ -15,7 +15,12 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import cross_val_predict, train_test_split
 from sklearn.utils import check_random_state, indexable
 
-from sklearn_equity._checks import SubgroupCodes, check_same_order, take_columns
+from sklearn_equity._checks import (
+    SubgroupCodes,
+    check_same_order,
+    check_whole_number,
+    take_columns,
+)
 from sklearn_equity._optional import build_frame
 from sklearn_equity._sklearn_shims import num_samples, safe_indexing
 from sklearn_equity.fidelity import Metric, resolve_metric, subgroup_estimates
@@ -228,6 +233,7 @@ def remediation_path(
     ('subgroup = A',)
     """
     check_same_order(X=X, y=y, subgroups=subgroups)
+    check_whole_number(min_subgroup_size, name="min_subgroup_size", least=1)
     (X,) = indexable(X)
     n_rows = num_samples(X)
     y, y_array = check_target(

@@ -133,7 +133,8 @@ class ParetoPick(str):
                 f"of the best candidate; got {folds.tolist()}."
             )
             raise ValueError(msg)
-        margin = self.n_se * np.std(folds, ddof=1) / np.sqrt(len(folds))
+        with np.errstate(over="ignore"):  # then every candidate is within it
+            margin = self.n_se * np.std(folds, ddof=1) / np.sqrt(len(folds))
         eligible = finite & (fidelity >= fidelity[best] - margin)
         candidates = np.flatnonzero(eligible)
         # The last key counts first: highest objective, then fidelity, then earliest.

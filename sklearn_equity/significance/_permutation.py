@@ -185,7 +185,8 @@ def check_n_permutations(n_permutations: Any) -> None:
 
 def _check_values(values: ArrayLike) -> Vector:
     array = values if hasattr(values, "ndim") else to_array(values, name="values")
-    if getattr(array, "dtype", None) is not None and array.dtype.kind not in "biufc":
+    kind = getattr(getattr(array, "dtype", None), "kind", None)
+    if kind is not None and kind not in "biufc":
         array = to_array(array, name="values", dtype=np.float64)
     table = check_array(
         array,

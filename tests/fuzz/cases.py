@@ -289,7 +289,7 @@ def _scorer_case(target, draw):
     return Case(
         target,
         call,
-        names_of(se.equity_scorer) | {"y_true", "The model's predict"},
+        names_of(se.equity_scorer) | {"y_true", "y_pred", "The model's predict"},
         draw.given,
         _is_a_score,
     )
