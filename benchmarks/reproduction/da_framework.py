@@ -123,7 +123,7 @@ def report(people, seed):
         rng = np.random.RandomState(seed)
         line(measure, summary(no_inequality(people, measure, rng)), table3)
     print(
-        "   Why they differ: chance, in both. A mean over ten runs of one population.\n\n"
+        "   Why they differ: chance, in both: means of ten runs of one population.\n\n"
         "2. Proportional inequality: Spearman's correlation with the improvement\n"
         f"{'':15} {'here: all runs':18} {'of the ten means':18} published"
     )
@@ -141,9 +141,9 @@ def report(people, seed):
         rng = np.random.RandomState(seed)
         line(measure, summary(women_against_men(people, measure, rng)), table1)
     print(
-        "   Why they differ: other people. Who is in intensive care is ill; NHANES asks\n"
-        "   households. The limits are those of the paper's second analysis (men 0.74 to\n"
-        "   1.35, women 0.59 to 1.04 mg/dL): its first gives them with the sexes changed."
+        "   Why they differ: other people. Who is in intensive care is ill; NHANES\n"
+        "   asks households. The limits are those of the paper's second analysis (men\n"
+        "   0.74 to 1.35, women 0.59 to 1.04 mg/dL): its first has the sexes changed."
     )
 
 
