@@ -125,7 +125,7 @@ def check_folds(
             ) from error
     try:
         folds: Folds = [(a, b) for a, b in splitter.split(inputs, outcome)]
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         msg = f"`cv` must give pairs of training and held-out rows: {error}."
         raise ValueError(msg) from error
     if not folds:

@@ -234,6 +234,9 @@ def remediation_path(
     """
     check_same_order(X=X, y=y, subgroups=subgroups)
     check_whole_number(min_subgroup_size, name="min_subgroup_size", least=1)
+    if not np.iterable(strengths) or isinstance(strengths, str | bytes):
+        msg = f"`strengths` must list values of `parameter`; got {strengths!r}."
+        raise TypeError(msg)
     if not isinstance(parameter, str):
         msg = f"`parameter` must be the name of one of `estimator`; got {parameter!r}."
         raise TypeError(msg)

@@ -309,7 +309,7 @@ def _folds_case(target, draw):
     folds = np.zeros((draw.n_rows, 1))
 
     def call():
-        splitter = se.SubgroupStratifiedKFold(subgroups=labels, **options)
+        splitter = se.SubgroupStratifiedKFold(subgroups=lambda _: labels, **options)
         return list(splitter.split(folds, y))
 
     return Case(target, call, names_of(se.SubgroupStratifiedKFold), draw.given)
@@ -377,11 +377,10 @@ def _display_case(target, draw):
         "LatentSpaceDisplay": lambda: se.LatentSpaceDisplay(
             np.column_stack([np.arange(draw.n_rows), np.arange(draw.n_rows)]),
             values=values,
-            segments=labels,
         ).plot(),
         "RemediationEffectDisplay": (
             lambda: se.RemediationEffectDisplay.from_predictions(
-                y_true, y_pred, values, subgroups=labels, metric="mae"
+                y_true, y_pred, values, subgroups={"ward": labels}, metric="mae"
             )
         ),
     }

@@ -59,7 +59,8 @@ class Draw:
             np.array(["east", "west"])[self.rng.integers(0, 2, self.n_rows)],
             np.array(["<b>ä</b>", "&"])[np.arange(self.n_rows) % 2],
         ]
-        sound = kinds[0] if many else self.choose(kinds)
+        counted = many or "compare" in self.given  # which names 0 and 1
+        sound = kinds[0] if counted else self.choose(kinds)
         containers = (*hostile.CONTAINERS, pd.Categorical, lambda v: v.astype(object))
         return self._finish("labels", name, sound, containers, hostile.BROKEN_LABELS)
 
