@@ -57,10 +57,11 @@ def _stop(_signal, _frame):
 
 
 def _is_of_scikit_learn(error):
-    """Tell whether scikit-learn's own validation refused an input or a parameter."""
+    """Tell whether scikit-learn's validation, or the caller's own model, refused."""
     files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
     return any(
         path.endswith(("sklearn/utils/validation.py", "utils/_param_validation.py"))
+        or "sklearn/linear_model/" in path
         for path in files
     )
 
