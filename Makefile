@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 # Packages are compiled when they are imported, and most of their files never are.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test test-slow lint docs figures clean
+.PHONY: demo test test-slow fuzz bench lint docs figures clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m sklearn_equity demo
@@ -19,6 +19,16 @@ test: $(VENV)/.test
 
 test-slow: $(VENV)/.slow
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow tests
+
+# Hostile input to every public name: `make fuzz CASES=1000 SEED=3` for others.
+CASES ?= 20000
+SEED ?= 0
+fuzz: $(VENV)/.test
+	$(BIN)/python tests/fuzz --cases $(CASES) --seed $(SEED)
+
+# Every script of benchmarks/comparisons, short form; the table lies in benchmarks/results.
+bench: $(VENV)/.test
+	$(BIN)/python benchmarks/run.py
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

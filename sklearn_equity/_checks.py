@@ -6,11 +6,12 @@ Every refusal names the argument, the rule, what came and, where there is one, t
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, Literal
 
 import narwhals.stable.v2 as nw
 import numpy as np
+from narwhals.exceptions import DuplicateError
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_equity._factorize import DROPPED, factorize, intersect, is_missing
@@ -98,7 +99,7 @@ def check_numbers(
 
 def _as_float_vector(values: ArrayLike, name: str) -> NDArray[np.float64]:
     values = _to_numpy(values)
-    array = np.asarray(values)
+    array = to_array(values, name=name)
     if array.dtype.kind in "US" and not isinstance(values, np.ndarray):
         array = np.asarray(values, dtype=object)  # NumPy had turned numbers into text
     if array.ndim == 2 and array.shape[1] == 1:
@@ -109,9 +110,29 @@ def _as_float_vector(values: ArrayLike, name: str) -> NDArray[np.float64]:
         raise ValueError(f"`{name}` must hold real numbers; got complex ones.")
     if array.dtype.kind in "mM":
         raise ValueError(f"`{name}` must hold numbers; got dates ({array.dtype}).")
+    if array.dtype.kind == "V":
+        raise ValueError(f"`{name}` must hold numbers; got records ({array.dtype}).")
     if array.dtype.kind in "OUS":
         return _parse_objects(array, name)
-    return array.astype(np.float64, copy=False)
+    with np.errstate(over="ignore"):  # a number too long for a double is refused later
+        return array.astype(np.float64, copy=False)
+
+
+def to_array(values: Any, *, name: str, dtype: Any = None) -> NDArray[Any]:
+    """Return an array, or say what no array can be made of."""
+    try:
+        array = np.asarray(values)
+        is_complex = dtype is not None and array.dtype.kind == "c"
+        if not is_complex:  # NumPy would drop a part of them
+            return np.asarray(values, dtype=dtype)
+    except (TypeError, ValueError, OverflowError) as error:  # ragged, lazy, too large
+        what = "array" if dtype is None else "array of numbers"
+        msg = (
+            f"`{name}` must be readable as an {what}, which this "
+            f"{type(values).__name__} is not: {error}."
+        )
+        raise ValueError(msg) from error
+    raise ValueError(f"`{name}` must hold real numbers; got complex ones.")
 
 
 def _parse_objects(array: NDArray[Any], name: str) -> NDArray[np.float64]:
@@ -129,7 +150,7 @@ def _parse_objects(array: NDArray[Any], name: str) -> NDArray[np.float64]:
     missing = np.fromiter((is_missing(value) for value in array), bool, len(array))
     try:
         return np.where(missing, np.nan, array).astype(np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"`{name}` must hold numbers: {error}.") from error
 
 
@@ -178,6 +199,24 @@ def check_sample_weight(
     return weights
 
 
+def refuse_extreme_weights(weights: NDArray[np.float64] | None) -> None:
+    """Refuse weights whose sums of squares leave the range of numbers."""
+    if weights is not None and not 1e-100 < weights.max() < 1e100:
+        msg = (
+            "`sample_weight` must have its largest value between 1e-100 and 1e100, "
+            f"or its sums leave the range of numbers; got {weights.max():g}. Only "
+            "ratios matter: divide by the largest."
+        )
+        raise ValueError(msg)
+
+
+def check_whole_number(value: Any, *, name: str, least: int) -> None:
+    """Refuse what is no whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        msg = f"`{name}` must be a whole number of at least {least}; got {value!r}."
+        raise ValueError(msg)
+
+
 def check_confidence_level(confidence_level: float) -> float:
     """Return a level strictly between 0 and 1."""
     if not isinstance(confidence_level, Real) or not 0 < confidence_level < 1:
@@ -192,13 +231,11 @@ def check_confidence_level(confidence_level: float) -> float:
 # ---------------------------------------------------------------------------------
 # Whose row is whose
 # ---------------------------------------------------------------------------------
-def index_of(table: Any) -> Any:
+def index_of(table: Any, *, name: str) -> Any:
     """Return the row index of a pandas-like Series or frame; None for all others."""
     if table is None or isinstance(table, np.ndarray | list | tuple):
         return None  # asking every data frame library whose it is takes a while
-    native = nw.from_native(
-        table, eager_only=True, allow_series=True, pass_through=True
-    )
+    native = _read_native(table, name)
     if isinstance(native, nw.DataFrame | nw.Series):
         return nw.maybe_get_index(native)
     return None
@@ -214,7 +251,7 @@ def check_same_order(**arguments: Any) -> None:
     for name, values in arguments.items():
         parts = values.items() if isinstance(values, Mapping) else [("", values)]
         for key, part in parts:
-            index = index_of(part)
+            index = index_of(part, name=name)
             if index is not None:
                 known.append((f"{name}[{key!r}]" if key else name, index))
     for name, index in known[1:]:
@@ -236,9 +273,21 @@ def check_same_order(**arguments: Any) -> None:
 # ---------------------------------------------------------------------------------
 # Columns of a table
 # ---------------------------------------------------------------------------------
+def _read_native(table: Any, name: str, *, eager_only: bool = True) -> Any:
+    """Wrap a frame or Series of any library; leave other input as it is."""
+    try:
+        return nw.from_native(
+            table, eager_only=eager_only, allow_series=True, pass_through=True
+        )
+    except DuplicateError as error:
+        several = "; ".join(str(error).splitlines()[1:])
+        msg = f"`{name}` must have a name of its own for each column; got {several}."
+        raise ValueError(msg) from error
+
+
 def take_columns(table: Any, columns: Sequence[str], *, name: str) -> nw.DataFrame[Any]:
     """Return the named columns of an eager data frame, or list those that it has."""
-    frame = nw.from_native(table, pass_through=True)
+    frame = _read_native(table, name, eager_only=False)
     if isinstance(frame, nw.LazyFrame):
         msg = f"The table of `{name}` must be eager; got a lazy one: .collect() it."
         raise TypeError(msg)
@@ -258,15 +307,20 @@ def take_columns(table: Any, columns: Sequence[str], *, name: str) -> nw.DataFra
     return frame.select(list(columns))
 
 
-def refuse_overflow(table: NDArray[Any], *, name: str) -> None:
-    """Refuse columns whose squares are not finite: they cannot be standardised."""
-    limit = 1e150
+def refuse_overflow(table: NDArray[Any], *, name: str, limit: float = 1e150) -> None:
+    """Refuse columns whose squares are not finite: they cannot be standardised.
+
+    A lower limit leaves room for products of squares.
+    """
     largest = np.maximum(table.max(axis=0), -table.min(axis=0)).astype(np.float64)
     if (largest > limit).any():
         column = int(largest.argmax())
+        where = f"{largest.max():g}"
+        if table.ndim > 1:
+            where += f" in column {column}"
         msg = (
             f"`{name}` must hold numbers below {limit:g} in size, so that they can be "
-            f"squared; got {largest[column]:g} in column {column}. Rescale the column."
+            f"squared; got {where}. Rescale the column."
         )
         raise ValueError(msg)
 
@@ -338,13 +392,11 @@ def _check_number_of_subgroups(
 
 def _label_columns(subgroups: Any, name: str) -> list[tuple[str, Any]]:
     """Split labels into named columns, each a narwhals Series or a 1-D array."""
-    native = nw.from_native(
-        subgroups, eager_only=True, allow_series=True, pass_through=True
-    )
+    native = _read_native(subgroups, name)
     if isinstance(native, nw.DataFrame):
         if not native.columns:
             raise ValueError(f"`{name}` must have at least one column; got none.")
-        return [(str(column), native[column]) for column in native.columns]
+        return [(str(column), native.get_column(column)) for column in native.columns]
     if isinstance(native, nw.Series):
         return [(str(native.name) if native.name else name, native)]
     array = _as_label_array(subgroups, name)
@@ -368,7 +420,14 @@ def _as_label_array(subgroups: Any, name: str) -> NDArray[Any]:
     if isinstance(subgroups, np.ndarray):
         return subgroups
     # Without dtype=object NumPy would turn ["a", 1, None] into text, and None with it.
-    items = list(subgroups)
+    try:
+        items = list(subgroups)
+    except TypeError as error:
+        msg = (
+            f"`{name}` must be an array of labels, one a row; got a "
+            f"{type(subgroups).__name__}, of which there is no reading row by row."
+        )
+        raise TypeError(msg) from error
     if items and all(isinstance(item, list) for item in items):
         return np.array(items, dtype=object)
     array = np.empty(len(items), dtype=object)

@@ -135,9 +135,14 @@ def resolve_weights(weights: Any, n_steps: int) -> NDArray[np.float64]:
         check_choice(weights, tuple(_WEIGHT_POWER), name="weights")
         raw = numbers.astype(np.float64) ** _WEIGHT_POWER[weights]
     elif callable(weights):
-        raw = check_numbers([float(weights(int(i))) for i in numbers], name="weights")
+        try:
+            given = [float(weights(int(i))) for i in numbers]
+        except (TypeError, ValueError) as error:
+            msg = f"`weights` must return a number for a step's number: {error}."
+            raise ValueError(msg) from error
+        raw = check_numbers(given, name="weights")
     else:
-        raw = check_numbers(weights, name="weights")
+        raw = check_numbers(np.atleast_1d(weights), name="weights")
     if len(raw) != n_steps:
         msg = f"`weights` must have one value per step (`n_steps`={n_steps}); "
         raise ValueError(msg + f"got {len(raw)}.")

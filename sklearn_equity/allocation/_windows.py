@@ -49,6 +49,7 @@ def slide_windows(start: float, n_points: int, half_width: float) -> Windows:
     """Lay `n_points` windows [x - half_width, x + half_width) from `start` to 1."""
     points = np.linspace(start, 1.0, n_points)
     # Rounded, so that one window ends at the very number at which another begins.
+    start, half_width = float(start), float(half_width)
     low = np.maximum(np.round(points - half_width, 12), 0.0)
     high = np.round(points + half_width, 12)
     high[high > 1.0] = np.inf  # the windows about 1 hold the score 1

@@ -9,7 +9,11 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_equity._checks import check_numbers, check_sample_weight
+from sklearn_equity._checks import (
+    check_numbers,
+    check_sample_weight,
+    refuse_extreme_weights,
+)
 from sklearn_equity._sklearn_shims import Interval, StrOptions, fit_context
 from sklearn_equity.density._bandwidth import RULES, check_bandwidth
 from sklearn_equity.density._evidence import gather, merge_evidence
@@ -385,13 +389,7 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         weight = check_sample_weight(sample_weight, n_rows=len(values), rows_of="X")
         if weight is None:
             return values, None
-        if not 1e-100 < weight.max() < 1e100:
-            msg = (
-                "`sample_weight` must have its largest value between 1e-100 and 1e100, "
-                f"or its sums leave the range of numbers; got {weight.max():g}. Only "
-                "ratios matter: divide by the largest."
-            )
-            raise ValueError(msg)
+        refuse_extreme_weights(weight)
         counted = weight > 0.0
         return values[counted], weight[counted]
 

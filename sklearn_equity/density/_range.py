@@ -5,6 +5,8 @@ from numbers import Real
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sklearn_equity._checks import to_array
+
 Array = NDArray[np.float64]
 Bounds = tuple[float | None, float | None]
 
@@ -109,7 +111,7 @@ def scaled_rule(rule: str | float, exponent: int) -> str | float:
 
 def check_thresholds(values: ArrayLike, name: str) -> Array:
     """Return thresholds, which may be infinite but not missing."""
-    array = np.asarray(values, dtype=np.float64)
+    array = to_array(values, name=name, dtype=np.float64)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1 or np.isnan(array).any():

@@ -15,8 +15,14 @@ from sklearn.model_selection import KFold
 from sklearn.utils import Tags, check_array, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_equity._checks import check_numbers
-from sklearn_equity._sklearn_shims import HasMethods, Interval, StrOptions, fit_context
+from sklearn_equity._checks import check_numbers, check_whole_number
+from sklearn_equity._sklearn_shims import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    fit_context,
+    num_samples,
+)
 from sklearn_equity.discovery._cross_fit import (
     Fold,
     Residuals,
@@ -220,8 +226,8 @@ class ErrorMap(TransformerMixin, BaseEstimator):
             column cannot be read.
         """
         losses = losses_to_learn("ErrorMap", X, y, y_pred, self.loss)
-        validate_data(self, X, skip_check_array=True)
         self._people = PeopleTable.learn(X)
+        validate_data(self, X, skip_check_array=True)
         table = self._people.read(X)
         losses = check_numbers(losses, name="y", n_rows=len(table), rows_of="X")
         rng = check_random_state(self.random_state)
@@ -252,7 +258,7 @@ class ErrorMap(TransformerMixin, BaseEstimator):
             In the unit of the loss; larger for those served worse.
         """
         check_is_fitted(self)
-        if getattr(X, "ndim", 2) != 2:
+        if getattr(X, "ndim", 2) != 2 or not num_samples(X):
             check_array(X)  # tells how to reshape it
         validate_data(self, X, reset=False, skip_check_array=True)
         return mean_prediction(self._models, self._people.read(X, unseen=np.nan))
@@ -322,6 +328,7 @@ class ErrorMap(TransformerMixin, BaseEstimator):
         if hasattr(self.cv, "split"):
             folds = list(self.cv.split(table, losses))
         else:
+            check_whole_number(self.cv, name="cv", least=2)
             if len(table) < self.cv:
                 msg = (
                     f"`X` must have at least {self.cv} rows, one a fold (`cv`); got "

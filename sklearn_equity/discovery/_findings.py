@@ -7,7 +7,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_equity._checks import check_subgroups, format_label
+from sklearn_equity._checks import check_subgroups, format_label, to_array
 
 __all__ = ["check_findings"]
 
@@ -52,12 +52,15 @@ def _named_masks(findings: Any) -> dict[str, NDArray[Any]] | None:
         return {str(name): _to_array(mask) for name, mask in findings.items()}
     frame = nw.from_native(findings, eager_only=True, pass_through=True)
     if isinstance(frame, nw.DataFrame):
-        return {name: frame[name].to_numpy() for name in frame.columns}
+        return {str(name): frame.get_column(name).to_numpy() for name in frame.columns}
     if isinstance(findings, list | tuple):
-        if findings and all(np.ndim(_to_array(item)) == 1 for item in findings):
-            return _number([_to_array(item) for item in findings])
-        findings = np.asarray(findings) if findings else np.empty((0, 0), bool)
+        items = [_to_array(item) for item in findings]
+        if items and all(item.ndim == 1 for item in items):
+            return _number(items)
+        findings = _to_array(findings) if findings else np.empty((0, 0), bool)
     array = _to_array(findings)
+    if array.ndim == 0:
+        return None
     if array.ndim == 2:
         return _number(list(array.T))
     return _number([array]) if _is_mask(array) else None
@@ -69,7 +72,9 @@ def _number(masks: list[NDArray[Any]]) -> dict[str, NDArray[Any]]:
 
 def _to_array(values: Any) -> NDArray[Any]:
     series = nw.from_native(values, series_only=True, pass_through=True)
-    return series.to_numpy() if isinstance(series, nw.Series) else np.asarray(values)
+    if isinstance(series, nw.Series):
+        return series.to_numpy()
+    return to_array(values, name="findings")
 
 
 def _is_mask(values: NDArray[Any]) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array
 
-from sklearn_equity._checks import check_numbers, format_label
+from sklearn_equity._checks import check_numbers, format_label, to_array
 from sklearn_equity._factorize import DROPPED, factorize
 
 __all__ = ["UNSEEN", "PeopleTable"]
@@ -132,10 +132,12 @@ def _columns(X: Any) -> list[tuple[str, Any]]:
 def _as_array(X: Any) -> NDArray[Any]:
     """Return a table of two dimensions, of numbers unless there is text in it."""
     if not hasattr(X, "dtype"):  # a list: NumPy would turn numbers beside text into it
-        X = np.array(X, dtype=object)
+        X = to_array(X, name="X", dtype=object)
     if X.dtype.kind in "OUS" and _holds_text(X):
         array = check_array(X, dtype=None, ensure_all_finite=False)
         return np.asarray(array, dtype=object)
+    if X.dtype.kind == "O":
+        X = to_array(X, name="X", dtype=np.float64)
     array = check_array(X, dtype="numeric", ensure_all_finite="allow-nan")
     return np.asarray(array)
 

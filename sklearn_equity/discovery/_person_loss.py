@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import check_numbers, check_same_order
+from sklearn_equity._checks import check_numbers, check_same_order, refuse_overflow
 from sklearn_equity._outcome_inputs import warn_of_outcome_inputs
 
 __all__ = ["LOSSES", "Answers", "Loss", "losses_to_learn", "person_loss"]
@@ -57,7 +57,9 @@ class Answers:
         )
 
 
-def person_loss(y_true: ArrayLike, y_pred: ArrayLike, loss: Loss) -> Vector:
+def person_loss(
+    y_true: ArrayLike, y_pred: ArrayLike, loss: Loss, *, name: str = "y_true"
+) -> Vector:
     """Return the loss of every person; larger is worse.
 
     Parameters
@@ -69,14 +71,18 @@ def person_loss(y_true: ArrayLike, y_pred: ArrayLike, loss: Loss) -> Vector:
     loss : {"absolute", "squared"} or callable
         "squared" errors above their 99% quantile count as much as it. A callable takes
         both arrays and returns one number a row.
+    name : str, default="y_true"
+        What the caller's argument for `y_true` is called, for messages.
 
     Returns
     -------
     ndarray of shape (n_rows,)
         In the unit of the outcome, or its square.
     """
-    truth = check_numbers(y_true, name="y_true")
-    prediction = check_numbers(y_pred, name="y_pred", n_rows=len(truth))
+    truth = check_numbers(y_true, name=name)
+    prediction = check_numbers(y_pred, name="y_pred", n_rows=len(truth), rows_of=name)
+    refuse_overflow(truth, name=name)
+    refuse_overflow(prediction, name="y_pred")
     if callable(loss):
         return check_numbers(
             loss(truth, prediction),
@@ -118,6 +124,6 @@ def losses_to_learn(finder: str, X: Any, y: Any, y_pred: Any, loss: Loss) -> Any
         check_same_order(X=X, y=y)
         return y
     check_same_order(X=X, y=y, y_pred=y_pred)
-    losses = person_loss(y, y_pred, loss)
+    losses = person_loss(y, y_pred, loss, name="y")
     warn_of_outcome_inputs(X, y, stacklevel=4)
     return losses

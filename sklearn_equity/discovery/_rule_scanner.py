@@ -208,8 +208,8 @@ class RuleScanner(TransformerMixin, BaseEstimator):
             rows, or a column cannot be read.
         """
         losses = losses_to_learn("RuleScanner", X, y, y_pred, self.loss)
-        validate_data(self, X, skip_check_array=True)
         self._people = PeopleTable.learn(X)
+        validate_data(self, X, skip_check_array=True)
         table = self._people.read(X)
         losses = check_numbers(losses, name="y", n_rows=len(table), rows_of="X")
         choosing, testing = self._split(len(table))

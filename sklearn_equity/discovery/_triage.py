@@ -18,11 +18,18 @@ from sklearn_equity._checks import (
     check_confidence_level,
     check_numbers,
     check_same_order,
+    check_whole_number,
+    refuse_overflow,
 )
 from sklearn_equity.discovery._findings import check_findings
 from sklearn_equity.discovery._triage_fit import complexity, find_structure
 from sklearn_equity.discovery._triage_result import TriageResult, Verdict
-from sklearn_equity.fidelity import check_folds, check_inputs, check_regressor
+from sklearn_equity.fidelity import (
+    LARGEST,
+    check_folds,
+    check_inputs,
+    check_regressor,
+)
 from sklearn_equity.significance import holm
 
 __all__ = ["People", "triage", "triage_findings"]
@@ -155,7 +162,10 @@ def triage(
     check_same_order(X=X, y_true=y_true, y_pred=y_pred, findings=findings)
     outcome = check_numbers(y_true, name="y_true")
     prediction = check_numbers(y_pred, name="y_pred", n_rows=len(outcome))
+    refuse_overflow(outcome, name="y_true", limit=LARGEST)
+    refuse_overflow(prediction, name="y_pred", limit=LARGEST)
     names, members = check_findings(findings, len(outcome))
+    check_whole_number(min_subgroup_size, name="min_subgroup_size", least=1)
     check_regressor(estimator)
     inputs = check_inputs(X, len(outcome), rows_of="y_true")
     return triage_findings(

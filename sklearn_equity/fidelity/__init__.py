@@ -20,7 +20,7 @@ from sklearn_equity.fidelity._groupings import check_groupings
 from sklearn_equity.fidelity._measurement import Settings
 from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._metrics import METRIC_NAMES, resolve_metric
-from sklearn_equity.fidelity._population import check_population
+from sklearn_equity.fidelity._population import LARGEST, check_population
 from sklearn_equity.fidelity._residual_ridge import (
     share_kept,
     standardise,
@@ -37,6 +37,7 @@ from sklearn_equity.fidelity._subgroup_fidelity import (
 from sklearn_equity.fidelity._table import OverallFidelity, SubgroupTable
 
 __all__ = [
+    "LARGEST",
     "METRIC_NAMES",
     "Band",
     "CrossTable",

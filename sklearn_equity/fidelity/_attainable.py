@@ -25,6 +25,7 @@ from sklearn_equity._checks import (
     check_confidence_level,
     check_numbers,
     check_same_order,
+    refuse_overflow,
 )
 from sklearn_equity.fidelity._attainable_fit import cross_fit
 from sklearn_equity.fidelity._attainable_inputs import (
@@ -33,6 +34,7 @@ from sklearn_equity.fidelity._attainable_inputs import (
     check_regressor,
 )
 from sklearn_equity.fidelity._groupings import check_groupings
+from sklearn_equity.fidelity._population import LARGEST
 from sklearn_equity.fidelity._subgroup_fidelity import subgroup_fidelity
 from sklearn_equity.fidelity._table import SubgroupTable
 from sklearn_equity.significance import holm
@@ -331,6 +333,7 @@ def _find(
 ) -> Vector:
     """Predict residuals across folds."""
     check_regressor(estimator)
+    refuse_overflow(residual, name="y", limit=LARGEST)
     inputs = check_inputs(X, len(residual))
     return cross_fit(
         inputs,

@@ -11,7 +11,7 @@ from scipy.sparse import issparse
 from sklearn.base import is_classifier
 from sklearn.model_selection import KFold, check_cv
 
-from sklearn_equity._checks import check_numbers
+from sklearn_equity._checks import check_numbers, refuse_overflow, to_array
 
 __all__ = ["check_folds", "check_inputs", "check_regressor"]
 
@@ -41,6 +41,7 @@ def check_inputs(X: ArrayLike, n_rows: int, *, rows_of: str = "y") -> Matrix:
             for name, values in columns
         ]
     )
+    refuse_overflow(np.nan_to_num(inputs), name="X")
     unknown = np.isnan(inputs).all(axis=0)
     if unknown.any():
         empty = [columns[i][0] for i in np.flatnonzero(unknown)]
@@ -57,7 +58,7 @@ def _columns(X: ArrayLike) -> Iterator[tuple[str, NDArray[Any]]]:
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     if isinstance(frame, nw.DataFrame) and frame.columns:
         for column in frame.columns:
-            yield repr(column), frame[column].to_numpy()
+            yield repr(column), frame.get_column(column).to_numpy()
         return
     if issparse(X):
         msg = (
@@ -65,7 +66,7 @@ def _columns(X: ArrayLike) -> Iterator[tuple[str, NDArray[Any]]]:
             "OneHotEncoder(sparse_output=False)."
         )
         raise ValueError(msg)
-    array = X if isinstance(X, np.ndarray) else np.array(X, dtype=object)
+    array = X if isinstance(X, np.ndarray) else to_array(X, name="X", dtype=object)
     if array.ndim != 2 or array.shape[1] == 0:
         msg = (
             "`X` must have two dimensions, a row for each row of `y` and a column for "
@@ -116,8 +117,19 @@ def check_folds(
             raise ValueError(msg)
         splitter = KFold(int(cv), shuffle=True, random_state=rng)
     else:
-        splitter = check_cv(cv)
-    folds: Folds = list(splitter.split(inputs, outcome))
+        try:
+            splitter = check_cv(cv)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"`cv` must be a splitter or an iterable: {error}"
+            ) from error
+    try:
+        folds: Folds = [(a, b) for a, b in splitter.split(inputs, outcome)]
+    except (TypeError, ValueError) as error:
+        msg = f"`cv` must give pairs of training and held-out rows: {error}."
+        raise ValueError(msg) from error
+    if not folds:
+        raise ValueError("`cv` must hold out every row once; got no folds.")
     held_out = np.bincount(
         np.concatenate([rows for _, rows in folds]), minlength=n_rows
     )

@@ -165,7 +165,10 @@ def _texts(ends: NDArray[np.float64], *, whole: bool) -> list[str]:
 def _decimal_texts(numbers: NDArray[np.float64]) -> list[str]:
     """Write numbers with three digits of their span, and more until they differ."""
     n_distinct = len(np.unique(numbers))
-    span = float(np.ptp(numbers)) or 1.0
+    with np.errstate(over="ignore"):
+        span = float(np.ptp(numbers)) or 1.0
+    if not np.isfinite(span):
+        return [f"{number:.3g}" for number in numbers]
     fewest = max(2 - int(np.floor(np.log10(span))), 0)
     for digits in range(fewest, fewest + 16):
         style = (

@@ -389,7 +389,8 @@ def _band(
     tail = (1.0 - level) / 2.0
     known = np.isfinite(deviations).mean(axis=0) > _LEAST_DEFINED
     quantiles = np.full((2, len(known)), np.nan)
-    drawn = deviations[:, known]
+    drawn = np.where(np.isfinite(deviations), deviations, np.nan)[:, known]
+    drawn = drawn[np.isfinite(drawn).any(axis=1)]
     if simultaneous and known.any():
         quantiles[0, known] = np.nanquantile(np.nanmax(drawn, axis=1), 1.0 - tail)
         quantiles[1, known] = np.nanquantile(np.nanmin(drawn, axis=1), tail)

@@ -84,7 +84,9 @@ def _attributes(subgroups: Any) -> Mapping[Any, Any]:
         return subgroups
     frame = nw.from_native(subgroups, eager_only=True, pass_through=True)
     if isinstance(frame, nw.DataFrame):
-        return {column: frame[column].to_native() for column in frame.columns}
+        return {
+            column: frame.get_column(column).to_native() for column in frame.columns
+        }
     if isinstance(subgroups, np.ndarray) and subgroups.ndim == 2:
         return dict(enumerate(subgroups.T))
     msg = (

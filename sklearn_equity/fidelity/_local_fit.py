@@ -62,7 +62,9 @@ def smoothing_weights(at: Vector, bins: Bins, width: float, *, degree: int) -> M
     too few positions are within reach to fit the polynomial.
     """
     reach = width + np.maximum(width - at, 0.0) + np.maximum(at + width - 1.0, 0.0)
-    distance = (bins.position - at[:, np.newaxis]) / reach[:, np.newaxis]
+    with np.errstate(over="ignore"):  # by the narrowest width there is
+        distance = (bins.position - at[:, np.newaxis]) / reach[:, np.newaxis]
+    distance = np.clip(distance, -1.0, 1.0)  # where the kernel is 0
     kernel = np.maximum(1.0 - distance**2, 0.0)
     weighted, moments = kernel * bins.weight, []
     for _ in range(2 * degree + 1):

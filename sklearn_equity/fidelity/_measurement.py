@@ -219,5 +219,5 @@ def skew_of_intervals(
         reach = np.maximum(reach, estimate - ci_low)
     t = stdtrit(np.maximum(n - 1, 1), (1.0 + settings.confidence_level) / 2.0)
     ratio = np.ones_like(estimate)
-    np.divide(reach, t * std_error, out=ratio, where=std_error > 0.0)
+    np.divide(reach, t * std_error, out=ratio, where=t * std_error > 0.0)
     return np.maximum(ratio, 1.0)

@@ -128,7 +128,8 @@ class Metric:
 def ratio(numerator: Vector, denominator: Vector) -> Vector:
     """Divide; NaN where there is nothing positive to divide by."""
     undefined = np.full(np.broadcast(numerator, denominator).shape, np.nan)
-    return np.divide(numerator, denominator, out=undefined, where=denominator > 0.0)
+    with np.errstate(over="ignore"):  # of next to nothing: infinite
+        return np.divide(numerator, denominator, out=undefined, where=denominator > 0.0)
 
 
 def _finish_mean(sums: Vector) -> Vector:

@@ -48,7 +48,7 @@ def check_normalization(normalization: Normalization) -> None:
         known = (
             isinstance(normalization, Real)
             and not isinstance(normalization, bool | np.bool_)
-            and 0.0 < normalization < np.inf
+            and 1e-100 <= float(normalization) <= 1e100  # what can be divided by
         )
     if not known:
         names = ", ".join(f'"{name}"' for name in _NAMES)
@@ -93,7 +93,11 @@ def normalizer(
         present = sample_weight > 0.0  # rows of weight 0 are nobody
         y_true, sample_weight = y_true[present], sample_weight[present]
     if callable(normalization):
-        divisor = float(normalization(y_true))
+        try:
+            divisor = float(normalization(y_true))
+        except TypeError as error:
+            msg = f"`normalization` must return one number for a target: {error}."
+            raise ValueError(msg) from error
     elif normalization == "mean":
         divisor = float(np.average(y_true, weights=sample_weight))
     elif normalization == "std":

@@ -10,11 +10,16 @@ from sklearn_equity._checks import (
     SubgroupCodes,
     check_numbers,
     check_sample_weight,
+    refuse_extreme_weights,
+    refuse_overflow,
+    to_array,
 )
 
-__all__ = ["Population", "check_population", "without_ghosts"]
+__all__ = ["LARGEST", "Population", "check_population", "without_ghosts"]
 
 Vector = NDArray[np.float64]
+
+LARGEST = 1e75  # the variance of squared errors holds their fourth powers
 
 
 @dataclass(frozen=True)
@@ -44,13 +49,16 @@ def check_population(
         prediction = check_numbers(y_pred, name="y_pred", n_rows=len(truth))
     else:
         prediction = _check_columns(y_pred, n_rows=len(truth), n_columns=n_predictions)
+    refuse_overflow(truth, name="y_true", limit=LARGEST)
+    refuse_overflow(prediction, name="y_pred", limit=LARGEST)
     weights = check_sample_weight(sample_weight, n_rows=len(truth))
+    refuse_extreme_weights(weights)
     return Population(truth, prediction, weights)
 
 
 def _check_columns(y_pred: ArrayLike, *, n_rows: int, n_columns: int) -> Vector:
     """Return predictions of several numbers a row, such as the ends of an interval."""
-    array = np.asarray(y_pred)
+    array = to_array(y_pred, name="y_pred")
     if array.ndim != 2 or array.shape[1] != n_columns:
         msg = (
             f"`y_pred` must have {n_columns} columns for this metric, such as the lower"

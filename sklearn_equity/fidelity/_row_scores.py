@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import check_numbers
+from sklearn_equity._checks import check_numbers, to_array
 from sklearn_equity.fidelity._metric import Metric, Vector, mean_of
 from sklearn_equity.fidelity._metrics import METRIC_NAMES, orientation_of
 from sklearn_equity.fidelity._normalized_rmse import function_name
@@ -63,7 +63,8 @@ def dice_score(y_true: ArrayLike, y_pred: ArrayLike) -> NDArray[np.float64]:
     >>> dice_score(truth, found)
     array([0.5, 1. , 0. ])
     """
-    truth, found = np.asarray(y_true), np.asarray(y_pred)
+    truth = to_array(y_true, name="y_true")
+    found = to_array(y_pred, name="y_pred")
     if truth.shape != found.shape or truth.ndim < 2:
         msg = (
             "`y_true` and `y_pred` must be masks of one shape, (n_rows, ...); got "

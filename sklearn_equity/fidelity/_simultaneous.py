@@ -47,10 +47,10 @@ def widen(
     known = np.isfinite(ends[0]) & np.isfinite(ends[1])
     freedom = np.maximum(n - 1, 1)
     together = confidence_level ** (1.0 / max(int(known.sum()), 1))
-    stretch = stdtrit(freedom, (1.0 + together) / 2.0) / stdtrit(
-        freedom, (1.0 + confidence_level) / 2.0
-    )
     with np.errstate(divide="ignore", invalid="ignore"):
+        stretch = stdtrit(freedom, (1.0 + together) / 2.0) / stdtrit(
+            freedom, (1.0 + confidence_level) / 2.0
+        )
         center = to_line(metric, estimate)
         on_line = [
             from_line(metric, center + stretch * (to_line(metric, end) - center))

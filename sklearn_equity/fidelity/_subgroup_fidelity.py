@@ -1,7 +1,7 @@
 """How well does a model serve each subgroup, and how sure is that?"""
 
 from collections.abc import Callable, Hashable
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ from sklearn_equity._checks import (
     MissingPolicy,
     check_confidence_level,
     check_same_order,
+    check_whole_number,
 )
 from sklearn_equity.fidelity._groupings import check_groupings
 from sklearn_equity.fidelity._measurement import (
@@ -277,20 +278,14 @@ def check_numbers_asked(
     tolerance: float,
     n_resamples: int,
 ) -> None:
-    _check_whole_number(min_subgroup_size, "min_subgroup_size", least=2)
-    _check_whole_number(n_resamples, "n_resamples", least=_FEWEST_RESAMPLES)
+    check_whole_number(min_subgroup_size, name="min_subgroup_size", least=2)
+    check_whole_number(n_resamples, name="n_resamples", least=_FEWEST_RESAMPLES)
     check_confidence_level(confidence_level)
     if interval not in ("single", "simultaneous"):
         msg = f'`interval` must be "single" or "simultaneous"; got {interval!r}.'
         raise ValueError(msg)
     if not isinstance(tolerance, Real) or not 0.0 <= tolerance < np.inf:
         msg = f"`tolerance` must be a number of at least 0; got {tolerance!r}."
-        raise ValueError(msg)
-
-
-def _check_whole_number(value: Any, name: str, *, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        msg = f"`{name}` must be a whole number of at least {least}; got {value!r}."
         raise ValueError(msg)
 
 

@@ -1,5 +1,6 @@
 """How far apart are the best and the worst served?"""
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from sklearn_equity.inequality._values import check_counted, check_values
@@ -48,7 +49,12 @@ def max_gap(values: ArrayLike, *, sample_weight: ArrayLike | None = None) -> flo
     2.0
     """
     x = check_counted(values, sample_weight)[0]
-    return float(x.max() - x.min())
+    with np.errstate(over="ignore"):
+        gap = float(x.max() - x.min())
+    if not np.isfinite(gap):
+        msg = f"`values` must have a finite gap; got {x.min():g} to {x.max():g}."
+        raise ValueError(msg)
+    return gap
 
 
 def max_ratio(values: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:

@@ -7,8 +7,11 @@ describe the values as given: the part of a spread of *estimates* that is sampli
 is in the index too; `inequality_index` takes it out.
 """
 
+from numbers import Real
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import logsumexp
 
 from sklearn_equity.inequality._values import check_values
 
@@ -193,7 +196,7 @@ def generalized_entropy(
     0.125
     """
     x, w = check_values(values, sample_weight)
-    if not np.isfinite(alpha):
+    if not (isinstance(alpha, Real) and np.isfinite(float(alpha))):
         raise ValueError(f"`alpha` must be a finite number; got {alpha!r}.")
     mean = w @ x
     if mean == 0.0:
@@ -206,7 +209,15 @@ def generalized_entropy(
     if alpha == 1.0:
         log_ratio = np.log(ratio, out=np.zeros_like(ratio), where=ratio > 0.0)
         return max(float(w @ (ratio * log_ratio)), 0.0)
-    return max(float(w @ ratio**alpha - 1.0) / (alpha * (alpha - 1.0)), 0.0)
+    with np.errstate(over="ignore"):
+        power = float(w @ ratio**alpha)
+    if not np.isfinite(power):
+        msg = (
+            f"`alpha` must be nearer to 0: to the power of {alpha:g}, the values leave "
+            "the range of numbers."
+        )
+        raise ValueError(msg)
+    return max((power - 1.0) / (alpha * (alpha - 1.0)), 0.0)
 
 
 def atkinson(
@@ -261,8 +272,11 @@ def atkinson(
     0.134
     """
     x, w = check_values(values, sample_weight)
-    if not (np.isfinite(epsilon) and epsilon > 0.0):
+    if not (
+        isinstance(epsilon, Real) and np.isfinite(float(epsilon)) and epsilon > 0.0
+    ):
         raise ValueError(f"`epsilon` must be positive and finite; got {epsilon!r}.")
+    epsilon = min(float(epsilon), 1e100)  # long before, the least value alone counts
     mean = w @ x
     if mean == 0.0:
         return 0.0
@@ -271,6 +285,9 @@ def atkinson(
         return 1.0
     if epsilon == 1.0:
         equivalent = np.exp(w @ np.log(ratio))
+    elif epsilon > 1.0:  # on logarithms: high powers leave the range of numbers
+        power = (1.0 - epsilon) * np.log(ratio)
+        equivalent = np.exp(logsumexp(power, b=w) / (1.0 - epsilon))
     else:
         equivalent = (w @ ratio ** (1.0 - epsilon)) ** (1.0 / (1.0 - epsilon))
     return max(1.0 - float(equivalent), 0.0)

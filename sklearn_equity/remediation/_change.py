@@ -19,10 +19,12 @@ from sklearn_equity._checks import (
     check_numbers,
     check_same_order,
     check_subgroups,
+    check_whole_number,
     format_count,
     format_label,
+    refuse_overflow,
 )
-from sklearn_equity.fidelity import Metric, resolve_metric
+from sklearn_equity.fidelity import LARGEST, Metric, resolve_metric
 from sklearn_equity.remediation._levelling import LevellingDown, find_levelling_down
 from sklearn_equity.remediation._paired import PairedRows, columns_of, standard_error
 
@@ -221,12 +223,9 @@ def fidelity_change(
     Shown to be worse, after correction for 3 comparisons: nobody.
     """
     check_same_order(y_true=y_true, before=before, after=after, subgroups=subgroups)
-    truth = check_numbers(y_true, name="y_true")
-    predictions = [
-        check_numbers(values, name=name, n_rows=len(truth))
-        for name, values in (("before", before), ("after", after))
-    ]
+    truth, *predictions = check_answers(y_true, before, after)
     level = check_confidence_level(confidence_level)
+    check_whole_number(min_subgroup_size, name="min_subgroup_size", least=1)
     resolved = resolve_metric(metric)
     columns_of(resolved)  # says what a metric must be, before what rows must
     if resolved.check is not None:
@@ -239,6 +238,18 @@ def fidelity_change(
             theirs = [values[mine] for values in (truth, *predictions)]
             rows.append((name, label, *_paired_change(resolved, *theirs)))
     return _tabulate(rows, resolved, level, min_subgroup_size)
+
+
+def check_answers(
+    y_true: ArrayLike, before: ArrayLike, after: ArrayLike
+) -> tuple[NDArray[np.float64], ...]:
+    """Return the truth and both predictions, clean."""
+    truth = check_numbers(y_true, name="y_true")
+    first = check_numbers(before, name="before", n_rows=len(truth))
+    second = check_numbers(after, name="after", n_rows=len(truth))
+    for name, values in (("y_true", truth), ("before", first), ("after", second)):
+        refuse_overflow(values, name=name, limit=LARGEST)
+    return truth, first, second
 
 
 def check_groupings(

@@ -16,13 +16,13 @@ from sklearn.utils import check_random_state
 from sklearn_equity._checks import (
     MissingPolicy,
     check_confidence_level,
-    check_numbers,
     check_same_order,
+    check_whole_number,
     format_label,
 )
 from sklearn_equity._optional import build_frame
 from sklearn_equity.fidelity import Metric, resolve_metric
-from sklearn_equity.remediation._change import check_groupings
+from sklearn_equity.remediation._change import check_answers, check_groupings
 from sklearn_equity.remediation._levelling import LevellingDown, find_levelling_down
 from sklearn_equity.remediation._paired import PairedRows, columns_of
 from sklearn_equity.remediation._sign_flips import SumOfParts, largest_by_chance
@@ -293,12 +293,9 @@ def no_harm_test(
     """
     level = check_confidence_level(confidence_level)
     _check_options(tolerance, n_resamples)
+    check_whole_number(min_subgroup_size, name="min_subgroup_size", least=1)
     check_same_order(y_true=y_true, before=before, after=after, subgroups=subgroups)
-    truth = check_numbers(y_true, name="y_true")
-    first, second = (
-        check_numbers(values, name=name, n_rows=len(truth))
-        for name, values in (("before", before), ("after", after))
-    )
+    truth, first, second = check_answers(y_true, before, after)
     resolved = resolve_metric(metric)
     columns_of(resolved)  # says what a metric must be, before what rows must
     if resolved.check is not None:

@@ -120,6 +120,12 @@ def columns_of(metric: Metric) -> Callable[[Vector, Vector], list[Vector]]:
             f"{metric.name!r}."
         )
         raise ValueError(msg)
+    if metric.n_predictions != 1:
+        msg = (
+            f"`metric` must take one prediction a row; {metric.name!r} takes "
+            f"{metric.n_predictions}."
+        )
+        raise ValueError(msg)
     return metric.columns
 
 

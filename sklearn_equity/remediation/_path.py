@@ -15,7 +15,12 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import cross_val_predict, train_test_split
 from sklearn.utils import check_random_state, indexable
 
-from sklearn_equity._checks import SubgroupCodes, check_same_order, take_columns
+from sklearn_equity._checks import (
+    SubgroupCodes,
+    check_same_order,
+    check_whole_number,
+    take_columns,
+)
 from sklearn_equity._optional import build_frame
 from sklearn_equity._sklearn_shims import num_samples, safe_indexing
 from sklearn_equity.fidelity import Metric, resolve_metric, subgroup_estimates
@@ -228,6 +233,13 @@ def remediation_path(
     ('subgroup = A',)
     """
     check_same_order(X=X, y=y, subgroups=subgroups)
+    check_whole_number(min_subgroup_size, name="min_subgroup_size", least=1)
+    if not np.iterable(strengths) or isinstance(strengths, str | bytes):
+        msg = f"`strengths` must list values of `parameter`; got {strengths!r}."
+        raise TypeError(msg)
+    if not isinstance(parameter, str):
+        msg = f"`parameter` must be the name of one of `estimator`; got {parameter!r}."
+        raise TypeError(msg)
     (X,) = indexable(X)
     n_rows = num_samples(X)
     y, y_array = check_target(
@@ -241,6 +253,12 @@ def remediation_path(
     train, test = train_test_split(
         np.arange(n_rows), test_size=test_size, random_state=random_state
     )
+    if len(train) < _N_FOLDS:
+        msg = (
+            f"`X` must leave at least {_N_FOLDS} rows to train on; got {n_rows} rows, "
+            f"of which `test_size`={test_size!r} leaves {len(train)}."
+        )
+        raise ValueError(msg)
     rows = _Rows(X, y, np.sort(train), np.sort(test), target)
     estimator = clone(estimator)
     codes, given = _find_subgroups(estimator, rows, subgroups)

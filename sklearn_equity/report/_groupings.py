@@ -101,6 +101,9 @@ def _labels_of(item: Any, table: Any) -> Any:
 
 def _labels_of_column(name: str, table: Any) -> Any:
     column = take_columns(table, [name], name="subgroups")[name]
+    if np.ndim(column.to_numpy()) != 1:
+        msg = f"`subgroups` names {name!r}, which does not hold one label a row."
+        raise ValueError(msg)
     if column.dtype.is_numeric() and column.n_unique() > MAX_SUBGROUPS_OF_A_NUMBER:
         msg = (
             f"`subgroups` names {name!r}, a number with {column.n_unique()} values."

@@ -106,7 +106,9 @@ class ColumnPreparation:
         for target, numbers in zip(
             cut_blocks(prepared), cut_blocks(chosen), strict=True
         ):
-            target[...] = (table[numbers] - self.centre) / self.scale
+            standardised = (table[numbers] - self.centre) / self.scale
+            refuse_overflow(standardised, name="X", limit=float(np.finfo(dtype).max))
+            target[...] = standardised
         return prepared
 
     def prepare_blocks(self, table: NDArray[Any]) -> Iterator[NDArray[np.float64]]:

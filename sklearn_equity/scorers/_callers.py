@@ -61,10 +61,10 @@ def never_as_a_nan() -> Iterator[None]:
 # ---------------------------------------------------------------------------------
 def first_index(X: Any, y: Any) -> Any:
     """Return the index of X, else of y, unless permutation_test_score shuffles y."""
-    index = index_of(X)
+    index = index_of(X, name="X")
     if index is not None or _is_permuting_the_target():
         return index
-    return index_of(y)
+    return index_of(y, name="y")
 
 
 # ---------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ def what_works(argument: str, y: Any, *, y_is_permuted: bool = False) -> str:
             "sklearn.set_config(enable_metadata_routing=True) and pass "
             "params={...} with a NumPy array."
         )
-    if index_of(y) is not None:
+    if index_of(y, name="y") is not None:
         return (
             f"What works here: `{argument}` as a pandas Series with the index of y, "
             "which finds its rows by the index that y kept."

@@ -19,9 +19,15 @@ from sklearn.base import is_classifier, is_regressor
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import get_scorer, get_scorer_names, matthews_corrcoef
 
-from sklearn_equity._checks import check_numbers, check_subgroups
+from sklearn_equity._checks import (
+    check_numbers,
+    check_subgroups,
+    refuse_overflow,
+    to_array,
+)
 from sklearn_equity._sklearn_shims import BaseScorer, ScorerParts, scorer_parts
 from sklearn_equity.fidelity import (
+    LARGEST,
     METRIC_NAMES,
     Metric,
     resolve_metric,
@@ -112,13 +118,16 @@ class ScoredMetric:
         self, y_true: Any, y_pred: Any, classes: NDArray[Any] | None
     ) -> tuple[Metric, NDArray[Any], NDArray[Any]]:
         """Return the metric, the truth and the response as it wants them."""
-        truth, response = _as_array(y_true), _as_array(y_pred)
+        truth = _as_array(y_true, "y_true")
+        response = _as_array(y_pred, "y_pred")
         if self.metric is None:
             return self._as_metric(classes), truth, response
         if self.metric.task == "classification":
             truth, response = self._encode(truth, response, classes)
         truth = check_numbers(truth, name="y_true")
         response = check_numbers(response, name="y_pred", n_rows=len(truth))
+        refuse_overflow(truth, name="y_true", limit=LARGEST)
+        refuse_overflow(response, name="y_pred", limit=LARGEST)
         return self.metric, truth, response
 
     def _encode(
@@ -309,8 +318,10 @@ def _takes(function: Any, parameter: str) -> bool:
     return parameter in inspect.signature(function).parameters
 
 
-def _as_array(values: Any) -> NDArray[Any]:
+def _as_array(values: Any, name: str) -> NDArray[Any]:
     if isinstance(values, np.ndarray):
         return values  # asking every data frame library whose it is takes a while
     native = nw.from_native(values, series_only=True, pass_through=True)
-    return native.to_numpy() if isinstance(native, nw.Series) else np.asarray(values)
+    if isinstance(native, nw.Series):
+        return native.to_numpy()
+    return to_array(values, name=name)

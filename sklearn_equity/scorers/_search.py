@@ -1,11 +1,13 @@
 """Which candidate of a search serves its subgroups best without being a worse model?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sklearn_equity._checks import to_array
 
 __all__ = ["ParetoPick", "pareto_front"]
 
@@ -109,17 +111,30 @@ class ParetoPick(str):
         """
         objective = _mean_scores(cv_results, str(self))
         fidelity = _mean_scores(cv_results, self.within)
+        if len(objective) != len(fidelity):
+            msg = (
+                "`cv_results` must have as many candidates for every metric; got "
+                f"{len(objective)} and {len(fidelity)}."
+            )
+            raise ValueError(msg)
         finite = np.isfinite(objective) & np.isfinite(fidelity)
         if not finite.any():
             msg = (
                 f"No candidate has finite scores of both {str(self)!r} and "
-                f"{self.within!r}: see the warnings of the search, or set "
-                'error_score="raise".'
+                f"{self.within!r} in `cv_results`: see the warnings of the search, or "
+                'set error_score="raise".'
             )
             raise ValueError(msg)
         best = int(np.argmax(np.where(finite, fidelity, -np.inf)))
-        folds = _fold_scores(cv_results, self.within)[:, best]
-        margin = self.n_se * np.std(folds, ddof=1) / np.sqrt(len(folds))
+        folds = _fold_scores(cv_results, self.within, len(fidelity))[:, best]
+        if not np.isfinite(folds).all():
+            msg = (
+                f"`cv_results` must have finite scores of {self.within!r} in all folds "
+                f"of the best candidate; got {folds.tolist()}."
+            )
+            raise ValueError(msg)
+        with np.errstate(over="ignore"):  # then every candidate is within it
+            margin = self.n_se * np.std(folds, ddof=1) / np.sqrt(len(folds))
         eligible = finite & (fidelity >= fidelity[best] - margin)
         candidates = np.flatnonzero(eligible)
         # The last key counts first: highest objective, then fidelity, then earliest.
@@ -172,6 +187,9 @@ def pareto_front(
     if isinstance(metrics, str):
         msg = f"`metrics` must be a tuple of names, such as ({metrics!r},); got a str."
         raise TypeError(msg)
+    if metrics is not None and not isinstance(metrics, Sequence):
+        msg = f"`metrics` must be a tuple of names; got {metrics!r}."
+        raise TypeError(msg)
     names = _metrics_of(cv_results) if metrics is None else [*metrics]
     if not names:
         msg = (
@@ -179,7 +197,10 @@ def pareto_front(
             f"the results have {_metrics_of(cv_results)}."
         )
         raise ValueError(msg)
-    scores = np.column_stack([_mean_scores(cv_results, name) for name in names])
+    columns = [_mean_scores(cv_results, name) for name in names]
+    if len({len(one) for one in columns}) > 1:
+        raise ValueError("`cv_results` must have as many candidates for every metric.")
+    scores = np.column_stack(columns)
     usable = np.flatnonzero(np.isfinite(scores).all(axis=1))
     points = scores[usable]
     at_least = (points[:, None, :] >= points[None, :, :]).all(axis=2)
@@ -198,16 +219,31 @@ def _mean_scores(cv_results: Mapping[str, Any], name: str) -> Vector:
     if key not in cv_results:
         msg = (
             f"The search has no metric {name!r}: its `scoring` has "
-            f"{_metrics_of(cv_results)}. Use equity_scoring to build that dictionary."
+            f"{_metrics_of(cv_results)}, as `cv_results` tells. Use equity_scoring to "
+            "build that dictionary."
         )
         raise ValueError(msg)
-    return np.asarray(cv_results[key], dtype=np.float64)
+    return _scores(cv_results[key], key)
 
 
-def _fold_scores(cv_results: Mapping[str, Any], name: str) -> NDArray[np.float64]:
+def _scores(values: Any, key: str) -> Vector:
+    """Return one number a candidate."""
+    scores = to_array(values, name=f"cv_results[{key!r}]", dtype=np.float64)
+    if scores.ndim != 1:
+        msg = (
+            f"`cv_results[{key!r}]` must have one score a candidate; got shape "
+            f"{scores.shape}."
+        )
+        raise ValueError(msg)
+    return scores
+
+
+def _fold_scores(
+    cv_results: Mapping[str, Any], name: str, n_candidates: int
+) -> NDArray[np.float64]:
     """Return the scores of a metric, one row a fold."""
     folds = [
-        cv_results[key]
+        _scores(cv_results[key], key)
         for key in cv_results
         if key.startswith("split") and key.partition("_test_")[2] == name
     ]
@@ -217,4 +253,10 @@ def _fold_scores(cv_results: Mapping[str, Any], name: str) -> NDArray[np.float64
             "Use more folds, or another refit rule."
         )
         raise ValueError(msg)
-    return np.asarray(folds, dtype=np.float64)
+    if {len(one) for one in folds} != {n_candidates}:
+        msg = (
+            f"`cv_results` must have scores of {name!r} for all {n_candidates} "
+            "candidates in every fold."
+        )
+        raise ValueError(msg)
+    return np.array(folds)

@@ -172,7 +172,7 @@ class IndexedSource:
     def take(self, X: Any, y: Any, metadata: Any) -> Any:
         """Return the rows that the index names, in its order."""
         _refuse_metadata(metadata, self.argument)
-        rows = index_of(X) if self.y_is_permuted else first_index(X, y)
+        rows = index_of(X, name="X") if self.y_is_permuted else first_index(X, y)
         if rows is None:
             cure = what_works(self.argument, y, y_is_permuted=self.y_is_permuted)
             msg = (
@@ -181,7 +181,7 @@ class IndexedSource:
                 f"tells whose row is whose. {cure}"
             )
             raise TypeError(msg)
-        positions = index_of(self.values).get_indexer(rows)
+        positions = index_of(self.values, name="subgroups").get_indexer(rows)
         lost = positions < 0
         if lost.any():
             msg = (
@@ -225,7 +225,7 @@ class MetadataSource:
         """Return the metadata, if its rows are those of the table."""
         if metadata is None:
             raise ValueError(no_source(self.argument, self.metadata_name, X, y))
-        own, rows = index_of(metadata), first_index(X, y)
+        own, rows = index_of(metadata, name="subgroups"), first_index(X, y)
         if own is None:
             return metadata
         if rows is None:
@@ -259,7 +259,7 @@ def make_source(values: Any, *, argument: str, metadata_name: str) -> Source:
         return MetadataSource(argument, metadata_name)
     if _names_columns(values):
         return _column_source(values, argument)
-    if index_of(values) is not None:
+    if index_of(values, name="subgroups") is not None:
         return _indexed_source(values, argument)
     if hasattr(values, "predict") and not isinstance(values, type):
         return _segmenter_source(values, argument)
@@ -321,7 +321,7 @@ def _column_part(part: Any, argument: str) -> tuple[str, int | QuantileBands | N
 
 
 def _indexed_source(values: Any, argument: str) -> IndexedSource:
-    index = index_of(values)
+    index = index_of(values, name="subgroups")
     if not index.is_unique:
         twice = index[index.duplicated()][0]
         msg = (

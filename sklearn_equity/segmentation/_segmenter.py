@@ -224,7 +224,7 @@ class LatentGMMSegmenter(SegmentedSpace):
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "reg_covar": [Interval(Real, 0, None, closed="left")],
+        "reg_covar": [Interval(Real, 0, 1e30, closed="left")],
         "exact": ["boolean"],
         "novelty_rate": [Interval(Real, 0, 1, closed="left")],
         "random_state": ["random_state"],

@@ -260,6 +260,8 @@ def segmentation_stability(
     """
     n_rows = num_samples(X)
     _check_arguments(segmenter, n_rows, n_repeats, vary)
+    if n_jobs is not None and not isinstance(n_jobs, Integral):
+        raise ValueError(f"`n_jobs` must be a whole number or None; got {n_jobs!r}.")
     rng = check_random_state(random_state)
     plans = {name: _plan(name, n_rows, n_repeats, rng) for name in _VARIED}
     reference = _Refit(None, draw_seed(rng))
@@ -292,7 +294,8 @@ def _check_arguments(
         raise ValueError(
             f"`n_repeats` must be an integer of 2 or more; got {n_repeats!r}."
         )
-    if isinstance(vary, str) or not vary or not set(vary) <= set(_VARIED):
+    listed = isinstance(vary, Sequence) and not isinstance(vary, str)
+    if not listed or not vary or not set(vary) <= set(_VARIED):
         msg = f"`vary` must list one or more of {', '.join(_VARIED)}; got {vary!r}."
         raise ValueError(msg)
     if len(set(vary)) < len(vary):

@@ -411,7 +411,7 @@ def _describe(
     mean_in, mean_out = compared.mean_in[chosen], compared.mean_out[chosen]
     deviation = variables.table.std(axis=0)
     difference = np.zeros_like(mean_in)
-    varies = np.ptp(variables.table, axis=0) > 0.0
+    varies = (np.ptp(variables.table, axis=0) > 0.0) & (deviation > 0.0)
     np.divide(mean_in - mean_out, deviation, out=difference, where=varies)
     q_value = benjamini_hochberg(compared.p_value[chosen].ravel())
     n_variables = len(variables.variables)

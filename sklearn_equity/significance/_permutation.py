@@ -11,7 +11,13 @@ from scipy.sparse import csc_array
 from scipy.stats import hypergeom
 from sklearn.utils import check_array, check_random_state
 
-from sklearn_equity._checks import SubgroupCodes, check_same_order, check_subgroups
+from sklearn_equity._checks import (
+    SubgroupCodes,
+    check_same_order,
+    check_subgroups,
+    refuse_overflow,
+    to_array,
+)
 
 __all__ = [
     "PermutationResult",
@@ -178,7 +184,10 @@ def check_n_permutations(n_permutations: Any) -> None:
 
 
 def _check_values(values: ArrayLike) -> Vector:
-    array = values if hasattr(values, "ndim") else np.asarray(values)
+    array = values if hasattr(values, "ndim") else to_array(values, name="values")
+    kind = getattr(getattr(array, "dtype", None), "kind", None)
+    if kind is not None and kind not in "biufc":
+        array = to_array(array, name="values", dtype=np.float64)
     table = check_array(
         array,
         dtype=np.float64,
@@ -193,6 +202,7 @@ def _check_values(values: ArrayLike) -> Vector:
             "missing or infinite. Leave those rows out, or fill them in."
         )
         raise ValueError(msg)
+    refuse_overflow(table, name="values")
     return table[:, np.newaxis] if table.ndim == 1 else table
 
 

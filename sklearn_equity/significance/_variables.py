@@ -13,6 +13,7 @@ from sklearn_equity._checks import (
     check_numbers,
     check_subgroups,
     format_label,
+    to_array,
 )
 
 __all__ = ["Variable", "Variables", "read_variables"]
@@ -103,9 +104,9 @@ def _columns(X: Any) -> list[tuple[str, Any]]:
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     columns: list[tuple[str, Any]]
     if isinstance(frame, nw.DataFrame):
-        columns = [(str(name), frame[name]) for name in frame.columns]
+        columns = [(str(name), frame.get_column(name)) for name in frame.columns]
     else:
-        array = np.asarray(X)
+        array = to_array(X, name="X")
         if array.ndim != 2:
             msg = (
                 "`X` must be a table with one row a person and one variable a column; "

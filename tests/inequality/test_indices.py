@@ -188,3 +188,20 @@ def test_orders_must_be_finite():
         ValueError, match="`epsilon` must be positive and finite; got 0"
     ):
         atkinson([1.0], epsilon=0)
+
+
+# ---- far orders ------------------------------------------------------------------
+def test_atkinson_of_order_three_worked_by_hand():
+    # Shares of the mean are 1/2 and 3/2; their power mean of order -2 is 0.6708...
+    equivalent = ((2.0**2 + (2.0 / 3.0) ** 2) / 2.0) ** (-1.0 / 2.0)
+    assert_allclose(atkinson([1.0, 3.0], epsilon=3.0), 1.0 - equivalent)
+
+
+@pytest.mark.parametrize("epsilon", [1e5, 1e200, 1e308])
+def test_atkinson_of_a_far_order_knows_the_least_value_alone(epsilon):
+    assert_allclose(atkinson([1.0, 3.0], epsilon=epsilon), 0.5, atol=1e-4)
+
+
+def test_an_order_that_leaves_the_range_of_numbers_is_refused():
+    with pytest.raises(ValueError, match="`alpha` must be nearer to 0"):
+        generalized_entropy([1.0, 3.0], alpha=1e5)

@@ -219,6 +219,7 @@ def test_output_is_a_frame_of_the_library_asked_for():
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_is_the_last_step_of_a_pipeline():
+    pytest.importorskip("torch", reason="the pipeline starts with a network")
     X = np.random.default_rng(0).normal(size=(200, 5))
     pipeline = make_pipeline(
         StandardScaler(),

@@ -99,7 +99,7 @@ def test_numbers_against_scipy_permutation_test(alternative):
             vectorized=True,
             alternative=alternative,
             n_resamples=5000,
-            rng=np.random.default_rng(1),
+            random_state=1,
         ).pvalue
         assert abs(found.p_value[label, 0] - expected) < 4 * np.sqrt(0.5 / 5000)
 

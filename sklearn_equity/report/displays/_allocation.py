@@ -137,7 +137,8 @@ class ADCurveDisplay:
         for row in range(n_names):
             self._draw_curve(row, SERIES[row % len(SERIES)])
         handles, names = [*self.lines_], [self._name(row) for row in range(n_names)]
-        ax.set_xlim(*self.curve.allocation[[0, -1]])
+        if len(self.curve.allocation) > 1:
+            ax.set_xlim(*self.curve.allocation[[0, -1]])
         self.region_: Any = None
         if self.decision_threshold is not None:
             end = self.curve.allocation[-1]
@@ -174,7 +175,7 @@ class ADCurveDisplay:
             color=style.color,
             ls=style.line,
             marker=style.marker,
-            markevery=0.1,
+            markevery=0.1 if np.isfinite(curve.deterioration[row]).any() else None,
             ms=5,
         )
         self.bands_.append(band)

@@ -1,0 +1,167 @@
+"""What the fuzzer found: input that ended in words of other libraries, or in none."""
+
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.exceptions import NotFittedError
+
+import sklearn_equity as se
+
+RNG = np.random.default_rng(0)
+TRUTH = RNG.uniform(30.0, 60.0, 60)
+GUESS = TRUTH + RNG.normal(size=60)
+WARD = np.repeat(["east", "west"], 30)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1.0, [2.0, 3.0]],
+        [1.0, 10**400],
+        np.rec.fromarrays([[1.0, 2.0], [1.0, 2.0]]),
+        pl.DataFrame({"a": [1.0, 2.0]}).lazy(),
+        np.longdouble("1e4000") * np.ones(2, dtype=np.longdouble),
+    ],
+    ids=["ragged", "too large an integer", "records", "lazy", "too long a double"],
+)
+def test_what_is_no_column_of_numbers_is_refused_by_name(values):
+    with pytest.raises(ValueError, match="`values`"):
+        se.gini(values)
+
+
+@pytest.mark.parametrize(
+    "labels", [3, object(), len], ids=["int", "object", "function"]
+)
+def test_labels_that_cannot_be_read_row_by_row_are_refused_by_name(labels):
+    with pytest.raises(TypeError, match="`subgroups` must be an array of labels"):
+        se.permutation_test(TRUTH, subgroups=labels)
+
+
+def test_columns_of_one_name_are_refused_by_name():
+    labels = pd.DataFrame(np.column_stack([WARD, WARD]), columns=["ward", "ward"])
+    with pytest.raises(ValueError, match=r"`subgroups` .*each column; got - 'ward' 2"):
+        se.subgroup_fidelity(TRUTH, GUESS, subgroups=labels)
+
+
+def test_columns_named_by_numbers_are_columns():
+    table = pd.DataFrame(np.column_stack([TRUTH, GUESS]))  # its columns are 0 and 1
+    found = se.describe_subgroups(
+        table, subgroups=WARD, n_permutations=20, random_state=0
+    )
+    assert set(found.variable) == {"0", "1"}
+    codes = pd.DataFrame({0: np.arange(60) % 2, 1: np.arange(60) % 3})
+    measured = se.subgroup_fidelity(
+        TRUTH, GUESS, subgroups=codes, n_resamples=50, random_state=0
+    )
+    assert measured.subgroup == tuple((i, j) for i in range(2) for j in range(3))
+    scanner = se.RuleScanner(min_subgroup_size=10, random_state=0).fit(
+        table, np.abs(TRUTH - GUESS)
+    )
+    assert scanner.score_samples(table).shape == (60,)
+    ready = se.attainable_fidelity(
+        table, TRUTH, subgroups=WARD, n_resamples=50, random_state=0, cv=2
+    )
+    assert len(ready.estimate) == 2
+    masks = pd.DataFrame({0: WARD == "east"})
+    result = se.triage(table, TRUTH, GUESS, findings=masks, cv=2, random_state=0)
+    assert result.to_columns()["finding"] == ["0"]
+
+
+HUGE = np.where(np.arange(60) == 0, 1e160, TRUTH)
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda: se.nrmse(HUGE, GUESS), "y_true"),
+        (lambda: se.nrmse(TRUTH, HUGE), "y_pred"),
+        (
+            lambda: se.fidelity_change(TRUTH, HUGE, GUESS, subgroups={"ward": WARD}),
+            "before",
+        ),
+        (lambda: se.no_harm_test(TRUTH, GUESS, HUGE, subgroups=WARD), "after"),
+        (lambda: se.permutation_test(HUGE, subgroups=WARD), "values"),
+        (lambda: se.RuleScanner().fit(HUGE[:, None], TRUTH, HUGE), "y_pred"),
+    ],
+    ids=["truth", "prediction", "before", "after", "values", "losses"],
+)
+def test_numbers_whose_squares_are_no_numbers_are_refused(call, name):
+    with pytest.raises(ValueError, match=f"`{name}` must hold numbers below"):
+        call()
+
+
+@pytest.mark.parametrize("size", [1e-150, 1e150])
+def test_weights_whose_sums_are_no_numbers_are_refused(size):
+    weights = np.full(60, size)
+    with pytest.raises(ValueError, match="`sample_weight` must have its largest"):
+        se.subgroup_fidelity(TRUTH, GUESS, subgroups=WARD, sample_weight=weights)
+
+
+def test_a_gap_that_is_no_number_is_refused():
+    with pytest.raises(ValueError, match="`values` must have a finite gap"):
+        se.max_gap([-1e308, 1e308])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: se.generalized_entropy([1, 2], alpha="x"), "`alpha`"),
+        (lambda: se.atkinson([1, 2], epsilon=(1,)), "`epsilon`"),
+        (lambda: se.pareto_front({"mean_test_a": [1]}, metrics=len), "`metrics`"),
+        (
+            lambda: se.pareto_front({"mean_test_a": [1], "mean_test_b": [1, 2]}),
+            "`cv_results` must have as many candidates",
+        ),
+        (lambda: se.pareto_front({"mean_test_a": "x"}), "`cv_results"),
+        (
+            lambda: se.fidelity_change(
+                TRUTH, GUESS, GUESS, subgroups={"w": WARD}, metric="interval_coverage"
+            ),
+            "`metric` must take one prediction a row",
+        ),
+        (
+            lambda: se.triage(TRUTH[:, None], TRUTH, GUESS, findings=1.0),
+            "`findings`",
+        ),
+        (
+            lambda: se.attainable_fidelity(
+                TRUTH[:, None], TRUTH, subgroups=WARD, cv=iter([])
+            ),
+            "`cv` must hold out every row once; got no folds",
+        ),
+        (lambda: se.ErrorMap().fit([], []), "`X`|Expected 2D array"),
+        (
+            lambda: se.ErrorMap().fit(TRUTH[:, None], TRUTH * np.nan, GUESS),
+            "`y` must not hold missing",
+        ),
+    ],
+)
+def test_refusals_name_the_argument(call, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        call()
+
+
+def test_a_curve_without_a_point_is_drawn_empty():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", se.exceptions.SmallSubgroupWarning)
+        display = se.ADCurveDisplay.from_predictions(
+            np.linspace(0, 1, 60), TRUTH, threshold=50.0, bounds=(0.0, 100.0),
+            subgroups=WARD, min_rows=1000,
+        )  # fmt: skip
+        display.figure_.canvas.draw()
+    plt.close("all")
+    assert not np.isfinite(display.lines_[0].get_ydata()).any()
+
+
+def test_bands_of_numbers_whose_span_is_none_are_named():
+    bands = se.QuantileBands(2).fit([-1e308, 0.5, 1e308])
+    assert len(set(bands.labels_)) == 2
+
+
+def test_an_estimator_that_is_not_fitted_says_so():
+    with pytest.raises(NotFittedError):
+        se.BoundedKDE().cdf([0.0])

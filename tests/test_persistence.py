@@ -1,0 +1,143 @@
+"""Do estimators come back from files as they were, and do damaged files say so?
+
+pickle and joblib execute what a file tells them to, as their documentation says: open
+nobody else's. skops lists what is in a file first, and opens it if all is trusted.
+"""
+
+import pickle
+import warnings
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.decomposition import PCA
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import sklearn_equity as se
+
+RNG = np.random.default_rng(20260701)
+X = RNG.normal(size=(200, 3))
+Y = 40.0 + X[:, 0] + RNG.normal(size=200) * (1.0 + 3.0 * (X[:, 1] > 0.5))
+GUESS = 40.0 + X[:, 0]
+WARD = np.repeat(["east", "west"], 100)
+SPACE = make_pipeline(StandardScaler(), PCA(2), se.LatentGMMSegmenter(3))
+STORED = Path(__file__).parent / "stored"
+
+
+def _embedder():
+    pytest.importorskip("torch", reason="it is a network")
+    return se.AutoencoderEmbedder(max_epochs=2, random_state=0).fit(X)
+
+
+# What fits each of them, and what it then answers.
+FITTED = {
+    "BoundedKDE": (
+        lambda: se.BoundedKDE(bounds=(0, 100)).fit(Y[:, None]),
+        lambda one: one.cdf([38.0, 40.0, 42.0]),
+    ),
+    "LatentGMMSegmenter": (
+        lambda: se.LatentGMMSegmenter(3, random_state=0).fit(X),
+        lambda one: one.predict(X),
+    ),
+    "ConsensusSegmenter": (
+        lambda: se.ConsensusSegmenter(
+            SPACE, n_representations=3, n_segments=3, random_state=0
+        ).fit(X),
+        lambda one: one.predict(X),
+    ),
+    "ErrorMap": (
+        lambda: se.ErrorMap(Ridge(), cv=3, random_state=0).fit(X, Y, GUESS),
+        lambda one: one.score_samples(X),
+    ),
+    "RuleScanner": (
+        lambda: se.RuleScanner(max_depth=2, min_subgroup_size=20, random_state=0).fit(
+            X, Y, GUESS
+        ),
+        lambda one: one.score_samples(X),
+    ),
+    "SubgroupOversampler": (
+        lambda: se.SubgroupOversampler(Ridge(), random_state=0).fit(
+            X, Y, subgroups=WARD
+        ),
+        lambda one: one.predict(X),
+    ),
+    "WorstSubgroupReweighter": (
+        lambda: se.WorstSubgroupReweighter(Ridge(), n_rounds=2, random_state=0).fit(
+            X, Y, subgroups=WARD
+        ),
+        lambda one: one.predict(X),
+    ),
+    "AutoencoderEmbedder": (_embedder, lambda one: one.transform(X)),
+    "SubgroupTable": (
+        lambda: se.subgroup_fidelity(
+            Y, GUESS, subgroups=WARD, n_resamples=50, random_state=0
+        ),
+        lambda one: one.estimate,
+    ),
+    "InequalityResult": (
+        lambda: se.dataset_inequality(
+            Y, subgroups=WARD, compare=("east", "west"), threshold=40.0, bounds=(0, 99)
+        ),
+        lambda one: [one.estimate, one.ci_low, one.ci_high],
+    ),
+}
+RESULTS = {"SubgroupTable", "InequalityResult"}  # skops is for estimators
+every_one = pytest.mark.parametrize("name", FITTED)
+
+
+def test_every_public_estimator_is_stored():
+    estimators = {
+        name
+        for name in se.__all__
+        if hasattr(getattr(se, name), "fit") and name != "QuantileBands"
+    }
+    assert estimators <= set(FITTED)
+
+
+@every_one
+def test_comes_back_from_a_pickle_and_a_joblib_file(name, tmp_path):
+    make, ask = FITTED[name]
+    one = make()
+    path = tmp_path / "stored"
+    path.write_bytes(pickle.dumps(one))
+    assert_array_equal(ask(pickle.loads(path.read_bytes())), ask(one))
+    joblib.dump(one, path, compress=3)
+    assert_array_equal(ask(joblib.load(path)), ask(one))
+
+
+@pytest.mark.parametrize("name", sorted(set(FITTED) - RESULTS))
+def test_comes_back_from_a_skops_file_that_names_what_is_in_it(name, tmp_path):
+    skops = pytest.importorskip("skops.io", reason="skops is not installed")
+    make, ask = FITTED[name]
+    one = make()
+    path = tmp_path / "stored.skops"
+    skops.dump(one, path)
+    unknown = skops.get_untrusted_types(file=path)
+    known = ("sklearn_equity.", "sklearn.", "numpy.", "torch.", "skorch.")
+    others = ("collections.", "builtins.", "functools.", "operator.", "scipy.", "torch")
+    assert all(kind.startswith(known + others) for kind in unknown), unknown
+    assert_array_equal(ask(skops.load(path, trusted=unknown)), ask(one))
+
+
+@every_one
+def test_half_a_file_is_an_error_and_no_estimator(name):
+    make, _ = FITTED[name]
+    written = pickle.dumps(make())
+    with pytest.raises((EOFError, pickle.UnpicklingError)):
+        pickle.loads(written[: len(written) // 2])
+
+
+@pytest.mark.parametrize("name", ["BoundedKDE", "LatentGMMSegmenter"])
+def test_a_file_of_version_0_1_still_answers_as_it_did(name):
+    """Made by ``python tests/stored/make.py``, with scikit-learn 1.9 and NumPy 2.4."""
+    skops = pytest.importorskip("skops.io", reason="skops is not installed")
+    _, ask = FITTED[name]
+    path = STORED / f"{name}_0_1.skops"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of another version of scikit-learn
+        one = skops.load(path, trusted=skops.get_untrusted_types(file=path))
+    assert_allclose(ask(one), np.loadtxt(STORED / f"{name}_0_1.txt"), rtol=1e-12)
