@@ -131,7 +131,8 @@ def to_array(values: Any, *, name: str, dtype: Any = None) -> NDArray[Any]:
             f"`{name}` must be readable as an {what}, which this "
             f"{type(values).__name__} is not: {error}."
         )
-        raise ValueError(msg) from error
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(msg) from error
     raise ValueError(f"`{name}` must hold real numbers; got complex ones.")
 
 

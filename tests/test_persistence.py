@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.decomposition import PCA
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -31,6 +31,12 @@ STORED = Path(__file__).parent / "stored"
 def _embedder():
     pytest.importorskip("torch", reason="it is a network")
     return se.AutoencoderEmbedder(max_epochs=2, random_state=0).fit(X)
+
+
+def _silent(model, y):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", se.exceptions.ExclusionWarning)
+        return model.fit(X, y)
 
 
 # What fits each of them, and what it then answers.
@@ -69,6 +75,24 @@ FITTED = {
         lambda: se.WorstSubgroupReweighter(Ridge(), n_rounds=2, random_state=0).fit(
             X, Y, subgroups=WARD
         ),
+        lambda one: one.predict(X),
+    ),
+    "SubgroupRecalibrator": (
+        lambda: se.SubgroupRecalibrator(Ridge(), n_rounds=3, random_state=0).fit(X, Y),
+        lambda one: one.predict(X),
+    ),
+    "DeferralRegressor": (
+        lambda: _silent(se.DeferralRegressor(Ridge(), random_state=0), Y),
+        lambda one: one.predict(X),
+    ),
+    "DeferralClassifier": (
+        lambda: _silent(
+            se.DeferralClassifier(LogisticRegression(), random_state=0), Y > 40
+        ),
+        lambda one: one.predict(X).filled(False),
+    ),
+    "LocalExpertStack": (
+        lambda: se.LocalExpertStack(Ridge(), others=[], cv=2, random_state=0).fit(X, Y),
         lambda one: one.predict(X),
     ),
     "AutoencoderEmbedder": (_embedder, lambda one: one.transform(X)),

@@ -5,7 +5,7 @@ not move the edges. Their labels know their order: as plain text, "100 to 200" w
 come before "20 to 100".
 """
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,6 +35,9 @@ class Band:
     def __init__(self, text: str, position: int) -> None:
         self.text = text
         self.position = position
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Band, (self.text, self.position)
 
     def __str__(self) -> str:
         return self.text

@@ -165,6 +165,7 @@ def acquisition_plan(
     """
     level = check_confidence_level(confidence_level)
     _check_options(target, budget, cv, n_designs, n_resamples)
+    _check_estimator(estimator)
     check_same_order(X=X, y=y, subgroups=subgroups)
     (X,) = indexable(X)
     n_rows = num_samples(X)
@@ -280,6 +281,16 @@ def _hand_out(
         ]
         given[int(np.argmax(falls))] += block
     return given
+
+
+def _check_estimator(estimator: Any) -> None:
+    fits = all(hasattr(estimator, name) for name in ("fit", "predict", "get_params"))
+    if not fits or isinstance(estimator, type):
+        msg = (
+            "`estimator` must be a scikit-learn estimator with fit and predict, such "
+            f"as Ridge(); got {estimator!r}."
+        )
+        raise ValueError(msg)
 
 
 def _check_options(

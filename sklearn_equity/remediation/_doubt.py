@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.base import is_classifier, is_regressor
 from sklearn.ensemble import IsolationForest
 
 from sklearn_equity._sklearn_shims import safe_indexing
 from sklearn_equity.discovery import ErrorMap
+from sklearn_equity.discovery._cross_fit import clone_with_seed
 from sklearn_equity.exceptions import OutcomeInputWarning
 from sklearn_equity.remediation._calibration import Folds
 from sklearn_equity.remediation._emphasis import TrainingRows
@@ -125,7 +126,7 @@ class Doubt:
         if by == "novelty":
             forest = IsolationForest(random_state=seed)
             return cls(forest.fit(X), "score_samples", -1.0)
-        model = clone(by)
+        model = clone_with_seed(by, seed)
         if isinstance(by, ErrorMap):
             return cls(model.fit(X, loss), "score_samples", 1.0)
         if is_regressor(by):

@@ -16,7 +16,11 @@ from sklearn.utils import Tags, check_random_state, indexable
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
 
-from sklearn_equity._checks import SubgroupCodes, check_sample_weight
+from sklearn_equity._checks import (
+    SubgroupCodes,
+    check_sample_weight,
+    refuse_overflow,
+)
 from sklearn_equity._sklearn_shims import (
     HasMethods,
     Interval,
@@ -24,6 +28,7 @@ from sklearn_equity._sklearn_shims import (
     num_samples,
 )
 from sklearn_equity.discovery._people_table import PeopleTable
+from sklearn_equity.fidelity import LARGEST
 from sklearn_equity.remediation._doubt import HeldOut, predict_held_out
 from sklearn_equity.remediation._emphasis import TrainingRows
 from sklearn_equity.remediation._inputs import check_target
@@ -231,6 +236,8 @@ class SubgroupRecalibrator(KnownSubgroups):
         y, y_array = check_target(y, n_rows, is_classifier=classifies)
         if classifies:
             _refuse_other_than_two_classes(self.estimator, y_array)
+        else:
+            refuse_overflow(y_array, name="y", limit=LARGEST)
         weights = check_sample_weight(sample_weight, n_rows=n_rows, rows_of="X")
         fit_params = self._route_to_estimator(subgroups, weights)
         random_state = check_random_state(self.random_state)

@@ -107,8 +107,8 @@ def _function_case(target, draw):
     by_position = [
         data.pop(name) for name in list(data) if name not in _keywords(function)
     ]
-    if "segmenter" in options:
-        by_position.insert(0, options.pop("segmenter"))
+    for name in {"segmenter", "estimator"} & set(options) - _keywords(function):
+        by_position.insert(0, options.pop(name))
     return Case(
         target,
         lambda: function(*by_position, **data, **options),

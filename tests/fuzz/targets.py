@@ -255,6 +255,14 @@ FUNCTIONS = {
         promise=can_be_shown,
         weight=0.5,
     ),
+    "acquisition_plan": Function(
+        {"X": "table", "y": OUTCOME, "subgroups": "labels"},
+        {"estimator": Ridge(), "target": 0.02, "budget": None, "cv": 2, "n_designs": 6,
+         "min_subgroup_size": 10, "confidence_level": 0.9, "n_resamples": 100,
+         "random_state": 0},
+        promise=can_be_shown,
+        weight=0.2,
+    ),
     "segmentation_stability": Function(
         {"X": "table"},
         {"segmenter": se.LatentGMMSegmenter(2, random_state=0), "n_repeats": 2,
@@ -345,6 +353,30 @@ ESTIMATORS = {
         REMEDY,
         ("predict",),
         weight=0.4,
+    ),
+    "SubgroupRecalibrator": Estimator(
+        {"estimator": Ridge(), "segmenter": None, "learn_subgroups": True,
+         "n_levels": 2, "learning_rate": 0.3, "gate": 2.0, "n_rounds": 2,
+         "max_depth": 2, "min_subgroup_size": 10, "random_state": 0},
+        REMEDY,
+        ("predict",),
+        weight=0.2,
+    ),
+    "DeferralRegressor": Estimator(
+        {"estimator": Ridge(), "segmenter": None, "metric": "rmse",
+         "withhold_by": Ridge(), "coverage": 0.9, "max_gap": None,
+         "min_coverage": 0.5, "min_subgroup_size": 10, "random_state": 0},
+        REMEDY,
+        ("predict", "defer"),
+        weight=0.2,
+    ),
+    "LocalExpertStack": Estimator(
+        {"estimator": Ridge(), "others": (), "cv": 2, "max_depth": 2, "n_cuts": 2,
+         "max_rules": 3, "min_subgroup_size": 10, "least_gain": 1.5, "n_rounds": 1,
+         "n_jobs": None, "random_state": 0},
+        {"X": "table", "y": OUTCOME},
+        ("predict",),
+        weight=0.2,
     ),
 }  # fmt: skip
 

@@ -312,12 +312,20 @@ REASONS = {
         *("triage", "remediation_path", "segmentation_stability", "RuleScanner"),
         *("ErrorMap", "ConsensusSegmenter", "SubgroupStratifiedKFold"),
         *("LatentGMMSegmenter", "AutoencoderEmbedder", "SubgroupOversampler"),
-        "WorstSubgroupReweighter",
+        *("WorstSubgroupReweighter", "SubgroupRecalibrator", "LocalExpertStack"),
+        *("DeferralRegressor", "DeferralClassifier", "acquisition_plan"),
     },
     "asks another of the registry": {
         *("audit", "da_index_scorer", "equity_scoring", "ParetoPick"),
+        "fidelity_of_table",
     },
     "makes people": {"load_nhanes", "make_health_cohort"},
+    "hands on rows as they come": {
+        "batches_of_table",
+        "label_segments",
+        "sample_table",
+    },
+    "counts masks": {"excluded_who"},
 }
 every_measure = pytest.mark.parametrize(
     "measure", MEASURES.values(), ids=MEASURES.keys()

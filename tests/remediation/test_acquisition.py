@@ -155,3 +155,10 @@ def test_refuses(options, message):
     X, y, ward = wards_of_their_own((30, 30), n_coefficients=1)
     with pytest.raises(ValueError, match=message):
         acquisition_plan(DummyRegressor(), X, y, **{"subgroups": ward, **options})
+
+
+def test_what_cannot_be_fitted_is_refused():
+    with pytest.raises(
+        ValueError, match="`estimator` must be a scikit-learn estimator"
+    ):
+        acquisition_plan((None,), np.ones((60, 1)), np.ones(60), subgroups=["a"] * 60)
