@@ -105,7 +105,7 @@ class LocalExpertStack(MetaEstimatorMixin, BaseEstimator):
         The classes, of a classifier.
     n_features_in_ : int
         The number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         The names of the features, if X had any that are text.
 
     See Also

@@ -101,7 +101,7 @@ class SubgroupRecalibrator(KnownSubgroups):
         The classes, if the wrapped estimator has them.
     n_features_in_ : int
         The number of features, if the wrapped estimator has it.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         The names of the features, if X had any that are text.
 
     See Also
