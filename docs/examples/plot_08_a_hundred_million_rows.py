@@ -53,7 +53,7 @@ print(result)
 print(f"{N_FILES * N_ROWS:,} rows in {seconds:.1f} s")
 
 # %%
-# What comes back is the table that people in memory would have given; it is drawn alike.
+# What comes back is the table that people in memory would have given, drawn alike.
 
 fig, ax = plt.subplots(figsize=(8, 5), layout="constrained")
 SubgroupFidelityDisplay(result.fidelity).plot(ax=ax)
