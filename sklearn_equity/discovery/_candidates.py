@@ -42,7 +42,8 @@ class Candidate:
     contains : callable
         Takes a table of people and says who belongs to it.
     is_only : bool, default=False
-        Whether its finder never proposes another.
+        Whether its finder never proposes another; it is then as large as it must be
+        among those who do not choose.
     """
 
     text: str
@@ -120,16 +121,16 @@ def propose(
         error_map = finder.set_params(loss=answers.loss)
         with y_holds_losses():  # whether inputs tell the outcome has been looked at
             error_map.fit(X, answers.truth, answers.prediction)
-        share = max(_WORST_SHARE, min_size / len(answers.losses))
-        yield from _worst_scored(error_map, X, others, share)
+        least = min_size / len(answers.losses)
+        yield from _worst_scored(error_map, X, others, least)
     else:
         yield from _bad_labels(finder, X, answers.losses, min_size)
 
 
 def _worst_scored(
-    error_map: ErrorMap, X: Any, others: Any, share: float
+    error_map: ErrorMap, X: Any, others: Any, least: float
 ) -> Iterator[tuple[Candidate, Mask]]:
-    limit = _limit_of(error_map.score_samples(others), share)
+    limit = _limit_of(error_map.score_samples(others), least)
     if limit is None:
         return
     inside = error_map.cross_fitted_scores_ >= limit
@@ -138,17 +139,18 @@ def _worst_scored(
     yield Candidate(text, "map", contains, is_only=True), inside
 
 
-def _limit_of(scores: Vector, share: float) -> float | None:
-    """Return what about that share of scores exceeds; None if all are equal.
+def _limit_of(scores: Vector, least: float) -> float | None:
+    """Return what a tenth of scores exceeds; None if no part of at least `least` does.
 
     Equal scores are not parted: of few different ones, the limit is where the share is
-    nearest, by its ratio.
+    nearest to a tenth, by its ratio.
     """
     values, counts = np.unique(scores, return_counts=True)
-    if len(values) == 1:
-        return None
     shares = np.cumsum(counts[::-1])[::-1] / len(scores)
-    nearest = 1 + int(np.argmin(np.abs(np.log(shares[1:] / share))))
+    large = 1 + np.flatnonzero(shares[1:] >= least)
+    if not len(large):
+        return None
+    nearest = large[np.argmin(np.abs(np.log(shares[large] / _WORST_SHARE)))]
     return float(values[nearest - 1] / 2 + values[nearest] / 2)
 
 

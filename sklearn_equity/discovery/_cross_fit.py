@@ -22,7 +22,7 @@ __all__ = [
     "Residuals",
     "clone_with_seed",
     "cross_fit",
-    "make_trees",
+    "fit_trees",
     "mean_prediction",
 ]
 
@@ -45,6 +45,7 @@ _TREES = {
 _LEAST_LEAF, _LARGEST_LEAF = 10, 50
 _LEAST_ROWS_TO_STOP_BY = 2_000
 _TAIL = 0.01
+_FEWEST_KNOWN = 20
 # Where scores say nothing, what is left of their distances: the order of people.
 _LEAST_STRETCH = 0.1
 
@@ -96,7 +97,7 @@ class ErrorModel:
         """
         has_roots = bool((losses >= 0).all())
         target = np.sqrt(losses) if has_roots else losses
-        trees = make_trees(len(X), categorical, seed).fit(X, target)
+        trees = fit_trees(X, target, categorical, seed)
         mean = float(losses.mean())
         if not has_roots:
             return cls(trees, mean_loss=mean)
@@ -172,7 +173,7 @@ class Lean:
         """Fit trees to residuals, of which the outermost hundredths count as less."""
         values = residuals.values
         clipped = np.clip(values, *np.quantile(values, [_TAIL, 1.0 - _TAIL]))
-        trees = make_trees(len(X), categorical, seed).fit(X, clipped)
+        trees = fit_trees(X, clipped, categorical, seed)
         return cls(trees, residuals.power)
 
     def predict(self, X: Matrix) -> Vector:
@@ -185,10 +186,23 @@ def _ratio(total: float, part: float) -> float:
     return float(total / part) if part else 1.0
 
 
-def make_trees(
+def fit_trees(
+    X: Matrix, target: Vector, categorical: NDArray[np.bool_], seed: int
+) -> HistGradientBoostingRegressor:
+    """Fit few, slow trees; a column with hardly any value tells them nothing.
+
+    scikit-learn's fail at a column without one, also among the rows that they train on
+    themselves when others tell them to stop.
+    """
+    n_known = (~np.isnan(X)).sum(axis=0)
+    empty = n_known < np.clip(len(X) // 10, 1, _FEWEST_KNOWN)
+    filled = np.where(empty, 0.0, X) if empty.any() else X
+    return _make_trees(len(X), categorical, seed).fit(filled, target)
+
+
+def _make_trees(
     n_rows: int, categorical: NDArray[np.bool_], seed: int
 ) -> HistGradientBoostingRegressor:
-    """Return few, slow trees, for so many rows."""
     stops = n_rows >= _LEAST_ROWS_TO_STOP_BY
     return HistGradientBoostingRegressor(
         **_TREES,

@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 __all__ = ["detectable_ratios"]
 
@@ -27,6 +27,8 @@ def detectable_ratios(
     fewest : int
         The size of the smallest subgroup that is proposed.
     """
+    if not losses.mean() > 0:
+        return ()
     n_rows = len(losses)
     sizes = {fewest, *(round(share * n_rows) for share in _SHARES)}
     found = []
@@ -56,6 +58,7 @@ def detectable_ratio(losses: Vector, n_inside: int, level: float) -> float:
     n_outside = len(losses) - n_inside
     ordered = np.sort(losses)
     quantiles = norm.isf(level) + norm.ppf(_POWER)
+    of_student = t.isf(level, max(n_inside - 1, 1)) + norm.ppf(_POWER)
     of_ranks = np.sqrt((len(losses) + 1) / (12.0 * n_inside * n_outside))
     mean, deviation = losses.mean(), losses.std()
 
@@ -63,7 +66,7 @@ def detectable_ratio(losses: Vector, n_inside: int, level: float) -> float:
         of_means = deviation * np.sqrt(ratio**2 / n_inside + 1.0 / n_outside)
         return bool(
             _chance_of_larger(ordered, ratio) >= 0.5 + quantiles * of_ranks
-            and (ratio - 1.0) * mean >= quantiles * of_means
+            and (ratio - 1.0) * mean >= of_student * of_means
         )
 
     low, high = 1.0, _LARGEST_RATIO

@@ -14,6 +14,7 @@ from sklearn_equity.discovery._triage_result import TriageResult
 __all__ = ["DiscoveryResult", "Finding"]
 
 _TEXT_WIDTH = 88
+_FEWEST_APART = 5
 _N_ALSO = 3  # texts printed; all are in `Finding.also`
 
 
@@ -39,8 +40,8 @@ class Finding:
         Their mean loss divided by that of everybody held out: above 1 where people are
         served worse.
     ci_low, ci_high : float
-        An interval of `error_ratio`: 95% of one that was tried, wider of one that is
-        told because it was confirmed; NaN with fewer than 5 people.
+        An interval of `error_ratio`: 95% of one that was tried, at least as wide of one
+        that is told because it was confirmed; NaN with fewer than 5 people.
     p_value : float
         Of larger losses inside than outside, in ranks and in the mean, one-sided; of
         several splits, one that some of them agree on (see `find_underserved`).
@@ -52,6 +53,9 @@ class Finding:
         The `error_ratio` of those of its people who are in no finding above: near 1 or
         below, it may be found for the people that it shares with them. NaN of the
         first, and with fewer than 5 people.
+    n_apart : float, default=nan
+        How many of the people held out those are; NaN of a candidate that is no
+        finding.
 
     See Also
     --------
@@ -79,6 +83,7 @@ class Finding:
     q_value: float
     also: tuple[str, ...] = ()
     ratio_apart: float = np.nan
+    n_apart: float = np.nan
 
     def __str__(self) -> str:
         line = (
@@ -86,9 +91,11 @@ class Finding:
             f"{self.mean_loss:.3g}, {self.error_ratio:.2f} times the mean "
             f"({self.ci_low:.2f} to {self.ci_high:.2f}), q={self.q_value:.2g}"
         )
-        if np.isnan(self.ratio_apart):
-            return line
-        return f"{line}, {self.ratio_apart:.2f} without those above"
+        if np.isfinite(self.ratio_apart):
+            return f"{line}, {self.ratio_apart:.2f} without those above"
+        if self.n_apart < min(_FEWEST_APART, self.n):
+            return f"{line}, nearly all of them among those above"
+        return line
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -108,7 +115,8 @@ class DiscoveryResult:
         Whether a better model could mend each finding; None without findings.
     detectable : tuple of (int, float)
         For subgroups of several sizes among those held out, the `error_ratio` that a
-        test of one would have found in 80% of studies, had a finder proposed it.
+        test of one would have found in about 80% of studies, had a finder proposed it;
+        infinite where none would.
     testing : tuple of ndarray of int
         Of every split, the positions of the people held out.
     n_choosing, n_testing : int
@@ -240,16 +248,16 @@ class DiscoveryResult:
         text = "Missed may be any subgroup that no finder proposed as it is"
         if not self.is_exhaustive:
             text += " (of so many columns not all rules were looked at)"
-        if not self.detectable:
-            return text + "; so few people were held out that none could be confirmed."
+        known = [(n, ratio) for n, ratio in self.detectable if np.isfinite(ratio)]
+        if not known:
+            return text + "; with these people none could have been confirmed."
         sizes = "; ".join(
-            f"{ratio:.2f} times everybody's ({n:,} people)"
-            for n, ratio in self.detectable
+            f"{ratio:.2f} times everybody's ({n:,} people)" for n, ratio in known
         )
         return (
             f"{text}, such as those of less than {self.detectable[0][0]:,} people of "
             "those held out; that a finder proposes just these people is the harder "
-            "part. If one did, 80% of studies would have confirmed an error of "
+            "part. If one did, about 80% of studies would have confirmed an error of "
             f"{sizes}."
         )
 

@@ -134,10 +134,11 @@ def find_underserved(
     candidates may overlap, so that this is no theorem here.
 
     Intervals of findings are told because they were confirmed: of R findings each is at
-    the level ``1 - R * fdr / m``, so that on average at most `fdr` of the intervals
-    told do not cover [2]_. Candidates may share people with a stronger one, and be
-    confirmed for these alone: `ratio_apart` is of the others. People count alike,
-    without weights, and as independent: of several rows of one person keep one.
+    the level ``1 - R * fdr / m``, 95% at least, so that on average at most `fdr` of the
+    intervals told do not cover [2]_ (of several splits, m counts what any proposed).
+    Candidates may share people with a stronger one, and be confirmed for these alone:
+    `ratio_apart` is of the others. People count alike, without weights, and as
+    independent: of several rows of one person keep one.
 
     With several splits, candidates of mostly the same people are taken together
     (`max_overlap`), and so are the maps'. Of each split the candidate most like the
@@ -229,7 +230,7 @@ def find_underserved(
         is_exhaustive &= all(getattr(one, "is_exhaustive_", True) for one in finders)
     tried = splits[0] if n_splits == 1 else agree(splits, max_overlap=max_overlap)
     n_tried = max(float(np.median([len(split) for split in splits])), 1.0)
-    kept = confirmed(tried, answers.losses, fdr=float(fdr), n_tried=n_tried)
+    kept = confirmed(tried, answers.losses, fdr=float(fdr))
     return DiscoveryResult(
         findings=tuple(one.finding for one in kept),
         tried=tuple(one.finding for one in tried),

@@ -48,14 +48,13 @@ class SegmentWords:
 
 
 def _read(people: PeopleTable, table: NDArray[np.float64]) -> Variables:
-    """Give labels and gaps a variable each; a gap's number is the median."""
+    """Give labels and gaps a variable each; a gap meets no condition on the number."""
     columns: list[NDArray[np.float64]] = []
     variables: list[Variable] = []
     for j, (name, levels) in enumerate(zip(people.names, people.levels, strict=True)):
         values, gaps = table[:, j], np.isnan(table[:, j])
         if levels is None:
-            middle = 0.0 if gaps.all() else float(np.median(values[~gaps]))
-            columns.append(np.where(gaps, middle, values))
+            columns.append(np.zeros(len(values)) if gaps.all() else values)
             variables.append(Variable(name))
         else:
             for code in range(int(len(levels) == 2), len(levels)):

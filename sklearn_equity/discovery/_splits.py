@@ -89,7 +89,7 @@ def try_split(
         for candidate, inside in propose(
             finder, chosen_from, answers.of(choosing), min_size, others
         ):
-            if inside.sum() < min_size:
+            if inside.sum() < min_size and not candidate.is_only:
                 continue
             members = candidate.contains(X)
             members[choosing] = inside
@@ -216,21 +216,24 @@ def _pool(group: list[tuple[int, Proposal]], n_splits: int) -> Proposal:
 
 
 def confirmed(
-    tried: Sequence[Proposal], losses: Vector, *, fdr: float, n_tried: float
+    tried: Sequence[Proposal], losses: Vector, *, fdr: float
 ) -> list[Proposal]:
     """Return what the false discovery rate allows, with what being chosen asks for.
 
-    Intervals are widened to the level 1 - R fdr / m (Benjamini and Yekutieli 2005), and
-    each is told how badly those of its people are served who are in none before it.
+    Intervals are widened to the level 1 - R fdr / m (Benjamini and Yekutieli 2005), if
+    that is above 95%, and each is told how badly those of its people are served who are
+    in none before it.
     """
     kept = [one for one in tried if one.finding.q_value <= fdr]  # NaN: not tested
-    level = max(0.95, 1.0 - len(kept) * fdr / n_tried)
+    level = max(0.95, 1.0 - len(kept) * fdr / max(len(tried), 1))
     told: list[Proposal] = []
     for one in kept:
-        finding = _widen(one.finding, level)
+        before = np.zeros(len(losses), dtype=bool)
+        for other in told:
+            before |= other.members
+        inside = (one.members & ~before)[one.testing]
+        finding = replace(_widen(one.finding, level), n_apart=float(inside.sum()))
         if told:
-            before = np.any([other.members for other in told], axis=0)[one.testing]
-            inside = one.members[one.testing] & ~before
             ratio = _ratio(inside, losses[one.testing])
             finding = replace(finding, ratio_apart=ratio)
         told.append(replace(one, finding=finding))
@@ -249,7 +252,7 @@ def _widen(finding: Finding, level: float) -> Finding:
 
 
 def _ratio(inside: Mask, losses: Vector) -> float:
-    if inside.sum() < _FEWEST_APART:
+    if inside.sum() < _FEWEST_APART or not losses.mean() > 0:
         return np.nan
     return float(losses[inside].mean() / losses.mean())
 

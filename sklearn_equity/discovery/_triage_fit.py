@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from sklearn_equity.discovery._cross_fit import make_trees
+from sklearn_equity.discovery._cross_fit import fit_trees
 from sklearn_equity.fidelity import share_kept, standardise, with_constant
 from sklearn_equity.segmentation._reseed import draw_seed
 
@@ -105,8 +105,11 @@ def _predict_by_trees(
     order = rng.permutation(len(train))
     prediction, unseen = np.zeros(len(inputs)), np.zeros(len(train))
     for seen in (order[::2], order[1::2]):
-        trees = make_trees(len(seen), numbers, draw_seed(rng)).fit(
-            inputs[train[seen]], np.clip(target[seen], low, high)
+        trees = fit_trees(
+            inputs[train[seen]],
+            np.clip(target[seen], low, high),
+            numbers,
+            draw_seed(rng),
         )
         said = trees.predict(inputs)
         prediction += said / 2.0

@@ -13,7 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
-from sklearn_equity import RuleScanner, find_underserved, make_health_cohort
+from sklearn_equity import Finding, RuleScanner, find_underserved, make_health_cohort
 from sklearn_equity.discovery._detectable import detectable_ratio
 from sklearn_equity.discovery._segment_words import SegmentWords
 
@@ -157,7 +157,52 @@ def test_subgroups_smaller_than_asked_for_are_not_proposed():
         n_splits=1,
         random_state=0,
     )
+    assert {one.method for one in result.tried} >= {"map"}
     assert all(one.n > 90 for one in result.tried)
+
+
+def test_of_few_answers_the_worst_that_are_enough_people_are_proposed():
+    rng = np.random.default_rng(14)
+    answer = rng.choice([0.0, 1.0, 2.0], p=[0.82, 0.12, 0.06], size=2000)
+    y = rng.normal(scale=np.array([1.0, 2.5, 4.0])[answer.astype(int)])
+    result = find_underserved(
+        np.zeros(2000),
+        answer[:, None],
+        y,
+        methods="map",
+        min_subgroup_size=100,
+        random_state=0,
+    )
+    assert np.array_equal(result.members(answer[:, None])[:, 0], answer > 0)
+
+
+def test_a_finding_among_those_above_is_told_as_one():
+    numbers = ("a", "rules", 90, 0.1, 7.5, 1.6, 1.2, 2.0, 0.001, 0.004)
+    assert "nearly all" in str(Finding(*numbers, n_apart=2.0))
+    assert "nearly all" not in str(Finding(*numbers, n_apart=90.0))
+
+
+def test_a_column_without_values_is_no_trouble():
+    people, outcome, _ = _people(2400)
+    for n_known in (0, 2):
+        people["rare"] = np.where(np.arange(2400) < n_known, 1.0, np.nan)
+        result = find_underserved(np.zeros(2400), people, outcome, random_state=0)
+        assert result.findings
+
+
+def test_losses_without_a_positive_mean_have_no_ratios():
+    people, outcome, _ = _people(2400)
+    result = find_underserved(np.zeros(2400), people, np.zeros(2400), methods="rules")
+    assert "none could have been confirmed" in " ".join(repr(result).split())
+    gains = find_underserved(
+        np.zeros(2400),
+        people,
+        outcome,
+        loss=lambda y_true, y_pred: np.abs(y_true - y_pred) - 9.0,
+        random_state=0,
+    )
+    assert gains.findings
+    assert all(np.isnan(one.ratio_apart) for one in gains.findings)
 
 
 def test_a_scan_that_gave_up_is_told(monkeypatch):
@@ -199,7 +244,9 @@ def test_gaps_and_labels_are_among_the_words():
     people = pd.DataFrame(
         {"age": [np.nan, 60.0, 50.0] * 100, "sex": ["f", "m", "f", "m"] * 75}
     )
+    by_gap_or_age = people["age"].isna() | (people["age"] > 55)
     words = SegmentWords(people)
+    assert words.describe(by_gap_or_age.to_numpy()).endswith("recall 0.49")
     assert words.describe(people["age"].isna().to_numpy()) == (
         "age is missing; precision 1.00, recall 1.00"
     )
