@@ -78,6 +78,7 @@ def test_estimates_of_the_command_are_those_of_the_formula(people, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_intersections_and_learnt_segments(people, tmp_path, capsys):
     path = tmp_path / "people.csv"
     people.to_csv(path, index=False)

@@ -82,12 +82,14 @@ FITTED = {
         lambda one: one.predict(X),
     ),
     "DeferralRegressor": (
-        lambda: _silent(se.DeferralRegressor(Ridge(), random_state=0), Y),
+        lambda: _silent(
+            se.DeferralRegressor(Ridge(), withhold_by=Ridge(), random_state=0), Y
+        ),
         lambda one: one.predict(X),
     ),
     "DeferralClassifier": (
         lambda: _silent(
-            se.DeferralClassifier(LogisticRegression(), random_state=0), Y > 40
+            se.DeferralClassifier(LogisticRegression(), withhold_by=Ridge()), Y > 40
         ),
         lambda one: one.predict(X).filled(False),
     ),

@@ -111,6 +111,7 @@ def test_learnt_segments_are_one_grouping_more(town):
     assert set(alone.fidelity.grouping) == {"learnt segment"}
 
 
+@pytest.mark.slow
 def test_every_single_one_and_every_pair(town):
     model, X, y = town
     X = X.assign(sex=np.resize(["F", "M"], 600))
@@ -341,6 +342,7 @@ def test_probabilities_are_no_classes():
 EARLIER_CYCLES = Path(__file__).parents[3] / "shared/data/nhanes_1999_2014.parquet"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not EARLIER_CYCLES.exists(), reason="earlier cycles not at hand")
 def test_fidelity_differs_by_deprivation_and_ethnicity_in_nhanes(tmp_path):
     people = pd.read_parquet(EARLIER_CYCLES)

@@ -66,6 +66,7 @@ def test_everything_comes_back_the_same(result):
     assert inequality_index(again.fidelity, grouping="team").p_value == team.p_value
 
 
+@pytest.mark.slow
 def test_what_is_suppressed_comes_back_suppressed(result):
     text = result.to_json()
     again = AuditResult.from_json(text)

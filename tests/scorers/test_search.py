@@ -171,6 +171,7 @@ def test_equity_scoring_names_and_scores():
     assert_allclose(scoring["r2"](model, X, y), model.score(X, y))
 
 
+@pytest.mark.slow
 def test_equity_scoring_in_a_search_with_workers_equals_one_without():
     X, y = people()
     one, two = (

@@ -106,6 +106,7 @@ def test_fifty_identical_subgroups_over_many_samples(error, metric, truth):
     assert within >= 0.85
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", [root_mean_squared_error, mean_absolute_error])
 def test_a_function_is_shrunk_by_leaving_out_blocks(metric):
     worst, gini = figures("normal", metric, 8)

@@ -303,6 +303,7 @@ def test_permutation_test_score_of_an_array_does_not_trust_the_index_of_y(name):
     assert_allclose(by_array[1], by_frame[1])
 
 
+@pytest.mark.slow
 def test_permutation_test_score_of_an_array_is_seen_by_inner_workers():
     search = GridSearchCV(
         Ridge(), {"alpha": [1.0]}, scoring=scorer_of("series"), cv=2, n_jobs=2
@@ -421,6 +422,7 @@ def test_sequential_selection_refuses_positions(several):
             selector.fit(X, Y)
 
 
+@pytest.mark.slow
 def test_a_function_of_an_array_is_refused_where_its_columns_cannot_be_vouched_for():
     scorer = equity_scorer(
         "rmse", subgroups=lambda a: a[:, 0], shrink=False, min_subgroup_size=5

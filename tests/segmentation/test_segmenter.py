@@ -200,6 +200,7 @@ def test_survives_skops():
     )
 
 
+@pytest.mark.slow
 def test_is_searched_by_two_workers():
     X = np.random.default_rng(0).permutation(clouds()[0])
     search = GridSearchCV(

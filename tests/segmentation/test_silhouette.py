@@ -78,6 +78,7 @@ def test_information_criterion_is_that_of_scikit_learn(covariance_type):
     assert_allclose(information_criterion(mixture, points), mixture.bic(points))
 
 
+@pytest.mark.slow
 def test_whole_curve_over_59_numbers_is_there():
     points = points_without_gaps(5000)
     segmenter = LatentGMMSegmenter(
