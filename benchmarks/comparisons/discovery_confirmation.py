@@ -10,11 +10,11 @@ Rivals, each left out where it is missing (the published one needs torch and sko
 
 Every method proposes subgroups of people of `make_health_cohort` from their absolute
 errors, at most 50, of 50 people or more. "in sample" tests the proposals on the same
-people, as tools are used; "held out" on as many others: one-sided Mann-Whitney tests
-against everybody else, Benjamini and Hochberg over the proposals at 5%. The worst
-proposal is the one with the largest mean error among those who chose.
-"find_underserved" is the whole, with both parts together, and its worst is the first
-that it tried.
+people, as tools are used; "held out" on as many others: the tests of
+`find_underserved`, in ranks and in the mean, and Benjamini and Hochberg over the
+proposals at 5%. The worst proposal is the one with the largest mean error among those
+who chose. "find_underserved" is the whole, with both parts together, and its worst is
+the first that it tried.
 
 1. Errors drawn from one distribution with long tails, so that nobody is under-served:
    in how many runs is anybody found, and how many times the mean is the worst
@@ -37,11 +37,11 @@ import numpy as np
 import pandas as pd
 from discovery_person_scores import METHODS as SCORES
 from discovery_rules import divexplorer, sliceline
-from scipy.stats import false_discovery_control, mannwhitneyu
 from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeRegressor
 
 from sklearn_equity import ErrorMap, RuleScanner, find_underserved, make_health_cohort
+from sklearn_equity.discovery._rule_evidence import measure_rules
 from sklearn_equity.exceptions import MissingDependencyError
 
 N_GROUPS, LEAST, FDR, WORSE = 50, 50, 0.05, 1.25
@@ -95,13 +95,14 @@ METHODS = {
 # ---- what comes of the proposals ---------------------------------------------------
 def confirm(members, errors):
     """Say which proposals are confirmed among some people."""
-    p_values = [
-        mannwhitneyu(errors[one], errors[~one], alternative="greater").pvalue
-        if one.sum() >= 5
-        else 1.0
-        for one in members.T
-    ]
-    return false_discovery_control(p_values) <= FDR
+    measured = measure_rules(
+        [()] * members.shape[1],
+        [""] * members.shape[1],
+        list(members.T),
+        errors,
+        is_tested=True,
+    )
+    return np.array([one.q_value <= FDR for one in measured])
 
 
 def ratios(members, errors):

@@ -11,10 +11,10 @@ from sklearn_equity._optional import build_frame
 from sklearn_equity.discovery._candidates import Candidate
 from sklearn_equity.discovery._triage_result import TriageResult
 
-__all__ = ["DiscoveryResult", "Finding"]
+__all__ = ["FEWEST_APART", "DiscoveryResult", "Finding"]
 
 _TEXT_WIDTH = 88
-_FEWEST_APART = 5
+FEWEST_APART = 5  # people of whom a ratio is told
 _N_ALSO = 3  # texts printed; all are in `Finding.also`
 
 
@@ -93,7 +93,7 @@ class Finding:
         )
         if np.isfinite(self.ratio_apart):
             return f"{line}, {self.ratio_apart:.2f} without those above"
-        if self.n_apart < min(_FEWEST_APART, self.n):
+        if self.n_apart < min(FEWEST_APART, self.n):
             return f"{line}, nearly all of them among those above"
         return line
 

@@ -15,7 +15,7 @@ from scipy.stats import t
 
 from sklearn_equity._sklearn_shims import safe_indexing
 from sklearn_equity.discovery._candidates import Candidate, propose
-from sklearn_equity.discovery._discovery_result import Finding
+from sklearn_equity.discovery._discovery_result import FEWEST_APART, Finding
 from sklearn_equity.discovery._person_loss import Answers
 from sklearn_equity.discovery._rule_evidence import measure_rules
 
@@ -30,7 +30,6 @@ Rows = NDArray[np.intp]
 _LEAST_SHARE = 0.2
 STRICTNESS = 1.0 - float(np.log(_LEAST_SHARE))
 
-_FEWEST_APART = 5
 _FIGURES = ("n", "share", "mean_loss", "error_ratio", "ci_low", "ci_high")
 _TESTS = ("p_value", "q_value")
 
@@ -252,7 +251,7 @@ def _widen(finding: Finding, level: float) -> Finding:
 
 
 def _ratio(inside: Mask, losses: Vector) -> float:
-    if inside.sum() < _FEWEST_APART or not losses.mean() > 0:
+    if inside.sum() < FEWEST_APART or not losses.mean() > 0:
         return np.nan
     return float(losses[inside].mean() / losses.mean())
 
