@@ -34,6 +34,7 @@ __all__ = [
     "OutcomeInput",
     "exchange_column",
     "find_outcome_inputs",
+    "spread_rows",
     "warn_of_outcome_inputs",
     "y_holds_losses",
 ]
@@ -103,7 +104,7 @@ def find_outcome_inputs(X: Any, y: Any) -> tuple[OutcomeInput, ...]:
     known, outcome = _read_outcome(y)
     if outcome is None:
         return ()
-    folds = _fold_of(int(known.sum()))
+    folds = spread_rows(int(known.sum()), _N_FOLDS)
     found = []
     for column, values in _columns(X):
         codes = _bin(values)
@@ -278,10 +279,10 @@ def _auc(scores: Vector, inside: Vector, outside: Vector) -> float:
     return won / max(pairs, 1.0)
 
 
-def _fold_of(n_rows: int) -> Codes:
-    """Spread people over folds by the golden ratio: it falls in step with no period."""
+def spread_rows(n_rows: int, n_parts: int) -> Codes:
+    """Spread people over parts by the golden ratio: it falls in step with no period."""
     turns = np.arange(n_rows) * _GOLDEN % 1.0
-    return (turns * _N_FOLDS).astype(np.intp)
+    return (turns * n_parts).astype(np.intp)
 
 
 # ---------------------------------------------------------------------------------

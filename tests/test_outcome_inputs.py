@@ -24,9 +24,9 @@ from sklearn_equity import (
     find_underserved,
 )
 from sklearn_equity._outcome_inputs import (
-    _fold_of,
     exchange_column,
     find_outcome_inputs,
+    spread_rows,
     y_holds_losses,
 )
 from sklearn_equity.exceptions import EquityWarning, OutcomeInputWarning
@@ -93,7 +93,7 @@ def test_fifty_people_are_enough_and_fewer_never():
 def test_figure_against_predictions_by_the_means_of_other_folds():
     bands = np.arange(400) % 7
     y = 3.0 * bands + NOISE
-    folds = _fold_of(400)
+    folds = spread_rows(400, 5)
     predicted = [
         y[(bands == band) & (folds != fold)].mean()
         for band, fold in zip(bands, folds, strict=True)
@@ -103,7 +103,7 @@ def test_figure_against_predictions_by_the_means_of_other_folds():
 
 
 def test_folds_are_even_and_in_step_with_no_period():
-    folds = _fold_of(1000)
+    folds = spread_rows(1000, 5)
     for period in (2, 3, 4, 5, 6, 7, 10, 12):
         for start in range(period):
             counts = np.bincount(folds[start::period], minlength=5)
@@ -135,7 +135,7 @@ def test_auc_by_hand_ties_count_half():
 
 def test_auc_against_scikit_learn_in_every_fold():
     ill, bands = Y > 1.2, np.digitize(Y + 0.1 * NOISE, [0.9, 1.1, 1.3, 1.5])
-    folds = _fold_of(400)
+    folds = spread_rows(400, 5)
     curves, pairs = [], []
     for fold in range(5):
         inside = folds == fold

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_equity._outcome_inputs import spread_rows
 from sklearn_equity.discovery._people_table import PeopleTable
 from sklearn_equity.significance._rules import find_rule
 from sklearn_equity.significance._variables import Variable, Variables
@@ -12,8 +13,6 @@ from sklearn_equity.significance._variables import Variable, Variables
 __all__ = ["SegmentWords"]
 
 _DEPTH = 3
-# Halves that fall in step with no order of the people.
-_GOLDEN = (5.0**0.5 - 1.0) / 2.0
 
 
 class SegmentWords:
@@ -28,10 +27,8 @@ class SegmentWords:
     def __init__(self, X: Any) -> None:
         people = PeopleTable.learn(X)
         self._variables = _read(people, people.read(X))
-        turns = np.arange(len(self._variables.table)) * _GOLDEN % 1.0
-        self._made_on, self._measured_on = map(
-            np.flatnonzero, (turns < 0.5, turns >= 0.5)
-        )
+        half = spread_rows(len(self._variables.table), 2)
+        self._made_on, self._measured_on = (np.flatnonzero(half == k) for k in (0, 1))
 
     def describe(self, inside: NDArray[np.bool_]) -> str:
         """Return a rule made on one half of the people, measured on the other."""
