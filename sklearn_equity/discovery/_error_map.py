@@ -124,9 +124,12 @@ class ErrorMap(TransformerMixin, BaseEstimator):
     :math:`|\hat{E}[y - \hat{y} \mid x]|`, or its square for squared errors, is added
     before :math:`c` is taken. It is part of the expected loss already, but a model's
     bias is seen sooner in what has a sign: the sum finds more of the people for whom
-    the model is wrong rather than outcomes noisy. Such scores lie too far apart, so
-    that each default model's are drawn towards the mean loss by the slope of losses on
-    scores that the other folds show, 1 at most.
+    the model is wrong rather than outcomes noisy, if there are enough to learn from: of
+    20,000 generated people, moderately badly served in oblique shapes, the area under
+    the ROC curve rose from .765 to .779, of 4,000 it fell from .754 to .714. With few
+    people pass losses. Such scores lie too far apart, so that each default model's are
+    drawn towards the mean loss by the slope of losses on scores that the other folds
+    show, 1 at most.
 
     The rank correlation is the mean over folds of Spearman's, taken inside of each; the
     pooled one is below 0 where there is nothing to know. Its variance there is taken as
