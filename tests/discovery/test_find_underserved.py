@@ -13,7 +13,13 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
-from sklearn_equity import Finding, RuleScanner, find_underserved, make_health_cohort
+from sklearn_equity import (
+    ConsensusSegmenter,
+    Finding,
+    RuleScanner,
+    find_underserved,
+    make_health_cohort,
+)
 from sklearn_equity.discovery._detectable import detectable_ratio
 from sklearn_equity.discovery._segment_words import SegmentWords
 
@@ -383,8 +389,15 @@ def test_the_detectable_ratio_is_detected_in_four_of_five_studies():
     assert 0.7 < found / 300 < 0.9
 
 
+CONSENSUS = ConsensusSegmenter(n_segments=20, min_segment_size=50)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("methods", ["rules", "map", "auto"])
+@pytest.mark.parametrize(
+    "methods",
+    ["rules", "map", "auto", CONSENSUS],
+    ids=["rules", "map", "auto", "consensus"],
+)
 def test_on_a_null_population_at_most_one_run_in_twenty_finds_anybody(methods):
     n_false = 0
     sizes = []
