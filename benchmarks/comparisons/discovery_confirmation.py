@@ -110,8 +110,12 @@ def ratios(members, errors):
     return inside / errors.mean()
 
 
+def ratio_of(worst, members, errors):
+    return np.nan if worst is None else ratios(members, errors)[worst]
+
+
 def propose(name, parts, errors, seed):
-    """Return the members of each part of the people, and the worst proposal."""
+    """Return the members of each part of the people, and the worst proposal, if any."""
     judged = pd.concat(parts, ignore_index=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -120,6 +124,8 @@ def propose(name, parts, errors, seed):
     members = np.split(members, edges)
     large = members[0].sum(axis=0) >= LEAST
     members = [part[:, large] for part in members]
+    if not large.any():
+        return members, None
     return members, int(np.argmax(ratios(members[0], errors)))
 
 
@@ -142,7 +148,7 @@ def null_run(name, n_rows, seed):
     members, worst = propose(name, parts, errors[:n_rows], seed)
     told = []
     for part, of_part in zip(members, np.split(errors, 2), strict=True):
-        told += [confirm(part, of_part).any(), ratios(part, of_part)[worst]]
+        told += [confirm(part, of_part).any(), ratio_of(worst, part, of_part)]
     return told
 
 
@@ -168,15 +174,15 @@ def moderate_run(name, n_rows, population, seed):
         return np.nan, np.nan, np.nan, worst
     members, worst = propose(name, parts, errors[0], seed)
     in_sample, held_out, true = (
-        ratios(*pair) for pair in zip(members, errors, strict=True)
+        ratio_of(worst, *pair) for pair in zip(members, errors, strict=True)
     )
-    to_confirm = true >= WORSE
+    to_confirm = ratios(members[2], errors[2]) >= WORSE
     confirmed = confirm(members[1], errors[1]) & to_confirm
     return (
         confirmed.sum(),
         to_confirm.sum(),
-        in_sample[worst] / true[worst],
-        held_out[worst] / true[worst],
+        in_sample / true,
+        held_out / true,
     )
 
 
@@ -240,7 +246,7 @@ def time_the_whole(n_rows):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="few runs, no rivals")
+    parser.add_argument("--quick", action="store_true", help="few people, few runs")
     parser.add_argument("--rows", type=int, default=4000)
     parser.add_argument("--nulls", type=int, default=200)
     parser.add_argument("--populations", type=int, nargs="+", default=[100, 101, 102])
@@ -251,7 +257,7 @@ def main():
     options = parser.parse_args()
     if options.quick:
         options.rows, options.nulls, options.repeats = 1500, 4, 1
-        options.methods = options.methods[:4]
+        options.populations = options.populations[:1]
     compare_nulls(options.methods, options.rows // 2, options.nulls)
     compare_moderate(
         options.methods, options.rows, options.populations, options.repeats

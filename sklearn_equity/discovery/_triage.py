@@ -132,7 +132,7 @@ def triage(
     **How well.** Of 64 planted subgroups of 75 to 225 people each, moderately badly
     served by a linear model, `remediable_share` told the remediable from the noisy with
     an area under the ROC curve of .97 (by mean squared error: .20). Of 32 of either
-    kind 20 were called remediable and 12 too few to say; 5 noise and 27 too few to say.
+    kind 19 were called remediable and 13 too few to say; 5 noise and 27 too few to say.
 
     **Ties.** Equal absolute errors share their rank. A finding of everybody has no
     others: it has no error ratio, and is never noise.

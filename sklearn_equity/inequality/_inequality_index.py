@@ -202,10 +202,14 @@ def inequality_index(
     mean Gini index of .016 to .027 with 20 rows each.) An index depends on the shape of
     a distribution beside its deviation; the shape is that of the estimates, sharpened
     by what noise blurs [2]_. Errors are measured in each estimate's own standard error
-    there, which a row that is far out raises too. The p-value is the share of shuffles
-    with as large a T: the higher one of shuffles as they are, and of those with the
-    noise of each subgroup made wider or narrower where its standard error differs from
-    that of its shuffles by more than chance. The interval
+    there, which a row that is far out raises too. For the p-value the shuffles are made
+    as wide as each standard error says, and T is looked up among theirs. That is
+    cautious, since a high error goes with a high estimate; so the same is done with 200
+    shuffles in place of the data, and the p-value is the share of them that are found
+    as rare as the data, or the cautious one if that is lower. Of equal subgroups it is
+    as exact as any permutation test, and it does not take errors of another shape for
+    inequality as soon as one of T alone would (a studentised test, see [3]_). The
+    interval
     holds every deviation of the true figures under which T would be as large, and as
     small, with a chance of half the rest of the level each, and each
     standard error taken as it is where that is more cautious. Where it starts above
@@ -254,6 +258,8 @@ def inequality_index(
     .. [2] Shen and Louis (1999), "Empirical Bayes estimation via the smoothing by
        roughening approach", Journal of Computational and Graphical Statistics 8,
        800-823.
+    .. [3] Chung and Romano (2013), "Exact and asymptotically robust permutation tests",
+       Annals of Statistics 41, 484-507.
 
     Examples
     --------

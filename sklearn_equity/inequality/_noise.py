@@ -21,7 +21,7 @@ _N_BISECTIONS = 40
 _N_SHARPENINGS = 100
 _DENSITY_BINS = np.linspace(-10.0, 10.0, 161)
 _NORMAL_PART = 0.01
-_LEAST_SCALE = 1e-3
+_N_COMPARED = 200
 
 
 @dataclass(frozen=True)
@@ -94,11 +94,30 @@ class NoiseModel:
     def p_value(self) -> float:
         """Return the chance that equal subgroups show as much excess or more.
 
-        The higher chance of noise as drawn and noise as it is shown to be. At most
-        `tail` if the interval of that tail starts above 0.
+        The excess is as large as chance makes it where noise is as wide as each
+        standard error says. That is cautious, since a high error goes with a high
+        estimate: a draw of equal subgroups, judged by the errors that came with it, is
+        found rarer than it is. So the chance is counted among those of the draws. At
+        most `tail` if the interval of that tail starts above 0.
         """
-        as_drawn = self._scaled(np.ones_like(self.estimate))
-        return self._chance_above(0.0, as_drawn, self._shown_noise)
+        cautious = self._chance_above(0.0, self._own_noise)
+        first = slice(_N_COMPARED)
+        excesses = self._excess(self.draws)[first]
+        found = self._rarity(self.std_error, self.excess)
+        drawn = np.array(
+            [
+                self._rarity(*one)
+                for one in zip(self.draws.std_error[first], excesses, strict=True)
+            ]
+        )
+        calibrated = (1 + int((drawn <= found).sum())) / (1 + len(drawn))
+        return min(cautious, calibrated)
+
+    def _rarity(self, std_error: Vector, excess: float) -> int:
+        """Count draws as wide as standard errors say that show as much excess."""
+        noise = self._as_wide_as(std_error)
+        first = Draws(noise.estimate[:_N_COMPARED], noise.std_error[:_N_COMPARED])
+        return self._count_above(excess, self._excess(first))
 
     def spread_out(self, deviation: float) -> Vector:
         """Return figures with the estimates' mean, their order, and that deviation.
@@ -135,18 +154,16 @@ class NoiseModel:
         return drawn / deviation if deviation > 0.0 else np.zeros_like(drawn)
 
     @cached_property
-    def _shown_noise(self) -> Draws:
-        """Draws about 0, each subgroup's as wide as its standard error shows it is."""
-        return self._scaled(_own_scale(self.std_error, self.draws.std_error))
-
-    @cached_property
     def _own_noise(self) -> Draws:
-        """Draws about 0, each subgroup's as wide as its own standard error says."""
+        return self._as_wide_as(self.std_error)
+
+    def _as_wide_as(self, std_error: Vector) -> Draws:
+        """Return draws about 0, each subgroup's as wide as its standard error says."""
         typical = np.sqrt((self.draws.std_error**2).mean(axis=0))
-        scale = np.divide(
-            self.std_error, typical, out=np.ones_like(typical), where=typical > 0.0
+        ones = np.ones_like(typical)
+        return self._scaled(
+            np.divide(std_error, typical, out=ones, where=typical > 0.0)
         )
-        return self._scaled(scale)
 
     def _scaled(self, scale: Vector) -> Draws:
         center = self.draws.estimate.mean(axis=0)
@@ -161,17 +178,19 @@ class NoiseModel:
 
     def _chance_within(self, deviation: float) -> float:
         as_drawn = self._scaled(np.ones_like(self.estimate))
-        noises = (as_drawn, self._shown_noise, self._own_noise)
-        return self._chance_above(deviation, *noises)
+        return self._chance_above(deviation, as_drawn, self._own_noise)
 
     def _chance_above(self, deviation: float, *noises: Draws) -> float:
         """Return the highest chance of as much excess under several noises."""
-        n_above = 0
-        for noise in noises:
-            drawn = self._excess_of(deviation, noise)
-            rounding = _ROUNDING * max(abs(self.excess), float(np.abs(drawn).max()))
-            n_above = max(n_above, int((drawn >= self.excess - rounding).sum()))
+        n_above = max(
+            self._count_above(self.excess, self._excess_of(deviation, noise))
+            for noise in noises
+        )
         return (1 + n_above) / (1 + len(self.draws.estimate))
+
+    def _count_above(self, excess: float, drawn: Vector) -> int:
+        rounding = _ROUNDING * max(abs(excess), float(np.abs(drawn).max()))
+        return int((drawn >= excess - rounding).sum())
 
     def _share_below(self, deviation: float) -> float:
         drawn = self._excess_of(deviation, self._own_noise)
@@ -215,36 +234,6 @@ class NoiseModel:
 
 def _signed_root(values: Vector | float) -> Vector:
     return np.asarray(np.copysign(np.sqrt(np.abs(values)), values))
-
-
-def _own_scale(std_error: Vector, drawn: Vector) -> Vector:
-    """Return how much wider each subgroup's noise is than that of its draws.
-
-    Standard errors of equal subgroups differ, too, and a high one goes with a high
-    estimate. Taken over as they are they would hide inequality; not at all, draws would
-    mistake a few large subgroups with light tails for unequal ones. Their logarithms
-    are shrunken to those of the draws, by as much as they differ by chance [1]_.
-
-    References
-    ----------
-    .. [1] Morris (1983), "Parametric empirical Bayes inference: theory and
-       applications", Journal of the American Statistical Association 78, 47-55.
-    """
-    typical = np.sqrt((drawn**2).mean(axis=0))
-    known = typical > 0.0
-    typical = np.where(known, typical, 1.0)
-    log_drawn = 2.0 * np.log(np.maximum(drawn / typical, _LEAST_SCALE))
-    log_own = 2.0 * np.log(np.maximum(std_error / typical, _LEAST_SCALE))
-    chance = log_drawn.var(axis=0)
-    known &= chance > 0.0
-    if not known.any():
-        return np.ones_like(typical)
-    beyond = (log_own - log_drawn.mean(axis=0))[known]
-    weights = 1.0 / chance[known]
-    variance = max(float(weights @ beyond**2 - known.sum()) / float(weights.sum()), 0.0)
-    shrinkage = np.zeros_like(typical)
-    shrinkage[known] = variance / (variance + chance[known])
-    return np.asarray(np.exp(shrinkage * log_own / 2.0))
 
 
 def _sharpened(
