@@ -179,6 +179,8 @@ def divexplorer(people, errors, judge):
 
 
 def diverse_members(patterns, table, judged):
+    if not patterns:
+        return np.zeros((len(judged), 0), dtype=bool)
     kept = keep_diverse(np.stack([matches(one, table) for one in patterns], axis=1))
     return np.stack([matches(patterns[k], judged) for k in kept], axis=1)
 
