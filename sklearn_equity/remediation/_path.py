@@ -306,7 +306,9 @@ def remediation_path(
         for prediction in (plain, *remedied)
     ]
     overall, base, under, spread = np.array(figures).T
-    seed = int(check_random_state(random_state).randint(2**31))  # one for all, so that they compare
+    seed = int(
+        check_random_state(random_state).randint(2**31)
+    )  # one for all, so that they compare
     ends = np.array(
         [
             _intervals(rows, prediction, codes, worse, confidence_level, seed)
