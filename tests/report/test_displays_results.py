@@ -473,8 +473,8 @@ def test_path_is_drawn_where_it_says(path_of_one_line):
     n = path_of_one_line.n
     assert _legend(display) == [
         f"everybody, n = {n[0]}",
-        f"base: whom the plain model serves well, n = {n[1]}",
-        f"under-served by the plain model, n = {n[2]}",
+        f"base: the others, n = {n[1]}",
+        f"under-served, told on the training rows, n = {n[2]}",
     ]
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _LINES = {
     "overall": ("everybody", 0),
-    "base": ("base: whom the plain model serves well", 2),
-    "under_served": ("under-served by the plain model", 1),
+    "base": ("base: the others", 2),
+    "under_served": ("under-served, told on the training rows", 1),
 }
 _APART = 0.06  # of the distance between strengths, so that intervals don't cover
 _HARMLESS = ("gain without harm", "no harm")
