@@ -53,6 +53,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "remove_config_comments": True,
     "show_signature": False,
+    "write_computation_times": False,  # a page that asks three hosts for scripts
     "thumbnail_size": (400, 280),
     "matplotlib_animations": False,
 }
