@@ -231,7 +231,8 @@ def test_every_line_of_a_picture_is_said_in_words_as_well(text):
     assert len(lines) == 4 + 1 + 4  # wards and everybody, one inequality, changes
     for line in lines:
         assert '<svg aria-hidden="true">' in line
-        assert re.search(r'class="words">[^<]*\([^<]* to [^<]*\), n&nbsp;=&nbsp;\d', line)
+        counted = r'class="words">[^<]*\([^<]* to [^<]*\), n&nbsp;=&nbsp;\d'
+        assert re.search(counted, line)
 
 
 def test_a_small_subgroup_is_called_undecided(text):
