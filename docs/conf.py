@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
 
 from sklearn_equity import __version__
 
@@ -15,7 +16,6 @@ release = version = __version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "numpydoc",
     "myst_parser",
     "sphinx_copybutton",
@@ -53,6 +53,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "remove_config_comments": True,
     "show_signature": False,
+    "write_computation_times": False,  # a page that asks three hosts for scripts
     "thumbnail_size": (400, 280),
     "matplotlib_animations": False,
 }
@@ -63,6 +64,7 @@ html_title = f"sklearn_equity {version}"
 html_static_path = ["_static"]
 html_css_files = ["guide.css"]
 html_show_sourcelink = False
+html_math_renderer = "mathml"
 html_theme_options = {
     "logo": {"text": "sklearn_equity"},
     "navbar_align": "left",
@@ -90,7 +92,23 @@ def strip_code(_app: Any, doctree: nodes.document) -> None:
         block.children = [nodes.Text(text)]
 
 
+def write_inline_math(writer: Any, node: Any) -> None:
+    """Write a formula as MathML: browsers set it with no script, and ask no host."""
+    writer.body.append(tex2mathml(node.astext()))
+    raise nodes.SkipNode
+
+
+def write_displayed_math(writer: Any, node: Any) -> None:
+    """Do the same for one that stands on a line of its own, however it was broken."""
+    tex = " ".join(node.astext().split())
+    writer.body.append(f'<div class="math">{tex2mathml(tex, as_block=True)}</div>\n')
+    raise nodes.SkipNode
+
+
 def setup(app: Any) -> None:
     """Register what is done on the way."""
+    app.add_html_math_renderer(
+        "mathml", (write_inline_math, None), (write_displayed_math, None)
+    )
     app.connect("autodoc-skip-member", skip_inherited)
     app.connect("doctree-read", strip_code)

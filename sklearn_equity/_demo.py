@@ -93,7 +93,13 @@ def run_demo(
     return result.with_findings(
         change=change,
         allocation=[inequality],
-        notes=_notes(cohort, n_segments, len(remedied.under_served_)),
+        remedy=(
+            f"Of the {n_segments} learnt segments the worse half, "
+            f"{len(remedied.under_served_)}, were oversampled as published "
+            f"(SubgroupOversampler, multiplier {remedied.multiplier:g}) and the model "
+            "was trained again."
+        ),
+        notes=_notes(cohort, n_segments),
     )
 
 
@@ -153,7 +159,7 @@ def _compare_allocation(
     )
 
 
-def _notes(cohort: _Cohort, n_segments: int, n_under_served: int) -> list[str]:
+def _notes(cohort: _Cohort, n_segments: int) -> list[str]:
     return [
         f"The model was trained on {len(cohort.X_train):,} people and judged on "
         f"{len(cohort.X_test):,} others of NHANES 2017-2018, unweighted: these are "
@@ -161,9 +167,8 @@ def _notes(cohort: _Cohort, n_segments: int, n_under_served: int) -> list[str]:
         "The model does not see the diagnosis of diabetes. Much of its error is the "
         "spread of HbA1c among people with the disease, which no model of these "
         "columns removes.",
-        f"The {n_segments} learnt segments come from the features of the training rows;"
-        f" the worse half of them, {n_under_served}, were oversampled, as published: "
-        "half is worse than the median also where nobody is under-served.",
+        f"The {n_segments} learnt segments come from the features of the training rows."
+        " Half of them is worse than the median also where nobody is under-served.",
         "Deprivation is family income over the poverty line, in thirds of the training "
         "rows; people whose income is unknown are a subgroup of their own.",
         "Allocation and deterioration: the score is the rank of the predicted HbA1c, "

@@ -41,6 +41,14 @@ def import_optional(module: str, *, feature: str) -> ModuleType:
         raise MissingDependencyError(msg, name=package) from error
 
 
+def find_optional(module: str) -> ModuleType | None:
+    """Import a package that nothing depends on; None where it is absent."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError:
+        return None
+
+
 def build_frame(columns: Mapping[str, Sequence[Any]], *, feature: str) -> Any:
     """Make a data frame in the library that scikit-learn's output setting names.
 

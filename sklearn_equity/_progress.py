@@ -1,12 +1,11 @@
-"""How far along is a command? A bar on a terminal, nothing in a pipe."""
+"""How far along is a command? tqdm's bar on a terminal, nothing in a pipe."""
 
-import sys
 import threading
-import time
 from types import TracebackType
-from typing import Self, TextIO
+from typing import Any, Self, TextIO
 
-_WIDTH = 24
+from sklearn_equity._optional import find_optional
+
 _TICK = 0.5  # seconds: a stage may take minutes, and the clock shows that it goes on
 
 
@@ -14,21 +13,28 @@ class StageBar:
     """A bar that names the stage under way, on standard error.
 
     It is drawn only where standard error is a terminal, so that what a command prints
-    can be piped and logged.
+    can be piped and logged, and where tqdm is installed (the extra `progress`).
     """
 
     def __init__(self, n_stages: int, stream: TextIO | None = None) -> None:
-        self.n_stages = n_stages
-        self.stream = sys.stderr if stream is None else stream
-        self.shown = self.stream.isatty()
-        self.n_begun = 0
-        self.started = time.monotonic()
-        self.stage = ""
+        tqdm = find_optional("tqdm")
+        self.bar: Any = None
+        if tqdm is not None:
+            # disable=None is tqdm's word for "unless it is a terminal".
+            self.bar = tqdm.tqdm(
+                total=n_stages,
+                file=stream,
+                disable=None,
+                leave=False,
+                dynamic_ncols=True,
+                bar_format="{bar:12} {elapsed} {desc}",
+            )
+        self.begun = False
         self.ended = threading.Event()
         self.clock = threading.Thread(target=self._tick, daemon=True)
 
     def __enter__(self) -> Self:
-        if self.shown:
+        if self.bar is not None and not self.bar.disable:
             self.clock.start()
         return self
 
@@ -38,27 +44,20 @@ class StageBar:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.shown:
-            self.ended.set()
+        self.ended.set()
+        if self.clock.is_alive():
             self.clock.join()
-            self.stream.write("\r\x1b[2K")  # the report follows on a clean line
-            self.stream.flush()
+        if self.bar is not None:
+            self.bar.close()
 
     def begin(self, stage: str) -> None:
         """Say that a stage begins; those before it are done."""
-        self.stage = stage
-        self.n_begun += 1
-        if self.shown:
-            self._draw()
+        if self.bar is None or self.bar.disable:
+            return
+        self.bar.update(int(self.begun))
+        self.begun = True
+        self.bar.set_description_str(stage)
 
     def _tick(self) -> None:
         while not self.ended.wait(_TICK):
-            if self.stage:
-                self._draw()
-
-    def _draw(self) -> None:
-        done = round(_WIDTH * (self.n_begun - 1) / self.n_stages)
-        bar = "#" * done + "." * (_WIDTH - done)
-        seconds = time.monotonic() - self.started
-        self.stream.write(f"\r\x1b[2K[{bar}] {seconds:3.0f} s  {self.stage}")
-        self.stream.flush()
+            self.bar.refresh()

@@ -79,6 +79,10 @@ RemediationPathDisplay(path).plot()
 plt.show()
 
 # %%
+# The intervals overlap: each is that of one figure by itself. The verdicts compare the
+# two models person by person, and see more. Were there a strength for which harm is
+# excluded for every subgroup, it would be shaded.
+#
 # One line can't follow two rules: what the under-served gain, the others lose, at every
 # strength. The Gini index does not even fall, since the noisier are in it too. A model
 # that can tell them apart is another remedy. It is tested in the same way.

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from sklearn_equity._checks import format_count
+from sklearn_equity._checks import WITHHELD, format_count
 from sklearn_equity._optional import build_frame
 
 Verdict = Literal["unequal", "within tolerance", "insufficient evidence"]
@@ -113,13 +113,24 @@ class InequalityResult:
 
     def __str__(self) -> str:
         level = f"{100 * self.confidence_level:g}%"
-        return (
+        who = (
             f"{self.subgroup} (n={format_count(self.n_subgroup)}) against "
             f"{self.reference} (n={format_count(self.n_reference)}): "
-            f"{self.estimate:+.3f} [{level} interval {self.ci_low:+.3f} to "
+        )
+        if np.isnan(self.estimate):
+            return f"{who}{self._why_unknown()}, {self.verdict}"
+        return (
+            f"{who}{self.estimate:+.3f} [{level} interval {self.ci_low:+.3f} to "
             f"{self.ci_high:+.3f}, p={self.p_value:.2g}], {self.verdict}; "
             f"{100 * self.covered:.0f}% of the range covered"
         )
+
+    def _why_unknown(self) -> str:
+        if WITHHELD in (self.n_subgroup, self.n_reference):
+            return "figures withheld"
+        if self.kind == "model" and self.covered == 0.0:
+            return "near no score are there enough people of both (`min_rows`)"
+        return "not known"
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,10 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         The values that are point masses.
     point_probabilities_ : ndarray of shape (n_points,)
         Their probabilities.
+    lattice_ : tuple of (float, float) or None
+        A value and the step of the lattice on which rounded values stay, apart from
+        point masses: `pdf` gives the probability there, and 0 between. None if values
+        may lie anywhere.
     n_samples_seen_ : int
         The number of rows seen, over all chunks.
     n_features_in_ : int
@@ -304,6 +308,12 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         """
         return float(self.score_samples(X).sum())
 
+    @property
+    def lattice_(self) -> tuple[float, float] | None:
+        """The lattice of rounded values: one of them, and its step; None if none."""
+        check_is_fitted(self)
+        return self._density.lattice
+
     def pdf(self, values: ArrayLike) -> Array:
         """Return the density at values, and the probability of those that are points.
 
@@ -316,7 +326,7 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         -------
         ndarray of shape (n_values,)
             Densities per unit of the data, 0 outside the bounds; at a point mass its
-            probability.
+            probability, and so at the values of a lattice.
         """
         check_is_fitted(self)
         return self._density.pdf(check_numbers(values, name="values"))[0]

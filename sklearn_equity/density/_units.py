@@ -39,6 +39,15 @@ class DensityRows:
         """The values that are point masses in any row, rising."""
         return np.ldexp(self.mixture.points, -self.exponent)
 
+    @property
+    def lattice(self) -> tuple[float, float] | None:
+        """One value and the step of the lattice that holds all, if there is one."""
+        origin, step = (
+            float(np.ldexp(number, -self.exponent))
+            for number in (self.mixture.lattice, self.mixture.step)
+        )
+        return (origin, step) if step > 0.0 else None
+
     def cdf(self, values: Array) -> Array:
         """Return Pr(M <= value) of each row at each value."""
         return self.mixture.cdf(self._scaled(values))

@@ -113,7 +113,7 @@ class ErrorMap(TransformerMixin, BaseEstimator):
     :math:`i` of :math:`F_k` has the score :math:`g_k(x_i)`, a new person the mean over
     all :math:`k`. Without an `estimator`, if no loss is negative,
 
-    .. math:: g(x) = c\, \hat{E}\big[\sqrt{\ell} \mid x\big]^2
+    .. math:: g(x) = c\, \hat{E}\left[\sqrt{\ell} \mid x\right]^2
 
     where :math:`c` makes the mean of :math:`g` that of the loss: losses have long
     tails, and a few people would decide where trees split. It is exact where

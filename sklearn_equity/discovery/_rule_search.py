@@ -118,7 +118,7 @@ def search_conjunctions(
     For a subgroup :math:`S` of :math:`n` rows, with centred scores :math:`s_{ik}` of
     mean square :math:`v_k`,
 
-    .. math:: z_k = \sum_{i \in S} s_{ik} \Big/ \sqrt{n v_k}
+    .. math:: z_k = \frac{\sum_{i \in S} s_{ik}}{\sqrt{n v_k}}
 
     The score of a subgroup is :math:`z_1` for one column, and
     :math:`(\sum_k z_k^2 - K) / \sqrt{2 K}` for K columns, which has mean 0 and SD 1 if

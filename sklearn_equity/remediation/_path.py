@@ -23,7 +23,12 @@ from sklearn_equity._checks import (
 )
 from sklearn_equity._optional import build_frame
 from sklearn_equity._sklearn_shims import num_samples, safe_indexing
-from sklearn_equity.fidelity import Metric, resolve_metric, subgroup_estimates
+from sklearn_equity.fidelity import (
+    Metric,
+    resolve_metric,
+    subgroup_estimates,
+    subgroup_fidelity,
+)
 from sklearn_equity.inequality import gini
 from sklearn_equity.remediation._calibration import MetricOfTarget
 from sklearn_equity.remediation._inputs import check_target, number_labels
@@ -57,6 +62,10 @@ class RemediationPath:
     overall, base, under_served : ndarray of shape (n_models,)
         The metric for everybody, for people of subgroups that the plain model serves
         well, and for those of under-served ones.
+    ci_low, ci_high : ndarray of shape (3, n_models)
+        The interval of each of these figures by itself, overall, base and under-served
+        from the top; NaN where it is not known. All models are asked about the same
+        people, so that intervals may overlap where a change is shown.
     gini : ndarray of shape (n_models,)
         The Gini index of the subgroups' metric; NaN where it has no meaning. It holds
         what is sampling error, about the same along the path.
@@ -73,6 +82,8 @@ class RemediationPath:
         What was measured.
     greater_is_better : bool
         Its orientation.
+    confidence_level : float
+        The coverage of each interval, and the level of each no-harm test.
 
     See Also
     --------
@@ -100,6 +111,8 @@ class RemediationPath:
     overall: Vector
     base: Vector
     under_served: Vector
+    ci_low: Vector
+    ci_high: Vector
     gini: Vector
     n: tuple[int, int, int]
     labels: tuple[Hashable, ...]
@@ -107,6 +120,7 @@ class RemediationPath:
     no_harm: tuple[NoHarmResult, ...]
     metric: str
     greater_is_better: bool
+    confidence_level: float
 
     def to_columns(self) -> dict[str, list[Any]]:
         """Return the table as columns by name, one row a model."""
@@ -115,6 +129,11 @@ class RemediationPath:
         improved = [(), *(result.improved for result in self.no_harm)]
         return {
             **{name: getattr(self, name).tolist() for name in names},
+            **{
+                f"{name}_{end}": values[i].tolist()
+                for i, name in enumerate(names[1:4])
+                for end, values in (("low", self.ci_low), ("high", self.ci_high))
+            },
             "n_harmed": [len(names) for names in harmed],
             "n_improved": [len(names) for names in improved],
             "verdict": list(self.verdict),
@@ -192,7 +211,7 @@ def remediation_path(
     min_subgroup_size : int, default=30
         Smaller subgroups are neither judged nor part of the Gini.
     confidence_level : float, default=0.95
-        That of each no-harm test.
+        That of each no-harm test, and of each interval.
     random_state : int, RandomState instance or None, default=None
         Splits the rows and flips signs. Give the remedy its own.
 
@@ -287,6 +306,15 @@ def remediation_path(
         for prediction in (plain, *remedied)
     ]
     overall, base, under, spread = np.array(figures).T
+    seed = int(
+        check_random_state(random_state).randint(2**31)
+    )  # one for all, so that they compare
+    ends = np.array(
+        [
+            _intervals(rows, prediction, codes, worse, confidence_level, seed)
+            for prediction in (plain, *remedied)
+        ]
+    )
     n_under = int(np.isin(codes.codes[rows.test], worse).sum())
     return RemediationPath(
         parameter=parameter,
@@ -294,6 +322,8 @@ def remediation_path(
         overall=overall,
         base=base,
         under_served=under,
+        ci_low=ends[:, 0].T,
+        ci_high=ends[:, 1].T,
         gini=spread,
         n=(len(rows.test), len(rows.test) - n_under, n_under),
         labels=tuple(codes.labels[code] for code in worse),
@@ -301,6 +331,7 @@ def remediation_path(
         no_harm=tests,
         metric=resolved.label,
         greater_is_better=resolved.greater_is_better,
+        confidence_level=confidence_level,
     )
 
 
@@ -410,6 +441,31 @@ def _figures(
     measurable = len(kept) > 0 and (kept >= 0.0).all() and kept.any()
     spread = gini(kept) if measurable else float("nan")
     return float(overall[0]), float(by_side[0]), float(by_side[1]), spread
+
+
+def _intervals(
+    rows: _Rows,
+    prediction: NDArray[Any],
+    codes: SubgroupCodes,
+    worse: NDArray[np.intp],
+    confidence_level: float,
+    seed: int,
+) -> Vector:
+    """Return the ends of everybody's, the base's and the under-served's figures."""
+    under_served = np.isin(codes.codes[rows.test], worse)
+    table = subgroup_fidelity(
+        rows.truth,
+        prediction,
+        subgroups=under_served.tolist(),
+        metric=rows.target.metric,
+        confidence_level=confidence_level,
+        random_state=seed,
+    )
+    ends = np.full((2, 3), np.nan)
+    ends[:, 0] = table.overall.ci_low, table.overall.ci_high
+    for i, label in enumerate(table.subgroup):
+        ends[:, 2 if label else 1] = table.ci_low[i], table.ci_high[i]
+    return ends
 
 
 def _verdict(result: NoHarmResult) -> str:

@@ -44,8 +44,8 @@ _LIMITS = (
     "A subgroup that is not examined here may still be under-served.",
     "“Insufficient evidence” says that the rows at hand cannot decide; it never "
     "means equal.",
-    "A gap says that the model serves some people worse. It does not say why: the rest "
-    "may be noise that no model could remove.",
+    "A gap says that the model serves some people worse. It does not say why: part of "
+    "it may be noise that no model could remove.",
     "Many subgroups are compared at once, so an interval that misses the dashed line "
     "is not yet a verdict.",
     "Intervals cover the sampling of rows, not errors in how the data were collected.",

@@ -1,20 +1,36 @@
 """Which counts must be withheld, so that no small one can be worked out?
 
-Withholding a small count is not enough: the others of its sum would tell it. Some of
-those are withheld with it, the smallest first, until what is left tells of every small
-count only a range that reaches up to the limit, and is half as wide, by linear
-programming over everything that adds up (cell suppression with audit, as statistical
-offices do it).
+Withholding a small count is not enough: the others of its sum would tell it. Others are
+withheld with it, few and small ones, until other whole numbers of people agree with all
+that is published as well: by some of them the small count reaches the limit, and the
+least and the most that it may be are half the limit apart. Such numbers, found by
+linear programming over everything that adds up, are the proof (cell suppression, as
+statistical offices do it).
+
+References
+----------
+Kelly, Golden and Assad (1992), "Cell suppression: disclosure protection for sensitive
+tabular data", Networks 22, 397-417.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import linprog
-from scipy.sparse import coo_array
+from numpy.typing import NDArray
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import coo_array, csr_array, hstack
+from scipy.sparse.csgraph import connected_components
 
 from sklearn_equity.report._counts import EVERYBODY, CountRelation, Key
+from sklearn_equity.report._implied_sums import without_implied
+
+Vector = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+_ANY = (1.0, np.inf)  # a subgroup that is listed has somebody in it
+_WITHHELD_ALREADY = 1e-3  # of the cost of a count, so that small changes are preferred
 
 
 def withheld_counts(
@@ -25,6 +41,8 @@ def withheld_counts(
     bounds: Mapping[Key, tuple[float, float]] | None = None,
 ) -> set[Key]:
     """Choose the counts to withhold: small ones, and those that would tell them.
+
+    What was found does not matter: two reports on the same people withhold the same.
 
     Parameters
     ----------
@@ -43,181 +61,197 @@ def withheld_counts(
     set of (grouping, label)
         The counts to withhold.
     """
-    left_out: list[Key] = [("left out", i) for i in range(len(relations))]
-    sums = [_Sum.of(*pair) for pair in zip(relations, left_out, strict=True)]
-    without_label = {
-        key: relation.rest
-        for key, relation in zip(left_out, relations, strict=True)
-        if relation.rest
-    }
-    # Only everybody without a label is a count to protect: a part may be worked out.
-    of_all = {
-        key: without_label[key]
-        for key, relation in zip(left_out, relations, strict=True)
-        if relation.rest and relation.left == (EVERYBODY,)
-    }
-    sizes = dict(counts) | of_all
-    plan = _Plan(sums, sizes, below, bounds or {})
-    plan.withheld.update(without_label)  # nobody publishes them
-    small_ones = sorted(
-        (key for key, n in sizes.items() if 0 < n < below),
-        key=lambda key: (sizes[key], str(key)),
+    table = _Table.of(counts, without_implied(relations), bounds or {})
+    small = table.to_protect & (table.n > 0) & (table.n < below)
+    withheld = small | ~table.published
+    if not small.any():
+        return set()
+    if (table.sums @ table.n).any():  # they contradict each other: take no chance
+        return table.keys_of(withheld | table.around(small))
+    claims = _claims(table, small, below)
+    proofs = _prove_in_turn(table, claims, withheld)
+    _spare(table, proofs, withheld)
+    for claim in claims:
+        withheld |= (
+            proofs[claim] != 0.0 if claim in proofs else table.around(claim.cell)
+        )
+    return table.keys_of(withheld)
+
+
+def _prove_in_turn(
+    table: "_Table", claims: Sequence["_Claim"], withheld: Flags
+) -> dict["_Claim", Vector]:
+    """Find numbers that prove each claim; what one withholds costs the next nothing."""
+    proofs: dict[_Claim, Vector] = {}
+    for claim in claims:
+        found = [change for change in proofs.values() if table.proves(change, claim)]
+        change = found[0] if found else table.other_numbers(claim, withheld)
+        if change is not None:
+            proofs[claim] = change
+            withheld = withheld | (change != 0.0)
+    return proofs
+
+
+def _spare(table: "_Table", proofs: dict["_Claim", Vector], withheld: Flags) -> None:
+    """Prove a claim anew where it alone withholds a count: later ones may help it."""
+    for claim, change in list(proofs.items()):
+        others = [proofs[other] != 0.0 for other in proofs if other != claim]
+        needed = np.any([withheld, *others], axis=0)
+        alone = (change != 0.0) & ~needed
+        if alone.any():
+            instead = table.other_numbers(claim, needed)
+            if instead is not None:
+                further = (instead != 0.0) & ~needed
+                if table.price(further) < table.price(alone):
+                    proofs[claim] = instead
+
+
+class _Claim(NamedTuple):
+    """That a count can be larger (+1), or smaller (-1), by some people."""
+
+    cell: int
+    sign: int
+    by: float
+
+
+def _claims(table: "_Table", small: Flags, below: int) -> list[_Claim]:
+    """Say what must be possible of each small count, the hardest first.
+
+    It can reach the limit, and its range is half as wide, as far as bounds permit.
+    """
+    claims = []
+    for cell in np.flatnonzero(small).tolist():
+        above, beneath = (
+            table.high[cell] - table.n[cell],
+            table.n[cell] - table.low[cell],
+        )
+        half = np.ceil(below / 2)
+        up = min(max(below - table.n[cell], half - beneath), above)
+        down = min(half - up, beneath)
+        claims += [_Claim(cell, sign, by) for sign, by in ((1, up), (-1, down))]
+    return sorted(
+        (claim for claim in claims if claim.by > 0), key=lambda claim: -claim.by
     )
-    plan.withhold(key for key in small_ones if key in counts)
-    for key in small_ones:  # what is protected stays so when more is withheld
-        while further := plan.what_tells(key):
-            plan.withhold([further])
-    plan.publish_what_tells_nothing(small_ones, counts)
-    return {key for key in plan.withheld if key in counts}
-
-
-_WHOLE, _EVERYBODY = 4, 10**12
-_MOST_TRIALS = 1_000  # a few seconds
-_ANY = (1.0, np.inf)  # a subgroup that is listed has somebody in it
 
 
 @dataclass(frozen=True)
-class _Sum:
-    """Counts with their signs, which add up to nothing."""
+class _Table:
+    """Counts, what adds up to nothing among them, and what is known of each."""
 
-    terms: tuple[tuple[Key, int], ...]
+    keys: tuple[Key, ...]
+    n: Vector
+    low: Vector
+    high: Vector
+    sums: csr_array  # one row a sum; its terms are 1 and -1
+    published: Flags  # unless withheld; how many people lack a label never is
+    to_protect: Flags
 
     @classmethod
-    def of(cls, relation: CountRelation, left_out: Key) -> "_Sum":
-        """Make the people left out, if there are any, a count of their own."""
-        right = (*relation.right, left_out) if relation.rest else relation.right
+    def of(
+        cls,
+        counts: Mapping[Key, int],
+        relations: Sequence[CountRelation],
+        bounds: Mapping[Key, tuple[float, float]],
+    ) -> "_Table":
+        """Make the people without a label, where there are any, counts of their own."""
+        left_out = {i: ("left out", i) for i, one in enumerate(relations) if one.rest}
+        sizes = dict(counts) | {key: relations[i].rest for i, key in left_out.items()}
+        # Only everybody without a label is to be protected: a part may be worked out.
+        of_all = {
+            key for i, key in left_out.items() if relations[i].left == (EVERYBODY,)
+        }
+        terms = [
+            (row, key, sign)
+            for row, one in enumerate(relations)
+            for key, sign in _terms(one, left_out.get(row))
+        ]
+        place = {key: i for i, key in enumerate(sizes)}
+        rows = [row for row, _, _ in terms]
+        columns = [place[key] for _, key, _ in terms]
+        signs = [float(sign) for _, _, sign in terms]
+        known = np.array([bounds.get(key, _ANY) for key in sizes], dtype=np.float64)
         return cls(
-            tuple([(key, 1) for key in relation.left] + [(key, -1) for key in right])
+            keys=tuple(sizes),
+            n=np.array(list(sizes.values()), dtype=np.float64),
+            low=known[:, 0],
+            high=known[:, 1],
+            sums=coo_array(
+                (signs, (rows, columns)), shape=(len(relations), len(sizes))
+            ).tocsr(),
+            published=np.array([key in counts for key in sizes]),
+            to_protect=np.array([key in counts or key in of_all for key in sizes]),
         )
 
+    def keys_of(self, withheld: Flags) -> set[Key]:
+        """Return the keys of the counts that would be published otherwise."""
+        return {self.keys[i] for i in np.flatnonzero(withheld & self.published)}
 
-@dataclass
-class _Plan:
-    """What is withheld so far, and what the rest tells."""
+    def price(self, withheld: Flags) -> tuple[int, float]:
+        """Count what is withheld, then its people."""
+        return int(withheld.sum()), float(self.n[withheld].sum())
 
-    sums: Sequence[_Sum]
-    sizes: Mapping[Key, int]
-    below: int
-    bounds: Mapping[Key, tuple[float, float]]
-    withheld: set[Key] = field(default_factory=set)
-    sums_of: dict[Key, list[int]] = field(default_factory=dict)
+    def around(self, cells: Flags | int) -> Flags:
+        """Return all that hangs together with some counts, by however many sums."""
+        both = abs(self.sums.T) @ abs(self.sums)
+        _, part = connected_components(both, directed=False)
+        return np.isin(part, part[cells])
 
-    wholes: set[Key] = field(default_factory=set)
+    def proves(self, change: Vector, claim: _Claim) -> bool:
+        """Tell whether other numbers, or those opposite to them, prove a claim too."""
+        return any(
+            claim.sign * step[claim.cell] >= claim.by and self._is_possible(step)
+            for step in (change, -change)
+        )
 
-    def __post_init__(self) -> None:
-        for i, one in enumerate(self.sums):
-            for key, _ in one.terms:
-                self.sums_of.setdefault(key, []).append(i)
-            for side in (1, -1):
-                alone = [key for key, sign in one.terms if sign == side]
-                if len(alone) == 1 and len(one.terms) > 2:
-                    self.wholes.update(alone)
+    def other_numbers(self, claim: _Claim, withheld: Flags) -> Vector | None:
+        """Return the cheapest change to the counts that proves a claim; None if none.
 
-    def withhold(self, keys: Iterable[Key]) -> None:
-        """Withhold counts, and a second one wherever one would be alone in its sum."""
-        waiting = list(keys)
-        while waiting:
-            key = waiting.pop()
-            self.withheld.add(key)
-            for i in self.sums_of.get(key, ()):
-                terms = self.sums[i].terms
-                known = [other for other, _ in terms if other not in self.withheld]
-                if known and len(known) == len(terms) - 1:
-                    waiting.append(min(known, key=self._cost))
-
-    def what_tells(self, key: Key) -> Key | None:
-        """Return the count to withhold next, so that one may be large or much else.
-
-        It is the cheapest of the sums that hold the range of the count down. None if
-        the range suffices, or nothing that adds up with it is published any more.
+        Every sum stays true, and all that is known of each count. Few people are
+        withheld rather than many, and everybody last of all.
         """
-        equations = list(self._sums_around(key))
-        if not equations:
-            return None
-        (least, most), binding = self._range(key, equations)
-        low, high = self.bounds.get(key, _ANY)
-        # Half a person is no protection, but rounding of the solver.
-        if (
-            most > min(self.below, high) - 0.5
-            and most - least > min(self.below / 2, high - low) - 0.5
-        ):
-            return None
-        for sums in ([equations[i] for i in binding], equations):
-            keys = {other for one in sums for other, _ in one.terms}
-            if published := keys - self.withheld:
-                return min(published, key=self._cost)
+        everybody = np.array([key == EVERYBODY for key in self.keys])
+        for fixed in (everybody, np.zeros_like(everybody)):
+            for in_whole_people in (False, True):
+                change = self._solve(claim, withheld, fixed, whole=in_whole_people)
+                if change is None:
+                    break
+                rounded = np.round(change)
+                if self._is_possible(rounded) and np.allclose(change, rounded):
+                    return rounded
         return None
 
-    def publish_what_tells_nothing(
-        self, small_ones: Sequence[Key], counts: Mapping[Key, int]
-    ) -> None:
-        """Take back what need not be withheld after all, the most valuable first.
+    def _solve(
+        self, claim: _Claim, withheld: Flags, fixed: Flags, *, whole: bool
+    ) -> Vector | None:
+        """Minimise the cost of what goes up and of what goes down."""
+        cost = np.log1p(self.n) * np.where(withheld, _WITHHELD_ALREADY, 1.0)
+        most = np.stack([self.high - self.n, self.n - self.low])
+        most[:, fixed & (np.arange(len(self.n)) != claim.cell)] = 0.0
+        least = np.zeros_like(most)
+        forth, back = (0, 1) if claim.sign > 0 else (1, 0)
+        least[forth, claim.cell], most[back, claim.cell] = claim.by, 0.0
+        if (most < least).any():
+            return None
+        solved = milp(
+            np.concatenate([cost, cost]),
+            constraints=LinearConstraint(hstack([self.sums, -self.sums]), 0.0, 0.0),
+            bounds=Bounds(least.ravel(), most.ravel()),
+            integrality=np.full(2 * len(cost), int(whole)),
+        )
+        if solved.x is None:
+            return None
+        up, down = solved.x.reshape(2, -1)
+        difference: Vector = up - down
+        return difference
 
-        One was withheld after the other; later ones make earlier ones needless.
-        """
-        further = self.withheld.intersection(counts).difference(small_ones)
-        if len(further) * len(small_ones) > _MOST_TRIALS:
-            return
-        for key in sorted(further, key=self._cost, reverse=True):
-            self.withheld.remove(key)
-            if any(self.what_tells(small) for small in small_ones):
-                self.withheld.add(key)
+    def _is_possible(self, change: Vector) -> bool:
+        n = self.n + change
+        inside = (n >= self.low) & (n <= self.high)
+        return bool(inside.all()) and not (self.sums @ change).any()
 
-    def _range(
-        self, key: Key, equations: Sequence[_Sum]
-    ) -> tuple[tuple[float, float], list[int]]:
-        """Return the least and the most that a count can be, by what is published.
 
-        Also the equations without which it could be less, or more.
-        """
-        unknown: dict[Key, int] = {}
-        rows, columns, signs, totals = [], [], [], []
-        for row, one in enumerate(equations):
-            known = 0.0
-            for other, sign in one.terms:
-                if other not in self.withheld:
-                    known += sign * self.sizes[other]
-                    continue
-                rows.append(row)
-                columns.append(unknown.setdefault(other, len(unknown)))
-                signs.append(float(sign))
-            totals.append(float(-known))
-        shape = (len(equations), len(unknown))
-        system = coo_array((signs, (rows, columns)), shape=shape).tocsr()
-        bounds = [self.bounds.get(other, _ANY) for other in unknown]
-        ends: list[float] = []
-        binding = np.zeros(len(equations))
-        for side in (1.0, -1.0):
-            objective = np.zeros(len(unknown))
-            objective[unknown[key]] = side
-            solved = linprog(objective, A_eq=system, b_eq=totals, bounds=bounds)
-            if solved.status == 3:  # without end
-                ends.append(-side * np.inf)
-                continue
-            if solved.fun is None:  # counts that contradict each other: take no chance
-                return (0.0, 0.0), list(range(len(equations)))
-            ends.append(side * float(solved.fun))
-            binding += np.abs(solved.eqlin.marginals)
-        return (ends[0], ends[1]), np.flatnonzero(binding > 1e-9).tolist()
-
-    def _sums_around(self, key: Key) -> Iterator[_Sum]:
-        """Walk from sum to sum over what is withheld."""
-        frontier, seen = {key}, {key}
-        used: set[int] = set()
-        while frontier:
-            near = {i for withheld in frontier for i in self.sums_of.get(withheld, ())}
-            sums = [self.sums[i] for i in sorted(near - used)]
-            used |= near
-            yield from sums
-            keys = {other for one in sums for other, _ in one.terms}
-            frontier = (keys & self.withheld) - seen
-            seen |= frontier
-
-    def _cost(self, key: Key) -> tuple[int, str]:
-        """Withhold few people rather than many, and parts rather than wholes.
-
-        Everybody comes last of all. What was found does not matter: two reports on the
-        same people are to withhold the same.
-        """
-        cost = self.sizes[key] * (_WHOLE if key in self.wholes else 1)
-        return cost + (key == EVERYBODY) * _EVERYBODY, str(key)
+def _terms(relation: CountRelation, left_out: Key | None) -> Iterator[tuple[Key, int]]:
+    yield from ((key, 1) for key in relation.left)
+    yield from ((key, -1) for key in relation.right)
+    if left_out is not None:
+        yield left_out, -1

@@ -139,6 +139,7 @@ _KINDS: dict[str, Kind] = {
     "spreads": list_of(record_of(GroupingSpread, _plain_kinds(GroupingSpread))),
     "change": optional(_CHANGE),
     "allocation": list_of(_ALLOCATION),
+    "remedy": TEXT,
     "notes": list_of(TEXT),
     "min_subgroup_size": optional(COUNT),
     "suppressed_below": COUNT,

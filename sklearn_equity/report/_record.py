@@ -114,10 +114,14 @@ def _found(result: "AuditResult") -> Iterator[str]:
 
 
 def _done(result: "AuditResult") -> Iterator[str]:
-    if result.change is None:
-        yield "Nothing that is part of this audit: remedies were not examined."
-    else:
+    if result.remedy:
+        yield result.remedy
+    if result.change is not None:
         yield from result.change.sentences()
+    elif result.remedy:
+        yield f"What it changed: {_NOT_EXAMINED}"
+    else:
+        yield "Nothing that is part of this audit: remedies were not examined."
 
 
 def _remains(result: "AuditResult") -> Iterator[str]:

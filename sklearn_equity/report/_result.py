@@ -48,6 +48,8 @@ class AuditResult:
         The same subgroups after a remediation, with the change in each.
     allocation : tuple of InequalityResult, default=()
         Inequalities of deterioration between groups that get the same score.
+    remedy : str, default=""
+        What was done between before and after, in a sentence.
     notes : tuple of str, default=()
         What a reader must know: rows left out, how subgroups were made.
     min_subgroup_size : int or None, default=None
@@ -96,6 +98,7 @@ class AuditResult:
     spreads: tuple[GroupingSpread, ...]
     change: FidelityChange | None = None
     allocation: tuple[InequalityResult, ...] = ()
+    remedy: str = ""
     notes: tuple[str, ...] = ()
     min_subgroup_size: int | None = None
     suppressed_below: int = 0
@@ -106,6 +109,7 @@ class AuditResult:
         *,
         change: FidelityChange | None = None,
         allocation: Sequence[InequalityResult] = (),
+        remedy: str = "",
         notes: Iterable[str] = (),
     ) -> "AuditResult":
         """Return a copy that also reports what was found or done afterwards.
@@ -116,6 +120,8 @@ class AuditResult:
             The subgroups before and after a remediation.
         allocation : sequence of InequalityResult, default=()
             Inequalities of deterioration, added to those already there.
+        remedy : str, default=""
+            What was done, in a sentence: the record of the report opens with it.
         notes : iterable of str, default=()
             Sentences added to the notes.
 
@@ -128,6 +134,7 @@ class AuditResult:
             self,
             change=self.change if change is None else change,
             allocation=(*self.allocation, *allocation),
+            remedy=remedy or self.remedy,
             notes=(*self.notes, *notes),
         )
 

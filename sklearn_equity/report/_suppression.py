@@ -99,10 +99,14 @@ def _told_by_verdicts(
     """Bound counts by whether they sufficed for a verdict, which a report tells."""
     judged = table.judged
     least = min_subgroup_size or int(table.n[judged].min(initial=table.overall.n))
-    return {
-        key: (float(least), np.inf) if enough else (1.0, float(max(least - 1, n)))
-        for key, enough, n in zip(_keys(table), judged, table.n, strict=True)
-    }
+    bounds = {}
+    for key, enough, n in zip(_keys(table), judged, table.n, strict=True):
+        too_few = not enough and n < least  # many may lack a verdict for other reasons
+        bounds[key] = (
+            float(least if enough else 1),
+            float(least - 1) if too_few else np.inf,
+        )
+    return bounds
 
 
 # ---- fidelity --------------------------------------------------------------------

@@ -683,7 +683,10 @@ def test_no_shared_support_is_nan_and_insufficient_evidence(interval):
     assert np.isnan(result.estimate)
     assert (result.covered, result.n_subgroup, result.n_reference) == (0.0, 0, 0)
     assert result.verdict == "insufficient evidence"
-    assert "nan" in str(result)
+    assert str(result).endswith(
+        "near no score are there enough people of both (`min_rows`), "
+        "insufficient evidence"
+    )
     with pytest.warns(SmallSubgroupWarning, match="cannot be compared: no part of the"):
         assert np.isnan(da_index_ratio(a, m, **options))
 

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
-from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 
 from sklearn_equity import (
     ADCurveDisplay,
@@ -125,6 +127,20 @@ def test_lorenz_curve_of_a_table_shows_both_indices_with_the_interval(voice):
     assert 1 - 2 * under_the_curve == pytest.approx(found.raw)  # the Gini index
 
 
+def test_lorenz_curve_of_a_model_is_that_of_its_table():
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(6)
+    X = pandas.DataFrame({"x": rng.normal(size=300), "ward": np.resize([*"abc"], 300)})
+    y = X["x"] + rng.normal(size=300) * (1 + (X["ward"] == "a"))
+    model = make_pipeline(make_column_transformer(("passthrough", ["x"])), Ridge())
+    model.fit(X, y)
+    options = {"metric": "rmse", "n_resamples": 50, "random_state": 0}
+    shown = LorenzDisplay.from_estimator(model, X, y, subgroups="ward", **options)
+    table = subgroup_fidelity(y, model.predict(X), subgroups=X["ward"], **options)
+    assert shown.gini == inequality_index(table, random_state=0).raw
+    assert shown.quantity == "RMSE"
+
+
 def test_lorenz_curve_of_equal_subgroups_shows_no_inequality_without_the_noise():
     ward = np.repeat(np.arange(5), 60)
     y_true = np.tile(np.linspace(30, 60, 60), 5)
@@ -203,6 +219,28 @@ def test_ad_curves_have_gaps_bands_and_the_decision_region():
     assert _legend(display)[0].startswith("north: 2")
 
 
+def test_ad_curve_asks_a_model_for_its_score():
+    rng = np.random.default_rng(10)
+    X = rng.normal(size=(600, 2))
+    ill = 50 + 10 * X[:, 0] + rng.normal(size=600)
+    ward = np.resize(["north", "south"], 600)
+    options = {"threshold": 50, "bounds": (0, 100)}
+    classifier = LogisticRegression().fit(X, ill > 55)
+    display = ADCurveDisplay.from_estimator(
+        classifier, X, ill, subgroups=ward, **options
+    )
+    score = classifier.predict_proba(X)[:, 1]
+    expected = allocation_deterioration_curve(score, ill, subgroups=ward, **options)
+    assert display.curve.labels == ("north", "south")
+    np.testing.assert_array_equal(display.curve.deterioration, expected.deterioration)
+    regressor = LinearRegression().fit(X, ill)
+    ranked = ADCurveDisplay.from_estimator(regressor, X, ill, scale="rank", **options)
+    expected = allocation_deterioration_curve(
+        regressor.predict(X), ill, scale="rank", **options
+    )
+    np.testing.assert_array_equal(ranked.curve.deterioration, expected.deterioration)
+
+
 # ---- densities ----------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def stays():
@@ -242,7 +280,33 @@ def test_people_at_a_single_value_stand_apart_from_the_density(stays):
 
 
 def test_density_says_how_many_people_it_rests_on(stays):
-    assert _legend(stays)[0].startswith("north: n = 1,000; in the regions: ")
+    assert _legend(stays)[0].startswith("north: n = 1,000\nin the regions: ")
+
+
+def test_rounded_values_are_drawn_as_the_density_they_come_from():
+    """HbA1c is reported in tenths of a per cent; between them nobody is."""
+    rng = np.random.default_rng(12)
+    exact = rng.normal(38.0, 6.0, size=800)
+    rounded = 10.93 * np.round((exact - 23.5) / 10.93, 1) + 23.5
+    display = DensityDisplay.from_values(rounded, edges=[36, 48], bounds=(0, None))
+    x, y = display.lines_[0].get_data()
+    assert display.densities[0].lattice_[1] == pytest.approx(1.093)
+    near = np.abs(x - 38.0) < 8.0
+    truth = np.exp(-(((x - 38.0) / 6.0) ** 2) / 2.0) / (6.0 * np.sqrt(2.0 * np.pi))
+    assert near.sum() > 10
+    assert y[near] == pytest.approx(truth[near], rel=0.2)
+
+
+def test_shares_in_regions_have_wilsons_intervals():
+    values = np.repeat([1.0, 5.0], [30, 10])
+    display = DensityDisplay.from_values(values, edges=[4, 6], discrete=True)
+    z, n, share = 1.959964, 40, 10 / 40
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    reach = np.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2) * z / (1 + z**2 / n)
+    assert display.probabilities_[0, 0] == pytest.approx(share)
+    expected = [middle - reach, middle + reach]
+    assert display.intervals_[0, 0] == pytest.approx(expected)
+    assert "in the regions: 25.0% (14.2 to 40.2)" in _legend(display)[0]
 
 
 def test_density_without_point_masses_or_thresholds_has_one_axes():
@@ -343,6 +407,46 @@ def test_changes_and_their_intervals_are_drawn_by_verdict():
     assert names[3] == "ward = south, n = 10"
 
 
+def test_repeated_trials_stand_beside_the_first_one():
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(17)
+    ward = np.repeat(["A", "B"], [600, 200])
+    X = pandas.DataFrame({"x": rng.uniform(0, 200, size=800), "ward": ward})
+    y = 10 + np.where(ward == "A", 2, 1) * X["x"] + rng.normal(size=800)
+    model = make_pipeline(make_column_transformer(("passthrough", ["x"])), Ridge())
+    remedied = SubgroupOversampler(
+        model, segmenter="ward", under_served=["B"], multiplier=20, random_state=0
+    )
+    display = RemediationEffectDisplay.from_estimator(
+        model,
+        remedied,
+        X,
+        y,
+        subgroups="ward",
+        metric="rmse",
+        n_trials=4,
+        random_state=0,
+    )
+    assert len(display.trials) == 3
+    changes, rows = display.trials_.get_data()
+    by_row = dict.fromkeys(np.round(rows), 0)
+    for row, change in zip(np.round(rows), changes, strict=True):
+        by_row[row] += change / 3
+    assert by_row[2.0] < 0 < by_row[1.0]  # B gains, A pays, in every trial
+    assert "3 other trials" in _legend(display)
+    once = RemediationEffectDisplay(display.change).plot()
+    assert once.trials_ is None
+
+
+def test_trials_of_another_metric_are_refused():
+    y, before = np.arange(80.0), np.arange(80.0) + np.resize([1, -1], 80)
+    options = {"subgroups": {"all": ["a"] * 80}}
+    one = fidelity_change(y, before, y, metric="rmse", **options)
+    other = fidelity_change(y, before, y, metric="mae", **options)
+    with pytest.raises(ValueError, match="`trials` must measure what `change` does"):
+        RemediationEffectDisplay(one, trials=[other])
+
+
 # ---- a remedy by its strength -----------------------------------------------------
 @pytest.fixture(scope="module")
 def path_of_one_line():
@@ -369,9 +473,41 @@ def test_path_is_drawn_where_it_says(path_of_one_line):
     n = path_of_one_line.n
     assert _legend(display) == [
         f"everybody, n = {n[0]}",
-        f"base, n = {n[1]}",
-        f"under-served, n = {n[2]}",
+        f"base: the others, n = {n[1]}",
+        f"under-served, told on the training rows, n = {n[2]}",
     ]
+
+
+def test_path_has_intervals_and_the_region_without_harm(path_of_one_line):
+    figures = vars(path_of_one_line) | {"verdict": ("plain", "no harm", "harms some")}
+    display = RemediationPathDisplay(type(path_of_one_line)(**figures)).plot()
+    (bars,) = display.errorbar_["under_served"].lines[2]
+    ends = [segment[:, 1].tolist() for segment in bars.get_segments()]
+    low, high = path_of_one_line.ci_low[2], path_of_one_line.ci_high[2]
+    assert np.ravel(ends) == pytest.approx(np.column_stack([low, high]).ravel())
+    assert (low < path_of_one_line.under_served).all()
+    (region,) = display.no_harm_regions_
+    assert (region.get_x(), region.get_width()) == (0.5, 1.0)
+    assert _legend(display)[-1] == "harm excluded for every subgroup"
+
+
+@pytest.mark.parametrize("n_models", [2, 4])
+def test_legend_of_a_path_is_inside_the_figure(n_models, path_of_one_line):
+    figures = {
+        name: value[..., [0, *[1] * (n_models - 1)]]
+        for name, value in vars(path_of_one_line).items()
+        if isinstance(value, np.ndarray)
+    }
+    path = type(path_of_one_line)(
+        **vars(path_of_one_line)
+        | figures
+        | {"verdict": ("plain", *["no harm"] * (n_models - 1)), "n": (10**9,) * 3}
+    )
+    display = RemediationPathDisplay(path).plot()
+    display.figure_.canvas.draw()
+    box = display.legend_.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= display.figure_.bbox.width
 
 
 def test_path_names_levelling_down_under_its_strength(path_of_one_line):

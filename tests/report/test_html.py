@@ -187,6 +187,10 @@ def test_the_record_has_every_item_of_the_guideline(bare, text, tmp_path):
     assert "Segments learnt from the data: not examined." in alone
     assert "equal illness: not examined." in alone
     assert "remedies were not examined" in alone
+    done = bare.with_findings(remedy="Rows <of> the south counted twice.")
+    told = done.to_html(tmp_path / "told.html").read_text(encoding="utf-8")
+    assert "<li>Rows &lt;of&gt; the south counted twice.</li>" in told
+    assert "What it changed: not examined." in told
     assert alone.count("Not examined") == 2  # allocation and change, among the tables
 
 
@@ -227,7 +231,8 @@ def test_every_line_of_a_picture_is_said_in_words_as_well(text):
     assert len(lines) == 4 + 1 + 4  # wards and everybody, one inequality, changes
     for line in lines:
         assert '<svg aria-hidden="true">' in line
-        assert re.search(r'class="words">[^<]*\([^<]* to [^<]*\), n = \d', line)
+        counted = r'class="words">[^<]*\([^<]* to [^<]*\), n&nbsp;=&nbsp;\d'
+        assert re.search(counted, line)
 
 
 def test_a_small_subgroup_is_called_undecided(text):

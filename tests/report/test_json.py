@@ -35,6 +35,7 @@ def result():
         scale="rank",
     )  # fmt: skip
     return found.with_findings(
+        remedy="Rows of the south were counted twice.",
         change=replace(change, levelling_down=(harmed,)),
         allocation=[inequality],
         notes=["One \u2028 note.", "Two."],

@@ -188,6 +188,25 @@ def test_tables_sort_by_number_and_by_text(demo_report, open_page):
     assert "all rows as one" in table.locator("tfoot").inner_text()
 
 
+def test_on_a_telephone_every_figure_has_its_heading_and_nothing_is_cut(
+    report, open_page
+):
+    page = open_page(report, 390)
+    cells = page.evaluate(
+        """() => [...document.querySelectorAll("tbody td")].map((td) => [
+            getComputedStyle(td, "::before").content, td.scrollWidth - td.clientWidth,
+            td.closest(".scroll").scrollWidth - td.closest(".scroll").clientWidth])"""
+    )
+    assert len(cells) > 50
+    for heading, cut, beyond in cells:
+        assert len(heading.strip('"')) >= 1
+        assert heading != "none"
+        assert cut <= 0
+        assert beyond <= 0
+    page.locator("thead button").first.click()  # tables still sort
+    assert page.locator("th[aria-sort=ascending]").count() == 1
+
+
 def test_what_is_withheld_is_sorted_to_the_end(hostile_report, open_page):
     page = open_page(hostile_report)
     table = page.locator("table", has_text="By ward").first

@@ -16,10 +16,20 @@ import pytest
 from matplotlib import pyplot as plt
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from sklearn_equity import SubgroupFidelityDisplay, audit_frame, fidelity_change
+from sklearn_equity import (
+    SubgroupFidelityDisplay,
+    audit_frame,
+    fidelity_change,
+    load_nhanes,
+)
 from sklearn_equity.allocation import model_inequality
 from sklearn_equity.report import DEFAULT_LIMIT
-from sklearn_equity.report._counts import EVERYBODY, relations_of_labels
+from sklearn_equity.report._counts import (
+    EVERYBODY,
+    relations_of_labels,
+    relations_of_people,
+)
+from sklearn_equity.report._implied_sums import without_implied
 
 
 def _people(sizes, **more):
@@ -219,9 +229,13 @@ def _told_by_verdicts(result):
         tuple(label) if isinstance(label, list) else label
         for label in table["subgroup"]
     ]
-    keys = zip(table["grouping"], labels, strict=True)
+    keys = list(zip(table["grouping"], labels, strict=True))
+    # Where nobody of a grouping is judged, one may have enough and nobody to compare.
+    compared = {
+        key[0] for key, judged in zip(keys, table["judged"], strict=True) if judged
+    }
     return {
-        key: (30, 10_000) if judged else (1, 29)
+        key: (30, 10_000) if judged else (1, 29 if key[0] in compared else 10_000)
         for key, judged in zip(keys, table["judged"], strict=True)
     }
 
@@ -291,6 +305,89 @@ def test_no_small_count_can_be_worked_out(seed):
         assert most >= DEFAULT_LIMIT
         assert most - least >= DEFAULT_LIMIT / 2
     assert sum(n is None for n in shown.values()) < 0.9 * len(shown)
+
+
+def _crossed_adults():
+    """Return adults of NHANES, five attributes crossed to a depth of three."""
+    X = load_nhanes().data.sample(2008, random_state=0)
+    names = ["sex", "ethnicity", "smoking", "age", "income"]
+    people = _people({"x": len(X)})
+    for name in names[:3]:
+        people[name] = X[name].astype(str).to_numpy()
+    people["age"] = pd.qcut(X["age"].to_numpy(), 4).codes.astype(str)
+    people["income"] = pd.qcut(X["poverty_income_ratio"].to_numpy(), 3).codes.astype(
+        str
+    )
+    depths = [combo for k in (1, 2, 3) for combo in itertools.combinations(names, k)]
+    return people, names, depths
+
+
+@pytest.mark.slow
+def test_few_are_withheld_of_hundreds_and_none_can_be_worked_out():
+    """Three-way tables, as offices publish them: 580 subgroups, 34 of them small."""
+    people, names, combos = _crossed_adults()
+    result = _audit(people, names, max_depth=3)
+    shown = _shown(result)
+
+    def key(combo, label):
+        return " & ".join(combo), label[0] if len(combo) == 1 else tuple(label)
+
+    truth, sums = {}, []
+    for combo in combos:
+        sizes = people.groupby(list(combo)).size()
+        labels = [one if isinstance(one, tuple) else (one,) for one in sizes.index]
+        truth |= {key(combo, one): n for one, n in zip(labels, sizes, strict=True)}
+        for left_out in combo if len(combo) > 1 else ():
+            rest = [name for name in combo if name != left_out]
+            parts = {}
+            for one in labels:
+                whole = tuple(one[combo.index(name)] for name in rest)
+                parts.setdefault(key(rest, whole), []).append(key(combo, one))
+            sums += parts.items()
+        if len(combo) == 1:
+            sums.append((("", "everybody"), [key(combo, one) for one in labels]))
+    assert shown.keys() - {("", "everybody")} == truth.keys()
+    bounds = _told_by_verdicts(result)
+    small = [one for one, n in truth.items() if n < DEFAULT_LIMIT]
+    assert len(small) > 20
+    for one in small:
+        assert shown[one] is None
+        least, most = _range(shown, sums, one, bounds)
+        assert most >= DEFAULT_LIMIT
+        assert most - least >= DEFAULT_LIMIT / 2
+    withheld = [one for one in truth if shown[one] is None]
+    assert len(withheld) < 4 * len(small)
+    assert sum(truth[one] for one in withheld) < 0.05 * sum(truth.values())
+
+
+def test_sums_that_others_imply_add_nothing():
+    """What is left has the rank of all, and is fewer."""
+    rng = np.random.default_rng(5)
+    n = 300
+    region = rng.choice([*"NS"], n)
+    labels = {
+        "region": region,
+        "ward": np.char.add(region, rng.choice([*"abc"], n)),
+        "sex": rng.choice([*"fm"], n),
+        "age": rng.choice([*"xyz"], n),
+    }
+    every = relations_of_people(labels, n_rows=n, missing="raise", max_depth=3)
+    kept = without_implied(every)
+    assert set(map(id, kept)) < set(map(id, every))
+    place = {}
+
+    def rank(relations):
+        rows = []
+        for one in relations:
+            row = dict.fromkeys(one.left, 1) | dict.fromkeys(one.right, -1)
+            rows.append({place.setdefault(k, len(place)): v for k, v in row.items()})
+        matrix = np.zeros((len(rows), len(place)))
+        for i, row in enumerate(rows):
+            matrix[i, list(row)] = list(row.values())
+        return np.linalg.matrix_rank(matrix)
+
+    assert rank(kept) == rank(every)
+    assert len(kept) < 0.7 * len(every)
 
 
 def test_without_secondary_suppression_the_attack_succeeds():

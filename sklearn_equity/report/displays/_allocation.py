@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sklearn_equity._sklearn_shims import check_response_method, num_samples
 from sklearn_equity.allocation import ADCurve, allocation_deterioration_curve
+from sklearn_equity.report._groupings import resolve_groupings
 from sklearn_equity.report.displays._canvas import (
     GREY,
     PLAIN,
@@ -108,6 +110,69 @@ class ADCurveDisplay:
         """
         curve = allocation_deterioration_curve(allocation, measurement, **options)
         return cls(curve, decision_threshold=decision_threshold).plot(ax=ax)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        measurement: ArrayLike,
+        *,
+        subgroups: Any = None,
+        decision_threshold: float | None = None,
+        response_method: str = "auto",
+        ax: "Axes | None" = None,
+        **options: Any,
+    ) -> Self:
+        """Ask a fitted model for its score, measure and draw.
+
+        Parameters
+        ----------
+        estimator : fitted estimator
+            The model whose answer is the score: a regressor's prediction, or what a
+            classifier of two classes gives the second.
+        X : array-like or data frame of shape (n_rows, n_features)
+            People on whom the model was not fitted.
+        measurement : array-like of shape (n_rows,)
+            A clinical measurement of them.
+        subgroups : str, tuple or array-like, default=None
+            Whom to compare, as in `audit`: one grouping; None takes all together.
+        decision_threshold : float or None, default=None
+            From which score on the resource is allocated.
+        response_method : str, default="auto"
+            `predict_proba`, `decision_function` or `predict`; "auto" takes the first
+            that the model has.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **options : dict
+            What else `allocation_deterioration_curve` takes: `threshold` (needed),
+            `bounds`, `scale` and so on.
+
+        Returns
+        -------
+        ADCurveDisplay
+            Drawn.
+        """
+        labels = None
+        if subgroups is not None:
+            missing = options.get("missing", "raise")
+            groupings = resolve_groupings(
+                subgroups, X, n_rows=num_samples(X), missing=missing
+            )
+            (labels,) = groupings.values()
+        methods = [response_method]
+        if response_method == "auto":
+            methods = ["predict_proba", "decision_function", "predict"]
+        scores = np.asarray(check_response_method(estimator, methods)(X))
+        if scores.ndim == 2 and scores.shape[1] == 2:
+            scores = scores[:, 1]
+        return cls.from_predictions(
+            *(scores, measurement),
+            subgroups=labels,
+            decision_threshold=decision_threshold,
+            ax=ax,
+            **options,
+        )
 
     def plot(self, ax: "Axes | None" = None) -> Self:
         """Draw the curves.

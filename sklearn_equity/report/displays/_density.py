@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binomtest
 
 from sklearn_equity._checks import check_numbers, check_subgroups
 from sklearn_equity.density import BoundedKDE
@@ -58,6 +59,8 @@ class DensityDisplay:
         What is integrated: subgroup by subgroup, from the first region on.
     probabilities_ : ndarray of shape (n_subgroups, n_edges - 1)
         The share of people in each region, point masses included.
+    intervals_ : ndarray of shape (n_subgroups, n_edges - 1, 2)
+        95% intervals of these shares, each by itself.
     threshold_lines_ : list of Line2D
         The thresholds.
 
@@ -68,8 +71,9 @@ class DensityDisplay:
 
     Notes
     -----
-    A density has no interval here: that of 30 people looks as smooth as that of 3,000.
-    Mind the counts in the legend, and compare subgroups by `dataset_inequality`.
+    A line has no interval here: that of 30 people looks as smooth as that of 3,000.
+    The shares of people have Wilson's, for as many people as there are rows, whatever
+    their weights. Compare subgroups by `dataset_inequality`.
 
     Examples
     --------
@@ -161,13 +165,19 @@ class DensityDisplay:
         MissingDependencyError
             If matplotlib is not installed.
         """
-        size = (7.0, 4.0 + 0.25 * len(self.labels))
+        size = (7.0, 4.2 + 0.4 * len(self.labels))
         self.figure_, self.ax_ = new_axes(ax, feature="DensityDisplay.plot", size=size)
         ax = self.ax_
         self.probabilities_ = np.array(
             [
                 kde.interval_probability(self.edges) if len(self.edges) > 1 else []
                 for kde in self.densities
+            ]
+        )
+        self.intervals_ = np.array(
+            [
+                [_interval(share, kde.n_samples_seen_) for share in shares]
+                for shares, kde in zip(self.probabilities_, self.densities, strict=True)
             ]
         )
         self.lines_: list[Any] = []
@@ -186,14 +196,15 @@ class DensityDisplay:
         )
         names = [self._name(row) for row in range(len(self.labels))]
         self.legend_ = add_legend(ax, self.lines_, names)
-        ax.spines["top"].set_visible(False)
+        if self.regions_:
+            self.legend_.set_title("shares of people, with 95% intervals")
+        for side in ("top", *(["right"] if self.points_ax_ is None else [])):
+            ax.spines[side].set_visible(False)
         return self
 
     def _draw_density(self, row: int) -> None:
         kde, style = self.densities[row], SERIES[row % len(SERIES)]
-        # At a point mass, pdf is a probability, no density: draw it elsewhere.
-        grid = self.grid[~np.isin(self.grid, kde.point_values_)]
-        density = kde.pdf(grid)
+        grid, density = _curve(kde, self.grid)
         (line,) = self.ax_.plot(
             *(grid, density),
             color=style.color,
@@ -240,6 +251,30 @@ class DensityDisplay:
         name = write_name(self.labels[row], width=60)
         text = f"{name}: n = {self.densities[row].n_samples_seen_:,}"
         if len(self.edges) > 1:
-            shares = [f"{share:.1%}" for share in self.probabilities_[row]]
-            text += f"; in the regions: {', '.join(shares)}"
+            shares = [
+                f"{100.0 * share:.1f}% ({100.0 * low:.1f} to {100.0 * high:.1f})"
+                for share, (low, high) in zip(
+                    self.probabilities_[row], self.intervals_[row], strict=True
+                )
+            ]
+            text += f"\nin the regions: {', '.join(shares)}"
         return text
+
+
+def _curve(kde: BoundedKDE, grid: Vector) -> tuple[Vector, Vector]:
+    """Return a density, where it is one: not at point masses, which are probabilities.
+
+    Rounded values stay on a lattice; each is drawn as if spread over its step.
+    """
+    unit = 1.0
+    if kde.lattice_ is not None:
+        origin, unit = kde.lattice_
+        first, last = np.rint((grid[[0, -1]] - origin) / unit)
+        grid = origin + unit * np.arange(first, last + 1)
+    grid = grid[~np.isin(grid, kde.point_values_)]
+    return grid, kde.pdf(grid) / unit
+
+
+def _interval(share: float, n: int) -> tuple[float, float]:
+    found = binomtest(round(share * n), n).proportion_ci(method="wilson")
+    return float(found.low), float(found.high)

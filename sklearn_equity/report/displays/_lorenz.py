@@ -5,13 +5,22 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity.fidelity import SubgroupTable
+from sklearn_equity._checks import MissingPolicy
+from sklearn_equity._sklearn_shims import num_samples
+from sklearn_equity.fidelity import (
+    Metric,
+    SubgroupTable,
+    resolve_metric,
+    subgroup_fidelity,
+)
 from sklearn_equity.inequality import (
     InequalityIndex,
     gini,
     inequality_index,
     lorenz_curve,
 )
+from sklearn_equity.report._answers import prepare_response
+from sklearn_equity.report._groupings import resolve_groupings
 from sklearn_equity.report.displays._canvas import (
     GREY,
     PLAIN,
@@ -172,6 +181,93 @@ class LorenzDisplay:
             quantity=table.metric,
             voice=voice,
         ).plot(ax=ax)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        *,
+        subgroups: Any,
+        voice: Literal["subgroup", "person"] = "subgroup",
+        random_state: int | None = None,
+        ax: "Axes | None" = None,
+        **options: Any,
+    ) -> Self:
+        """Measure predictions with `subgroup_fidelity`, and draw.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_rows,)
+            The measured outcome.
+        y_pred : array-like of shape (n_rows,)
+            The model's predictions.
+        subgroups : array-like of shape (n_rows,)
+            One label a row.
+        voice : {"subgroup", "person"}, default="subgroup"
+            Whether each subgroup or each person counts once.
+        random_state : int or None, default=None
+            Seed of the resamples.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **options : dict
+            What else `subgroup_fidelity` takes, such as `metric`: one of errors.
+
+        Returns
+        -------
+        LorenzDisplay
+            Drawn.
+        """
+        table = subgroup_fidelity(
+            y_true, y_pred, subgroups=subgroups, random_state=random_state, **options
+        )
+        return cls.from_table(table, voice=voice, random_state=random_state, ax=ax)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike,
+        *,
+        subgroups: Any,
+        metric: str | Metric = "nrmse",
+        missing: MissingPolicy = "raise",
+        ax: "Axes | None" = None,
+        **options: Any,
+    ) -> Self:
+        """Ask a fitted model, measure its answers and draw.
+
+        Parameters
+        ----------
+        estimator : fitted estimator
+            The model.
+        X : array-like or data frame of shape (n_rows, n_features)
+            People on whom the model was not fitted.
+        y : array-like of shape (n_rows,)
+            Their outcome.
+        subgroups : str, tuple or array-like
+            Whom to compare, as in `audit`: one grouping.
+        metric : str, callable or Metric, default="nrmse"
+            As in `subgroup_fidelity`: one of errors.
+        missing : {"raise", "group", "drop"}, default="raise"
+            What happens to rows without a label.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **options : dict
+            What else `from_predictions` takes, such as `random_state`.
+
+        Returns
+        -------
+        LorenzDisplay
+            Drawn.
+        """
+        y_true, respond = prepare_response(estimator, y, resolve_metric(metric))
+        groupings = resolve_groupings(
+            subgroups, X, n_rows=num_samples(X), missing=missing
+        )
+        options |= {"metric": metric, "missing": missing, "ax": ax}
+        return cls.from_predictions(y_true, respond(X), subgroups=groupings, **options)
 
     def plot(self, ax: "Axes | None" = None) -> Self:
         """Draw the curve.

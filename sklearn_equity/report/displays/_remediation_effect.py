@@ -1,11 +1,23 @@
 """What did a remedy change, for whom, and how sure is that?"""
 
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
-from sklearn_equity._checks import format_label
+from sklearn_equity._checks import (
+    MissingPolicy,
+    check_subgroups,
+    check_whole_number,
+    format_label,
+)
+from sklearn_equity._sklearn_shims import num_samples, safe_indexing
+from sklearn_equity.fidelity import Metric, resolve_metric
 from sklearn_equity.remediation import EVERYBODY, FidelityChange, fidelity_change
+from sklearn_equity.report._answers import prepare_response
+from sklearn_equity.report._groupings import resolve_groupings
 from sklearn_equity.report.displays._canvas import (
     GREY,
     PLAIN,
@@ -19,8 +31,9 @@ from sklearn_equity.report.displays._canvas import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
+_ABOVE = 0.28  # of a row: where other trials stand, so that no estimate covers them
 # Colour, marker and filling of each verdict; without colour, the marker tells.
 _LOOKS = {
     "better": (SERIES[0].color, "o", SERIES[0].color),
@@ -39,6 +52,8 @@ class RemediationEffectDisplay:
     ----------
     change : FidelityChange
         What `fidelity_change` returned.
+    trials : sequence of FidelityChange, default=()
+        The same remedy tried again, such as on other splits; each is a small stroke.
 
     Attributes
     ----------
@@ -52,6 +67,8 @@ class RemediationEffectDisplay:
         Their intervals.
     zero_line_ : Line2D
         No change.
+    trials_ : Line2D or None
+        The changes in the other trials; None if there are none.
 
     See Also
     --------
@@ -61,7 +78,10 @@ class RemediationEffectDisplay:
     Notes
     -----
     Intervals are those of each subgroup by itself; verdicts are corrected for the
-    number of subgroups, so that an interval may leave 0 and no change be shown.
+    number of subgroups, so that an interval may leave 0 and no change be shown. An
+    interval tells what other people would have shown of the same two models; strokes
+    tell what other people to learn from and to be judged by would have, and are of
+    people who overlap from one trial to the next.
 
     Examples
     --------
@@ -78,8 +98,12 @@ class RemediationEffectDisplay:
     ['better', 'no change shown']
     """
 
-    def __init__(self, change: FidelityChange) -> None:
+    def __init__(
+        self, change: FidelityChange, *, trials: Sequence[FidelityChange] = ()
+    ) -> None:
+        _refuse_other_metric(change, trials)
         self.change = change
+        self.trials = tuple(trials)
 
     @classmethod
     def from_predictions(
@@ -115,6 +139,87 @@ class RemediationEffectDisplay:
         change = fidelity_change(y_true, before, after, subgroups=subgroups, **options)
         return cls(change).plot(ax=ax)
 
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        remedied: Any,
+        X: Any,
+        y: "ArrayLike",
+        *,
+        subgroups: Any,
+        metric: str | Metric = "nrmse",
+        missing: MissingPolicy = "raise",
+        n_trials: int = 10,
+        test_size: float = 0.3,
+        random_state: int | None = None,
+        ax: "Axes | None" = None,
+        **options: Any,
+    ) -> Self:
+        """Fit a model and its remedy in repeated trials, and draw the changes.
+
+        Parameters
+        ----------
+        estimator : estimator
+            The plain model; cloned, not changed.
+        remedied : estimator
+            The model with a remedy, such as a `SubgroupOversampler` that takes its
+            subgroups from a column or a segmenter; cloned, not changed.
+        X : array-like or data frame of shape (n_rows, n_features)
+            People to learn from and to be judged by.
+        y : array-like of shape (n_rows,)
+            Their outcome.
+        subgroups : str, tuple, list, mapping or array-like
+            Whom to compare, as in `audit`: names of columns of `X`, or labels.
+        metric : str or Metric, default="nrmse"
+            As in `fidelity_change`.
+        missing : {"raise", "group", "drop"}, default="raise"
+            What happens to rows without a label.
+        n_trials : int, default=10
+            How often to split, fit and measure. Estimates and intervals are those of
+            the first trial.
+        test_size : float, default=0.3
+            The share of people held out in each trial, those of each outcome alike if
+            the model is a classifier.
+        random_state : int or None, default=None
+            Draws the splits.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **options : dict
+            What else `fidelity_change` takes, such as `confidence_level`.
+
+        Returns
+        -------
+        RemediationEffectDisplay
+            Drawn.
+        """
+        check_whole_number(n_trials, name="n_trials", least=1)
+        chosen = resolve_metric(metric)
+        groupings = _labels_of_rows(subgroups, X, missing)
+        kind = StratifiedShuffleSplit if is_classifier(estimator) else ShuffleSplit
+        splits = kind(n_trials, test_size=test_size, random_state=random_state)
+        changes = []
+        for train, test in splits.split(X, y):
+            X_test, y_test = safe_indexing(X, test), safe_indexing(y, test)
+            answers = []
+            for model in (estimator, remedied):
+                fitted = clone(model).fit(
+                    safe_indexing(X, train), safe_indexing(y, train)
+                )
+                truth, respond = prepare_response(fitted, y_test, chosen)
+                answers.append(respond(X_test))
+            labels = {name: column[test] for name, column in groupings.items()}
+            changes.append(
+                fidelity_change(
+                    *(truth, *answers),
+                    subgroups=labels,
+                    metric=metric,
+                    missing="drop",
+                    **options,
+                )
+            )
+        return cls(changes[0], trials=changes[1:]).plot(ax=ax)
+
     def plot(self, ax: "Axes | None" = None) -> Self:
         """Draw the changes.
 
@@ -147,19 +252,32 @@ class RemediationEffectDisplay:
         for verdict in _LOOKS:
             if verdict in self.change.verdict:
                 self._draw_rows(verdict)
+        self.trials_ = self._draw_trials()
         ax.set_yticks(np.arange(len(names)), names, **PLAIN)
         ax.set_ylim(len(names) - 0.4, -0.6)
         ax.locator_params(axis="x", nbins=6)
         ax.set_xlabel(self._label(), **PLAIN)
         for side in ("top", "right"):
             ax.spines[side].set_visible(False)
-        self.legend_ = add_legend(
-            ax,
-            [*self.points_.values(), self.zero_line_],
-            [*self.points_, "no change"],
-            n_columns=2,
-        )
+        shown = {**self.points_, "no change": self.zero_line_}
+        if self.trials_ is not None:
+            shown[f"{len(self.trials)} other trials"] = self.trials_
+        self.legend_ = add_legend(ax, [*shown.values()], [*shown], n_columns=2)
         return self
+
+    def _draw_trials(self) -> Any:
+        """Draw the other trials above the estimates, whom they would cover."""
+        if not self.trials:
+            return None
+        row_of = {key: row for row, key in enumerate(_keys(self.change))}
+        drawn = [
+            (change, row_of[key] - _ABOVE)
+            for trial in self.trials
+            for key, change in zip(_keys(trial), trial.change, strict=True)
+            if key in row_of
+        ]
+        (line,) = self.ax_.plot(*zip(*drawn, strict=True), "|", color=GREY, ms=7)
+        return line
 
     def _draw_rows(self, verdict: str) -> None:
         change = self.change
@@ -199,3 +317,34 @@ class RemediationEffectDisplay:
         )
         level = percent(change.confidence_level)
         return f"after less before, with {level} intervals\n{metric}"
+
+
+def _keys(change: FidelityChange) -> list[tuple[str, Hashable]]:
+    return list(zip(change.grouping, change.subgroup, strict=True))
+
+
+def _labels_of_rows(
+    subgroups: Any, X: Any, missing: MissingPolicy
+) -> "dict[str, NDArray[Any]]":
+    """Return the label of every row by grouping; None for those left out."""
+    n_rows = num_samples(X)
+    found = {}
+    groupings = resolve_groupings(subgroups, X, n_rows=n_rows, missing=missing)
+    for name, column in groupings.items():
+        codes = check_subgroups(column, n_rows=n_rows, name=name, missing=missing)
+        labels = np.empty(len(codes.labels) + 1, dtype=object)
+        labels[:-1] = codes.labels  # what is left out is coded -1, and the last is None
+        found[name] = labels[codes.codes]
+    return found
+
+
+def _refuse_other_metric(
+    change: FidelityChange, trials: Sequence[FidelityChange]
+) -> None:
+    others = {trial.metric for trial in trials} - {change.metric}
+    if others:
+        msg = (
+            f"`trials` must measure what `change` does, {change.metric!r}; got "
+            f"{sorted(others)}."
+        )
+        raise ValueError(msg)

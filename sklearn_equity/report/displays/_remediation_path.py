@@ -1,16 +1,19 @@
 """How much remedy does how much good, to whom, and whom does it harm?"""
 
+import textwrap
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from sklearn_equity.remediation import RemediationPath, remediation_path
 from sklearn_equity.report.displays._canvas import (
+    GREY,
     PLAIN,
     SERIES,
     add_legend,
     describe_metric,
     new_axes,
+    percent,
 )
 
 if TYPE_CHECKING:
@@ -19,9 +22,11 @@ if TYPE_CHECKING:
 
 _LINES = {
     "overall": ("everybody", 0),
-    "base": ("base", 2),
-    "under_served": ("under-served", 1),
+    "base": ("base: the others", 2),
+    "under_served": ("under-served, told on the training rows", 1),
 }
+_APART = 0.06  # of the distance between strengths, so that intervals don't cover
+_HARMLESS = ("gain without harm", "no harm")
 
 
 class RemediationPathDisplay:
@@ -43,6 +48,11 @@ class RemediationPathDisplay:
     lines_ : dict of str to Line2D
         The metric for "overall", "base" and "under_served"; the plain model comes
         first.
+    errorbar_ : dict of str to ErrorbarContainer
+        Their intervals.
+    no_harm_regions_ : list of Rectangle
+        The strengths for which harm is excluded for every subgroup; empty if it is for
+        none.
     plain_lines_ : dict of str to Line2D
         The plain model's figures, as levels to compare with.
 
@@ -53,9 +63,10 @@ class RemediationPathDisplay:
 
     Notes
     -----
-    Strengths stand at equal distances, each with the Gini index of the subgroups and
-    with what `no_harm_test` says of it. A line that stays within the width of its
-    marker of its own dotted level has changed little.
+    Strengths stand at equal distances, each with the Gini index of the subgroups, noise
+    and all, and with what `no_harm_test` says of it. Intervals are those of each figure
+    by itself: all models are asked about the same people, so that a change may be shown
+    where intervals overlap. What is shown of changes is the verdict.
 
     Examples
     --------
@@ -131,39 +142,65 @@ class RemediationPathDisplay:
         self.figure_, self.ax_ = new_axes(
             ax,
             feature="RemediationPathDisplay.plot",
-            size=(max(6.4, 1.5 * len(places)), 4.8),
+            size=(max(6.4, 1.5 * len(places)), 5.6),
         )
         ax = self.ax_
         self.lines_: dict[str, Any] = {}
+        self.errorbar_: dict[str, Any] = {}
         self.plain_lines_: dict[str, Any] = {}
         names = []
-        for (name, (shown, style)), n in zip(_LINES.items(), path.n, strict=True):
-            values, look = getattr(path, name), SERIES[style]
-            self.plain_lines_[name] = ax.axhline(
-                values[0], color=look.color, ls=":", lw=0.8
-            )
-            (self.lines_[name],) = ax.plot(
-                places, values, marker=look.marker, ls=look.line, color=look.color
-            )
-            names.append(f"{shown}, n = {n:,}")
+        for row, (name, (shown, _)) in enumerate(_LINES.items()):
+            self._draw_line(row, name)
+            names.append(f"{shown}, n = {path.n[row]:,}")
+        handles = list(self.lines_.values())
+        self.no_harm_regions_ = [
+            ax.axvspan(at - 0.5, at + 0.5, facecolor=GREY, alpha=0.14, lw=0, zorder=0)
+            for at in places
+            if path.verdict[at] in _HARMLESS
+        ]
+        if self.no_harm_regions_:
+            handles.append(self.no_harm_regions_[0])
+            names.append("harm excluded for every subgroup")
         ax.set_xticks(places, self._tick_names(), **PLAIN)
         ax.set_xlim(-0.5, len(places) - 0.5)
-        ax.set_xlabel(f"{path.parameter}; Gini index; verdict", **PLAIN)
-        ax.set_ylabel(
-            describe_metric(
-                path.metric, greater_is_better=path.greater_is_better, width=40
-            ),
+        ax.set_xlabel(
+            f"{path.parameter}; Gini index of the subgroups, noise and all; verdict",
             **PLAIN,
         )
+        metric = describe_metric(
+            path.metric, greater_is_better=path.greater_is_better, width=40
+        )
+        level = percent(path.confidence_level)
+        ax.set_ylabel(f"{metric}\nwith {level} intervals", **PLAIN)
         for side in ("top", "right"):
             ax.spines[side].set_visible(False)
-        self.legend_ = add_legend(ax, list(self.lines_.values()), names, n_columns=3)
+        self.legend_ = add_legend(ax, handles, names)
         return self
+
+    def _draw_line(self, row: int, name: str) -> None:
+        path, look = self.path, SERIES[_LINES[name][1]]
+        values = getattr(path, name)
+        places = np.arange(len(values)) + (row - 1) * _APART
+        self.plain_lines_[name] = self.ax_.axhline(
+            values[0], color=look.color, ls=":", lw=0.8
+        )
+        (self.lines_[name],) = self.ax_.plot(
+            places, values, marker=look.marker, ls=look.line, color=look.color
+        )
+        low, high = path.ci_low[row], path.ci_high[row]
+        self.errorbar_[name] = self.ax_.errorbar(
+            *(places, (low + high) / 2.0),
+            yerr=(high - low) / 2.0,
+            fmt="none",
+            ecolor=look.color,
+            elinewidth=1,
+            capsize=3,
+        )
 
     def _tick_names(self) -> list[str]:
         names = []
         for i, strength in enumerate(self.path.strength):
             model = "plain" if i == 0 else f"{strength:g}"
-            verdict = "" if i == 0 else self.path.verdict[i].replace(" ", "\n", 1)
+            verdict = "" if i == 0 else textwrap.fill(self.path.verdict[i], 12)
             names.append(f"{model}\nGini {self.path.gini[i]:.3g}\n{verdict}".rstrip())
         return names

@@ -60,8 +60,13 @@ def _line(mark: Mark, scale: tuple[float, float], ticks: list[float]) -> str:
     return (
         f'<li class="{mark.look}"><span class="label">{text(mark.label)}</span>'
         f'<svg aria-hidden="true">{_grid(scale, ticks)}{_drawn(mark, scale)}</svg>'
-        f'<span class="words">{text(mark.words)}</span></li>'
+        f'<span class="words">{_unbroken(text(mark.words))}</span></li>'
     )
+
+
+def _unbroken(words: str) -> str:
+    """Keep a number of people beside the "n" that names it."""
+    return words.replace("n = ", "n&nbsp;=&nbsp;")
 
 
 def _place(value: float, scale: tuple[float, float]) -> str:

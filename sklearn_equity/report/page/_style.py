@@ -82,6 +82,8 @@ th:first-child { text-align: left; min-width: 6rem; overflow-wrap: anywhere;
 th.text, td.text { text-align: left; }
 @media (min-width: 641px) { td.text { white-space: nowrap; } }
 tfoot th, tfoot td { font-weight: 600; }
+tfoot th:first-child, tbody th:first-child { padding-right: .75rem; }
+td.text, th.text { padding-left: 1rem; }
 tr.bad th, tr.bad td.text { color: var(--bad); font-weight: 600; }
 thead button { font: inherit; color: inherit; background: none; border: 0; padding: 0;
   cursor: pointer; text-align: inherit; text-decoration: underline dotted; }
@@ -97,10 +99,23 @@ th[aria-sort=descending] button::after { content: "\\a0\\2193"; }
   .marks .label { font-weight: 600; }
   .marks svg, .axis svg, .axis .name { grid-column: 1; }
   .marks svg, .axis svg { margin: 0 1.2rem; width: calc(100% - 2.4rem); }
-  table { font-size: .8rem; }
-  th, td { padding-right: .4rem; }
-  th:first-child { min-width: 5.4rem; }
-  td.text { min-width: 5.2rem; }
+  table { font-size: .85rem; }
+  /* Rows become cards; each figure has its heading beside it. */
+  table, tbody, tfoot, tr, caption { display: block; }
+  thead tr { display: flex; flex-wrap: wrap; gap: .2rem .9rem; }
+  thead th, thead th.text, thead th:first-child { border: 0; padding: 0; min-width: 0;
+    position: static; white-space: nowrap; }
+  tbody tr, tfoot tr { display: grid; column-gap: 1rem;
+    grid-template-columns: 1fr 1fr; padding: .5rem 0;
+    border-bottom: 1px solid var(--line); }
+  tbody th, tfoot th { grid-column: 1 / -1; position: static; border: 0;
+    padding: 0; font-weight: 600; }
+  td, td.text { display: flex; justify-content: space-between; gap: .5rem;
+    border: 0; padding: .1rem 0; min-width: 0; text-align: right; }
+  td.long { grid-column: 1 / -1; }
+  td:empty { display: none; }
+  td::before { content: attr(data-head); color: var(--quiet); font-weight: 400;
+    text-align: left; }
 }
 @media print {
   :root { color-scheme: light; --ink: #000; --quiet: #444; --line: #bbb; --page: #fff;
@@ -111,7 +126,12 @@ th[aria-sort=descending] button::after { content: "\\a0\\2193"; }
   h2 { margin-top: 1.5rem; }
   tr, .marks li, .answer, .axis { break-inside: avoid; }
   .axis { break-before: avoid; }
-  .scroll { overflow: visible; }
+  figure, .scroll, thead { break-inside: avoid; }
+  .marks li, .axis { grid-template-columns:
+    minmax(5rem, 9.5rem) minmax(12rem, 1fr) minmax(9rem, 13rem); }
+  .scroll { overflow: visible; background: none; }
+  th:first-child { position: static; background: none; }
+  td:not(.text) { white-space: nowrap; }
   thead button { text-decoration: none; }
   * { print-color-adjust: exact; }
 }
