@@ -8,6 +8,7 @@ standard errors it is missed.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +79,7 @@ def pooled_pivots(
     n_resamples: int,
     tail: float,
     rng: np.random.Generator,
+    n_each: NDArray[np.int64] | None = None,
 ) -> PivotQuantiles | None:
     """Sample pivots from the harmonised rows of a grouping; None if there are too few.
 
@@ -95,6 +97,8 @@ def pooled_pivots(
         The chance on either side.
     rng : numpy.random.Generator
         The source of the samples.
+    n_each : ndarray of shape (n_subgroups,), default=None
+        The rows of each subgroup, of which `data` may be a sample.
 
     Returns
     -------
@@ -103,7 +107,7 @@ def pooled_pivots(
         the normal quantiles.
     """
     units = _harmonised(metric, data, codes)
-    sizes = _sizes(codes)
+    sizes = _sizes(codes.counts() if n_each is None else n_each)
     if len(units) < 2 or not len(sizes):
         return None
     if len(units) > _LARGEST_POOL:
@@ -127,9 +131,8 @@ def pooled_pivots(
     )
 
 
-def _sizes(codes: SubgroupCodes) -> NDArray[np.int64]:
+def _sizes(counts: NDArray[Any]) -> NDArray[np.int64]:
     """Choose sizes among those of the subgroups, the largest first."""
-    counts = codes.counts()
     counts = np.clip(counts[counts > 0], _LEAST_SIZE, _LARGEST_SIZE)
     if not len(counts):
         return np.empty(0, dtype=np.int64)

@@ -151,7 +151,7 @@ def test_who_is_planted_as_worse_is_found_and_nobody_else():
     planted = ["north" in (label, *label) for label in found.subgroup]
     called = [verdict == "under-served" for verdict in found.verdict]
     assert called == planted
-    assert found.rule.endswith("they are shorter than those from rows.")
+    assert found.rule.endswith("else Student's t.")
 
 
 @every_engine

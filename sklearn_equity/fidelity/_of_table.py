@@ -4,20 +4,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from sklearn_equity._checks import MissingPolicy, format_label
-from sklearn_equity.distributed._columns import look_over
-from sklearn_equity.distributed._sums import (
+from sklearn_equity._tables import frame_of
+from sklearn_equity.fidelity._assembly import check_numbers_asked, draw_seed
+from sklearn_equity.fidelity._from_moments import fidelity_from_moments
+from sklearn_equity.fidelity._measurement import Settings
+from sklearn_equity.fidelity._table import SubgroupTable
+from sklearn_equity.fidelity._table_checks import check_types
+from sklearn_equity.fidelity._table_sums import (
     metric_of_sums,
     moments_of_table,
     single_grouping,
 )
-from sklearn_equity.fidelity import (
-    Settings,
-    SubgroupTable,
-    check_numbers_asked,
-    draw_seed,
-    fidelity_from_moments,
-)
-from sklearn_equity.sufficient_statistics import SubgroupMoments, frame_of
+from sklearn_equity.sufficient_statistics import SubgroupMoments
 
 __all__ = ["fidelity_of_table"]
 
@@ -141,17 +139,9 @@ def fidelity_of_table(
     if sample_weight is not None:
         named["sample_weight"] = sample_weight
     groupings = _name_groupings(subgroups, frame.collect_schema().names())
-    look = look_over(frame, named, chosen)
+    check_types(frame, named)
     keys = list(dict.fromkeys(key for columns in groupings.values() for key in columns))
-    joint = moments_of_table(
-        frame,
-        chosen,
-        y_true=y_true,
-        y_pred=y_pred,
-        keys=keys,
-        sample_weight=sample_weight,
-        origin=float(f"{look.mean:.3g}"),  # the same in every engine
-    )
+    joint = moments_of_table(frame, chosen, named, keys)
     parts = {
         title: single_grouping(
             joint, [keys.index(key) for key in columns], title, missing
@@ -167,14 +157,14 @@ def fidelity_of_table(
         float(tolerance),
         int(n_resamples),
     )
-    everybody = joint.regroup(["all"] * len(joint.subgroups))
+    everybody = joint.regroup([("all", label[-1]) for label in joint.subgroups])  # type: ignore[index]
     return fidelity_from_moments(
         parts, everybody, settings, seed=draw_seed(random_state)
     )
 
 
 def _check_number_of_labels(part: SubgroupMoments, title: str) -> None:
-    n_labels = len(part.subgroups)
+    n_labels = len({label for label, _ in part.subgroups})  # type: ignore[misc]
     if n_labels < 2:
         msg = f"`subgroups` ({title!r}) must hold at least 2 different labels; got "
         raise ValueError(msg + f"{n_labels}.")
