@@ -178,9 +178,7 @@ class AuditAccumulator:
             units *= data.sample_weight[:, np.newaxis]
         names = ["weight", *(f"unit {i}" for i in range(1, units.shape[1] - 1))]
         names.append("target")
-        level = np.zeros(len(truth))
-        if self._chosen.shape_of_errors:
-            level = error_level(truth, prediction)
+        level = error_level(self._chosen, truth, prediction)
         levels, bins = np.unique(level, return_inverse=True)
         cells = partial(_sum_cells, names, units, levels.tolist(), bins)
         for name, one in codes.items():

@@ -25,22 +25,35 @@ _MIDDLE = 1000.0  # what positive levels are counted from, so that a sign has ro
 # No whole number and no short fraction is a power of two to a third of a half: how an
 # engine rounds its logarithm does not move an error to another bin.
 _SHIFT = 1.0 / 3.0
-_MOST_ROWS = 1 << 16
+_MOST_ROWS = 1 << 15
 
 
-def error_level(y_true: Any, y_pred: Any) -> Any:
+def error_level(metric: Metric, y_true: Any, y_pred: Any) -> Any:
     """Number the bin of each error; 0 is no error, negative numbers those below.
 
-    Takes arrays, or what stands for an engine's columns.
+    Takes arrays, or what stands for an engine's columns. Where a metric looks at no
+    sign, none is kept; one that sums up no errors has a single bin.
     """
+    if not metric.shape_of_errors:
+        return 0.0 * y_true
     error = y_pred - y_true
     size = np.clip(np.abs(error), _LEAST, _MOST)
     level = np.floor(2.0 * np.log2(size) + _SHIFT) + _MIDDLE
+    if not _looks_at_signs(metric):
+        return level
     return np.where(error > 0.0, level, np.where(error < 0.0, -1.0 * level, 0.0))
 
 
+def _looks_at_signs(metric: Metric) -> bool:
+    if metric.columns is None:
+        raise TypeError(f"The metric {metric.name!r} does not follow from sums.")
+    nothing, one = np.zeros(1), np.ones(1)
+    above, below = (metric.columns(nothing, error) for error in (one, -one))
+    return not np.array_equal(above, below)
+
+
 def _error_of(level: Vector) -> Vector:
-    """Return the error in the middle of each bin."""
+    """Return the error in the middle of each bin; the lowest holds no error, too."""
     size = 2.0 ** ((np.abs(level) - _MIDDLE + 0.5 - _SHIFT) / 2.0)
     return np.sign(level) * size
 

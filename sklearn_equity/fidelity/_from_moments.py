@@ -75,7 +75,11 @@ def fidelity_from_moments(
     seed : int
         Seeds the resamples, by label.
     """
-    parts = [_measure(moments, settings, seed) for moments in groupings.values()]
+    whole = {name: by_subgroup(cells) for name, cells in groupings.items()}
+    parts = [
+        _measure(cells, whole[name], settings, seed)
+        for name, cells in groupings.items()
+    ]
     comparisons = [
         compare_with_average(
             settings.metric,
@@ -85,7 +89,7 @@ def fidelity_from_moments(
         )
         for name, part in zip(groupings, parts, strict=True)
     ]
-    labels = {name: by_subgroup(cells).subgroups for name, cells in groupings.items()}
+    labels = {name: moments.subgroups for name, moments in whole.items()}
     return assemble(
         labels,
         parts,
@@ -96,9 +100,11 @@ def fidelity_from_moments(
     )
 
 
-def _measure(cells: SubgroupMoments, settings: Settings, seed: int) -> Part:
+def _measure(
+    cells: SubgroupMoments, moments: SubgroupMoments, settings: Settings, seed: int
+) -> Part:
     """Measure every subgroup of one grouping."""
-    metric, moments = settings.metric, by_subgroup(cells)
+    metric = settings.metric
     n = moments.n.astype(np.intp)
     pivots = _pivots(cells, moments, settings, seed)
     found = _figures(moments, settings, pivots)

@@ -4,7 +4,7 @@ Engines leave gaps out of sums, and carry an infinity into them, in silence. Wit
 sums come a count and a sum that tell whether there is such; only then are they counted.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,12 @@ from sklearn_equity.sufficient_statistics import (
 )
 
 __all__ = ["check_types", "number", "refuse_unfit", "sums_for_checks"]
+
+# The end of a column that tells that nothing is to be counted, and how.
+_ENDS: dict[str, tuple[str, Callable[[NDArray[np.float64]], Any]]] = {
+    "negative": ("min", lambda seen: seen.min() >= 0.0),
+    "above": ("max", lambda seen: seen.max() <= 1.0),
+}
 
 
 def number(column: str) -> nw.Expr:
@@ -49,9 +55,11 @@ def sums_for_checks(named: dict[str, str], metric: Metric) -> dict[str, Aggregat
     asked |= {"whole": (nothing, "count"), "nothing": (nothing, "sum")}
     if metric.check_counts is not None:
         asked["y_true_sum"] = columns["y_true"], "sum"
-        for argument in ("y_true", "y_pred"):
-            asked[f"{argument}_min"] = columns[argument], "min"
-            asked[f"{argument}_max"] = columns[argument], "max"
+        asked["y_true_min"] = columns["y_true"], "min"
+        if metric.task == "classification":
+            asked["y_true_max"] = columns["y_true"], "max"
+            asked["y_pred_min"] = columns["y_pred"], "min"
+            asked["y_pred_max"] = columns["y_pred"], "max"
     return asked
 
 
@@ -130,10 +138,10 @@ class _Counts(Mapping[str, int]):
 
     def __getitem__(self, name: str) -> int:
         argument, _, kind = name.rpartition("_")
-        if self._is_whole and f"{argument}_max" in self._found:
-            least = self._found[f"{argument}_min"].min()
-            most = self._found[f"{argument}_max"].max()
-            if (kind == "negative" and least >= 0.0) or (kind == "above" and most <= 1):
+        if self._is_whole and kind in _ENDS:
+            end, is_within = _ENDS[kind]
+            seen = self._found.get(f"{argument}_{end}")
+            if seen is not None and is_within(seen):
                 return 0
         return self._counted[name]
 

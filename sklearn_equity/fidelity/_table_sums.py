@@ -96,7 +96,7 @@ def _sum_up(
     truth, prediction = number(named["y_true"]), number(named["y_pred"])
     level: Any = 0.0
     if metric.shape_of_errors:
-        level = error_level(TracedColumn(truth), TracedColumn(prediction))
+        level = error_level(metric, TracedColumn(truth), TracedColumn(prediction))
     origin = _origin(frame, named["y_true"]) if metric.shift_invariant else 0.0
     traced = [
         TracedColumn(column - origin if origin else column)
@@ -150,7 +150,9 @@ def single_grouping(
         What happens to missing labels.
     """
     parts = [tuple(label[j] for j in places) for label in joint.subgroups]  # type: ignore[index]
-    lost = np.array([any(map(is_missing, label)) for label in parts])
+    named = {part: _label(part) for part in dict.fromkeys(parts)}
+    gaps = {part for part in named if any(map(is_missing, part))}
+    lost = np.array([part in gaps for part in parts])
     if lost.any() and missing == "raise":
         msg = (
             f"`subgroups` ({title!r}) must not have missing labels; got "
@@ -160,10 +162,7 @@ def single_grouping(
         )
         raise ValueError(msg)
     kept = np.flatnonzero(~lost) if missing == "drop" else np.arange(len(parts))
-    labels = [
-        (_label(parts[i]), joint.subgroups[i][-1])  # type: ignore[index]
-        for i in kept
-    ]
+    labels = [(named[parts[i]], joint.subgroups[i][-1]) for i in kept]  # type: ignore[index]
     return joint.take(kept).regroup(labels)
 
 

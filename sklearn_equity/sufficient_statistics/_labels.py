@@ -30,8 +30,8 @@ def number_labels(
     Of thousands of combinations, such as those of wards and sizes of errors, the parts
     are sorted, which are few.
     """
-    widths = {len(label) if isinstance(label, tuple) else 0 for label in labels}
-    if len(widths) != 1 or 0 in widths:
+    are_tuples = set(map(type, labels)) == {tuple}
+    if not are_tuples or len(set(map(len, labels))) > 1:  # type: ignore[arg-type]
         known = sorted(dict.fromkeys(labels), key=label_order)
         place = {label: i for i, label in enumerate(known)}
         return np.fromiter((place[label] for label in labels), np.intp), known
