@@ -5,10 +5,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import narwhals.stable.v2 as nw
+import numpy as np
+from numpy.typing import NDArray
 
 from sklearn_equity._checks import take_columns
 
-__all__ = ["columns_named", "frame_of", "is_lazy", "select_columns"]
+__all__ = [
+    "check_names",
+    "columns_named",
+    "count_values",
+    "frame_of",
+    "is_lazy",
+    "names_of",
+    "select_columns",
+]
 
 
 def frame_of(table: Any) -> nw.LazyFrame[Any]:
@@ -40,9 +50,13 @@ def select_columns(
     return frame.select(*dict.fromkeys(columns))
 
 
-def columns_named(data: Any, **named: Any) -> dict[str, Any]:
-    """Return the columns of an eager table that arguments name; None stays None."""
-    found: dict[str, Any] = {}
+def names_of(table: Any) -> list[str]:
+    """List the columns of a table."""
+    return frame_of(table).collect_schema().names()
+
+
+def check_names(**named: Any) -> dict[str, Any]:
+    """Refuse arguments that name no column of `data`; None stays None."""
     for argument, name in named.items():
         if name is not None and not isinstance(name, str):
             msg = (
@@ -50,13 +64,51 @@ def columns_named(data: Any, **named: Any) -> dict[str, Any]:
                 f"{type(name).__name__}. Pass arrays without `data`."
             )
             raise TypeError(msg)
-        found[argument] = name
-        if name is not None:
-            found[argument] = take_columns(data, [name], name=argument)[name]
+    return named
+
+
+def columns_named(data: Any, **named: Any) -> dict[str, Any]:
+    """Return the columns of an eager table that arguments name; None stays None."""
     return {
-        argument: value.to_native() if isinstance(value, nw.Series) else value
-        for argument, value in found.items()
+        argument: (
+            None
+            if name is None
+            else take_columns(data, [name], name=argument)[name].to_native()
+        )
+        for argument, name in check_names(**named).items()
     }
+
+
+def count_values(
+    data: Any, values: str, sample_weight: str | None
+) -> tuple[NDArray[Any], NDArray[Any] | None, NDArray[np.int64]]:
+    """Have the engine of a lazy table count its different values.
+
+    Returns
+    -------
+    values, sample_weight : ndarray of shape (n_different,)
+        Every pair that occurs; None in place of weights that are not asked for.
+    n : ndarray of shape (n_different,)
+        In how many rows.
+    """
+    named = [values] if sample_weight is None else [values, sample_weight]
+    frame = select_columns(frame_of(data), named)
+    rows = frame.select(*(nw.col(name).alias(f"v{i}") for i, name in enumerate(named)))
+    keys = [f"v{i}" for i in range(len(named))]
+    found = rows.group_by(*keys).agg(nw.len().alias("n")).collect().sort(*keys)
+    n = found["n"].to_numpy().astype(np.int64)
+    if not n.size:
+        raise ValueError("`data` must have at least one row; got none.")
+    numbers = [found[key].to_numpy() for key in keys]
+    for argument, key in zip(("values", "sample_weight"), keys, strict=False):
+        gaps = n[found[key].is_null().to_numpy().astype(bool)]
+        if gaps.size:
+            msg = (
+                f"`{argument}` must not hold missing values; got null in "
+                f"{int(gaps.sum()):,} of {int(n.sum()):,} rows."
+            )
+            raise ValueError(msg)
+    return numbers[0], numbers[1] if sample_weight is not None else None, n
 
 
 def _narwhals_frame(table: Any) -> Any:

@@ -20,10 +20,13 @@ from sklearn_equity._checks import (
 )
 from sklearn_equity.allocation._area import EVERYONE
 from sklearn_equity.allocation._cohort import Cohort, Threshold, take_cohort
-from sklearn_equity.allocation._comparison import Inference, measure_inequality
-from sklearn_equity.allocation._curve import ADCurve, curve_of_sums
+from sklearn_equity.allocation._comparison import (
+    Inference,
+    measure_inequality,
+    ratio_of_cut,
+)
+from sklearn_equity.allocation._curve_result import ADCurve, curve_of_sums
 from sklearn_equity.allocation._inputs import check_count
-from sklearn_equity.allocation._ratio import ratio_of_cut
 from sklearn_equity.allocation._result import InequalityResult
 from sklearn_equity.allocation._scoring import Boundary
 from sklearn_equity.allocation._severity_rule import (

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sklearn_equity._checks import MissingPolicy, check_same_order
+from sklearn_equity._tables import check_names, columns_named, is_lazy, names_of
 from sklearn_equity.fidelity._assembly import (
     Interval,
     assemble,
@@ -22,6 +23,8 @@ from sklearn_equity.fidelity._measurement import (
 )
 from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._metrics import predictions_of
+from sklearn_equity.fidelity._named_groupings import labels_named, name_groupings
+from sklearn_equity.fidelity._of_table import fidelity_of_table
 from sklearn_equity.fidelity._population import check_population, without_ghosts
 from sklearn_equity.fidelity._row_scores import score_rows
 from sklearn_equity.fidelity._scaling import Reference, Scale, choose_scale
@@ -50,6 +53,7 @@ def subgroup_fidelity(
     n_resamples: int = 1000,
     missing: MissingPolicy = "raise",
     random_state: int | np.random.RandomState | None = None,
+    data: Any = None,
 ) -> SubgroupTable:
     r"""Fidelity of a model in every subgroup, with intervals and verdicts.
 
@@ -116,6 +120,12 @@ def subgroup_fidelity(
     random_state : int, RandomState or None, default=None
         Seeds the resampling. The draws of a subgroup depend on this and on its label,
         not on which other subgroups there are.
+    data : data frame, default=None
+        A table of any engine, whose columns `y_true`, `y_pred` and `sample_weight` then
+        name; `subgroups` names a column, a tuple of columns whose combinations are
+        compared, a list of these, each by itself, or a mapping of names to these. The
+        rows of a lazy table (polars, DuckDB, Dask, PySpark, Ibis) stay where they are:
+        the metric must follow from sums, see `fidelity_of_table`.
 
     Returns
     -------
@@ -134,6 +144,7 @@ def subgroup_fidelity(
     --------
     nrmse : The default metric, for one group of people.
     dice_score : The overlap of masks, a score a row.
+    fidelity_of_table : What is computed of a lazy table.
 
     Notes
     -----
@@ -203,7 +214,44 @@ def subgroup_fidelity(
     array([302, 290,   8])
     >>> table.verdict
     ('served', 'under-served', 'insufficient evidence')
+
+    The same of a table that stays in its engine:
+
+    >>> import polars as pl
+    >>> people = pl.LazyFrame({"hba1c": y_true, "predicted": y_pred, "ward": ward})
+    >>> subgroup_fidelity(
+    ...     "hba1c", "predicted", subgroups="ward", data=people, random_state=0
+    ... ).verdict
+    ('served', 'under-served', 'insufficient evidence')
     """
+    if data is not None and is_lazy(data):
+        _refuse_what_needs_rows(
+            reference=(reference, "subgroup"),
+            greater_is_better=(greater_is_better, None),
+            per_row=(per_row, False),
+        )
+        return fidelity_of_table(
+            data,
+            **check_names(y_true=y_true, y_pred=y_pred, sample_weight=sample_weight),
+            subgroups=subgroups,
+            max_depth=max_depth,
+            metric=metric,
+            normalization=normalization,
+            min_subgroup_size=min_subgroup_size,
+            confidence_level=confidence_level,
+            interval=interval,
+            tolerance=tolerance,
+            n_resamples=n_resamples,
+            missing=missing,
+            random_state=random_state,
+        )
+    if data is not None:
+        columns = columns_named(
+            data, y_true=y_true, y_pred=y_pred, sample_weight=sample_weight
+        )
+        y_true, y_pred = columns["y_true"], columns["y_pred"]
+        sample_weight = columns["sample_weight"]
+        subgroups = labels_named(data, name_groupings(subgroups, names_of(data)))
     check_numbers_asked(
         min_subgroup_size, confidence_level, interval, tolerance, n_resamples
     )
@@ -252,3 +300,15 @@ def subgroup_fidelity(
     labels = {name: codes.labels for name, codes in groupings.items()}
     table = assemble(labels, parts, comparisons, overall, settings)
     return table if interval == "single" else table.with_simultaneous_intervals()
+
+
+def _refuse_what_needs_rows(**asked: tuple[Any, Any]) -> None:
+    """Refuse options that sums do not answer, where they are not at their default."""
+    for name, (value, default) in asked.items():
+        if value != default:
+            msg = (
+                f"`{name}` must be {default!r} for a lazy table, of which sums are all "
+                f"that is seen; got {value!r}. Collect the columns to measure it in "
+                "memory."
+            )
+            raise ValueError(msg)

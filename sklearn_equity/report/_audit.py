@@ -377,17 +377,10 @@ def _audit_sums(
     *,
     y_true: str,
     y_pred: str,
-    max_depth: int | None,
     random_state: int | None,
     **options: Any,
 ) -> AuditResult:
     """Audit a table that stays in its engine, from its sums."""
-    if max_depth is not None:
-        msg = (
-            "`max_depth` is for tables in memory; of a lazy one name the combinations, "
-            f'such as ("sex", "ward"); got {max_depth!r}.'
-        )
-        raise ValueError(msg)
     found = fidelity_of_table(
         table, y_true=y_true, y_pred=y_pred, random_state=random_state, **options
     )
