@@ -22,6 +22,7 @@ from sklearn_equity.fidelity import (
     error_level,
     fidelity_from_moments,
     metric_of_sums,
+    pairs_of,
     without_rare_cells,
 )
 from sklearn_equity.sufficient_statistics import (
@@ -400,5 +401,5 @@ def _suppressed(cells: SubgroupMoments, least: int) -> SubgroupMoments:
     """
     whole = by_subgroup(cells)
     hidden = {whole.subgroups[i] for i in np.flatnonzero(to_suppress(whole.n, least))}
-    kept = [i for i, (label, _) in enumerate(cells.subgroups) if label not in hidden]  # type: ignore[misc]
+    kept = [i for i, (label, _) in enumerate(pairs_of(cells)) if label not in hidden]
     return without_rare_cells(cells.take(kept), least)

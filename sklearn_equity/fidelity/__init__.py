@@ -18,6 +18,7 @@ from sklearn_equity.fidelity._delta_method import delta_method, gradient_of
 from sklearn_equity.fidelity._error_cells import (
     by_subgroup,
     error_level,
+    pairs_of,
     without_rare_cells,
 )
 from sklearn_equity.fidelity._estimates import nrmse, subgroup_estimates
@@ -72,6 +73,7 @@ __all__ = [
     "gradient_of",
     "metric_of_sums",
     "nrmse",
+    "pairs_of",
     "resolve_metric",
     "scorers_by_function",
     "share_kept",

@@ -6,7 +6,7 @@ own sums; and enough is known of the tails of errors to resample them.
 """
 
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,13 @@ from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._population import Population
 from sklearn_equity.sufficient_statistics import SubgroupMoments
 
-__all__ = ["by_subgroup", "error_level", "rows_of_cells", "without_rare_cells"]
+__all__ = [
+    "by_subgroup",
+    "error_level",
+    "pairs_of",
+    "rows_of_cells",
+    "without_rare_cells",
+]
 
 Vector = NDArray[np.float64]
 
@@ -58,9 +64,14 @@ def _error_of(level: Vector) -> Vector:
     return np.sign(level) * size
 
 
+def pairs_of(cells: SubgroupMoments) -> list[tuple[Hashable, float]]:
+    """List the subgroup and the level of every cell."""
+    return cast("list[tuple[Hashable, float]]", list(cells.subgroups))
+
+
 def by_subgroup(cells: SubgroupMoments) -> SubgroupMoments:
     """Join the cells of each subgroup, people without a label last."""
-    joined = cells.regroup([label for label, _ in cells.subgroups])  # type: ignore[misc]
+    joined = cells.regroup([label for label, _ in pairs_of(cells)])
     last = np.array([label == MISSING_LABEL for label in joined.subgroups], dtype=bool)
     return joined.take(np.argsort(last, kind="stable"))
 
@@ -74,8 +85,8 @@ def rows_of_cells(
     means in a cell to both sides by their standard deviation there.
     """
     place = {label: code for code, label in enumerate(labels)}
-    codes = np.array([place[label] for label, _ in cells.subgroups])  # type: ignore[misc]
-    error = _error_of(np.array([level for _, level in cells.subgroups]))  # type: ignore[misc]
+    codes = np.array([place[label] for label, _ in pairs_of(cells)])
+    error = _error_of(np.array([level for _, level in pairs_of(cells)]))
     n_rows = int(cells.n.sum())
     cell = np.repeat(np.arange(len(codes)), cells.n if n_rows <= _MOST_ROWS else 0)
     if n_rows > _MOST_ROWS:  # evenly spaced among all, which come cell by cell
@@ -115,7 +126,7 @@ def without_rare_cells(cells: SubgroupMoments, least: int) -> SubgroupMoments:
     """
     new: dict[tuple[Hashable, Any], tuple[Hashable, Any]] = {}
     held: dict[Hashable, list[tuple[Any, int]]] = {}
-    for (label, level), n in zip(cells.subgroups, cells.n.tolist(), strict=True):  # type: ignore[misc]
+    for (label, level), n in zip(pairs_of(cells), cells.n.tolist(), strict=True):
         held.setdefault(label, []).append((level, n))
     for label, levels in held.items():
         waiting: list[Any] = []
@@ -129,4 +140,4 @@ def without_rare_cells(cells: SubgroupMoments, least: int) -> SubgroupMoments:
                 waiting = []
         end = last if last is not None else 0.0
         new |= {(label, old): (label, end) for old in waiting}
-    return cells.regroup([new[cell] for cell in cells.subgroups])  # type: ignore[index]
+    return cells.regroup([new[pair] for pair in pairs_of(cells)])

@@ -12,6 +12,7 @@ from sklearn_equity.fidelity._assembly import (
     check_numbers_asked,
     draw_seed,
 )
+from sklearn_equity.fidelity._error_cells import pairs_of
 from sklearn_equity.fidelity._from_moments import fidelity_from_moments
 from sklearn_equity.fidelity._measurement import Settings
 from sklearn_equity.fidelity._metric import Metric
@@ -184,7 +185,7 @@ def fidelity_of_table(
 
 
 def _check_number_of_labels(part: SubgroupMoments, title: str) -> None:
-    n_labels = len({label for label, _ in part.subgroups})  # type: ignore[misc]
+    n_labels = len({label for label, _ in pairs_of(part)})
     if n_labels < 2:
         msg = f"`subgroups` ({title!r}) must hold at least 2 different labels; got "
         raise ValueError(msg + f"{n_labels}.")

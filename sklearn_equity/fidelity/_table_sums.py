@@ -102,7 +102,7 @@ def _sum_up(
         TracedColumn(column - origin if origin else column)
         for column in (truth, prediction)
     ]
-    units = [as_expression(unit) for unit in metric.columns(*traced)[1:]]  # type: ignore[misc]
+    units = [as_expression(unit) for unit in metric.columns(*traced)[1:]]  # type: ignore[misc, arg-type]
     if metric.min_of_class != (0, 0):
         units.append(truth)
     weight = named.get("sample_weight")

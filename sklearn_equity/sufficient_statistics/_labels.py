@@ -36,7 +36,7 @@ def number_labels(
         place = {label: i for i, label in enumerate(known)}
         return np.fromiter((place[label] for label in labels), np.intp), known
     number = np.zeros(len(labels), dtype=np.intp)
-    for part in zip(*labels, strict=True):  # type: ignore[misc]
+    for part in zip(*labels, strict=True):
         codes, parts = number_labels(part)
         number = number * len(parts) + codes
     _, first, numbers = np.unique(number, return_index=True, return_inverse=True)

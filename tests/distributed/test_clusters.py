@@ -5,7 +5,6 @@ import sys
 import time
 
 import dask.dataframe as dd
-import joblib
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -19,7 +18,6 @@ from sklearn_equity import (
     fidelity_of_table,
     label_segments,
     sample_table,
-    segmentation_stability,
 )
 
 OPTIONS = {
@@ -99,17 +97,6 @@ def test_two_dask_workers_print_the_same_report(cluster):
 def test_two_dask_workers_sum_deterioration(cluster):
     table = dd.from_pandas(people(), npartitions=6)
     assert_same_sums(DeteriorationSums.from_frame(table, **DETERIORATION))
-
-
-@pytest.mark.slow
-def test_tasks_of_joblib_give_the_same_on_a_cluster(cluster):
-    frame = people(600)[["truth", "predicted"]]
-    segmenter = LatentGMMSegmenter(3, random_state=0)
-    options = {"n_repeats": 3, "random_state": 0}
-    here = segmentation_stability(segmenter, frame, n_jobs=1, **options)
-    with joblib.parallel_config(backend="dask"):
-        there = segmentation_stability(segmenter, frame, n_jobs=2, **options)
-    assert str(there) == str(here)
 
 
 @pytest.mark.slow
