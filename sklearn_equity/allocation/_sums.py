@@ -44,9 +44,17 @@ from sklearn_equity.allocation._steps import (
     WeightRule,
 )
 from sklearn_equity.allocation._windows import CellSums, find_cells, sum_cells
-from sklearn_equity.sufficient_statistics import fold_parts, pack, to_suppress, unpack
+from sklearn_equity.sufficient_statistics import (
+    fold_parts,
+    pack,
+    to_suppress,
+    unpack,
+    well_formed,
+)
 
 __all__ = ["DeteriorationSums"]
+
+_MOST_POINTS = 10**6  # of a curve that is read from bytes, whoever made them
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -528,8 +536,15 @@ class DeteriorationSums:
             If the bytes are something else, of a later version, or damaged.
         """
         header, arrays = unpack("DeteriorationSums", data)
-        rule = SeverityRule(**header["rule"])
-        return cls(tuple(header["labels"]), CellSums(*arrays), rule)
+        with well_formed("DeteriorationSums"):
+            rule, labels = SeverityRule(**header["rule"]), tuple(header["labels"])
+            sums = CellSums(*arrays)
+            if rule.n_points > _MOST_POINTS:
+                raise ValueError(f"a curve of {rule.n_points} points")
+            shape = (len(set(labels)), rule.windows.n_cells)
+            if any(part.shape != shape for part in sums.parts()):
+                raise ValueError(f"sums of shape {shape} follow from labels and rule")
+        return cls(labels, sums, rule)
 
 
 def _sum_up(

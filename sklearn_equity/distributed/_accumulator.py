@@ -30,6 +30,7 @@ from sklearn_equity.sufficient_statistics import (
     pack,
     to_suppress,
     unpack,
+    well_formed,
 )
 
 __all__ = ["AuditAccumulator"]
@@ -337,14 +338,26 @@ class AuditAccumulator:
             If the bytes are something else, of a later version, or damaged.
         """
         header, arrays = unpack("AuditAccumulator", data)
-        parts = [SubgroupMoments.from_bytes(array.tobytes()) for array in arrays]
-        read = cls(metric=header["metric"], normalization=header["normalization"])
-        read._origin = header["origin"]
-        read._counts = header["counts"]
-        names = header["groupings"]
-        read._moments = dict(zip(names, parts, strict=False))
-        read._everybody = parts[-1] if parts else None
+        with well_formed("AuditAccumulator"):
+            parts = [SubgroupMoments.from_bytes(array.tobytes()) for array in arrays]
+            read = cls(metric=header["metric"], normalization=header["normalization"])
+            read._origin = float(header["origin"])
+            read._counts = {str(k): int(v) for k, v in header["counts"].items()}
+            if parts:
+                *parts, read._everybody = parts
+            read._moments = dict(zip(header["groupings"], parts, strict=True))
+            for part in (*parts, *filter(None, [read._everybody])):
+                by_subgroup(part)  # its labels are pairs
+                read._check_columns(part)
         return read
+
+    def _check_columns(self, part: SubgroupMoments) -> None:
+        """Refuse sums of other columns than those of the metric."""
+        if self._chosen.columns is None:
+            raise TypeError(f"{self._chosen.name!r} does not follow from sums.")
+        k = len(self._chosen.columns(np.ones(1), np.ones(1))) + 1
+        if len(part.columns) != k:
+            raise ValueError(f"{k} columns make the metric; got {part.columns}")
 
 
 def _count(values: NDArray[np.float64], name: str) -> dict[str, int]:

@@ -4,7 +4,7 @@ from sklearn_equity.sufficient_statistics._disclosure import to_suppress
 from sklearn_equity.sufficient_statistics._grouped import Aggregate, grouped_sums
 from sklearn_equity.sufficient_statistics._labels import label_order
 from sklearn_equity.sufficient_statistics._moments import SubgroupMoments
-from sklearn_equity.sufficient_statistics._packing import pack, unpack
+from sklearn_equity.sufficient_statistics._packing import pack, unpack, well_formed
 from sklearn_equity.sufficient_statistics._partitions import (
     partitions_with_gaps,
     refuse_other_types,
@@ -28,4 +28,5 @@ __all__ = [
     "subgroup_sums",
     "to_suppress",
     "unpack",
+    "well_formed",
 ]

@@ -16,7 +16,11 @@ from sklearn_equity._checks import check_numbers, check_sample_weight, check_sub
 from sklearn_equity._tables import frame_of
 from sklearn_equity.sufficient_statistics._grouped import grouped_sums
 from sklearn_equity.sufficient_statistics._labels import number_labels
-from sklearn_equity.sufficient_statistics._packing import pack, unpack
+from sklearn_equity.sufficient_statistics._packing import (
+    pack,
+    unpack,
+    well_formed,
+)
 from sklearn_equity.sufficient_statistics._sums import subgroup_sums
 
 __all__ = ["SubgroupMoments"]
@@ -404,8 +408,14 @@ class SubgroupMoments:
         ValueError
             If the bytes are something else, of a later version, or damaged.
         """
-        header, (n, mean, scatter) = unpack("SubgroupMoments", data)
-        columns, labels = tuple(header["columns"]), tuple(header["subgroups"])
+        header, arrays = unpack("SubgroupMoments", data)
+        with well_formed("SubgroupMoments"):
+            columns, labels = tuple(header["columns"]), tuple(header["subgroups"])
+            n, mean, scatter = arrays
+            groups, k = len(set(labels)), len(columns)
+            shapes = [(groups,), (groups, k), (groups, k, k)]
+            if [array.shape for array in arrays] != shapes or (n < 0).any():
+                raise ValueError(f"arrays of {shapes} do not follow the labels")
         return cls(columns, labels, n, mean, scatter)
 
 
