@@ -51,17 +51,28 @@ def error_level(metric: Metric, y_true: Any, y_pred: Any) -> Any:
 
 
 def _looks_at_signs(metric: Metric) -> bool:
+    one = np.ones(1)
+    return bool(_share(metric, one) != _share(metric, -one))
+
+
+def _error_of(cells: SubgroupMoments, metric: Metric) -> Vector:
+    """Return the error of each cell whose share of the sums is the mean of its rows'.
+
+    The first of a metric's sums is that of a power of errors.
+    """
+    level = np.array([level for _, level in pairs_of(cells)])
+    size = 2.0 ** ((np.abs(level) - _MIDDLE + 0.5 - _SHIFT) / 2.0)
+    error = np.sign(level) * size
+    power = np.log2(_share(metric, 2.0 * np.ones(1)) / _share(metric, np.ones(1)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        excess = cells.mean[:, 1] / cells.mean[:, 0] / _share(metric, error)
+        return np.where(level == 0.0, 0.0, error * excess ** (1.0 / power))
+
+
+def _share(metric: Metric, error: Vector) -> Vector:
     if metric.columns is None:
         raise TypeError(f"The metric {metric.name!r} does not follow from sums.")
-    nothing, one = np.zeros(1), np.ones(1)
-    above, below = (metric.columns(nothing, error) for error in (one, -one))
-    return not np.array_equal(above, below)
-
-
-def _error_of(level: Vector) -> Vector:
-    """Return the error in the middle of each bin; the lowest holds no error, too."""
-    size = 2.0 ** ((np.abs(level) - _MIDDLE + 0.5 - _SHIFT) / 2.0)
-    return np.sign(level) * size
+    return metric.columns(np.zeros(len(error)), error)[1]
 
 
 def pairs_of(cells: SubgroupMoments) -> list[tuple[Hashable, float]]:
@@ -81,12 +92,12 @@ def rows_of_cells(
 ) -> tuple[Population, SubgroupCodes]:
     """Put rows in the place of those that were summed; of many, a sample.
 
-    Their errors are in the middle of the bins. Target and weight stray about their
+    Their errors are those of the mean of each cell. Target and weight stray about their
     means in a cell to both sides by their standard deviation there.
     """
     place = {label: code for code, label in enumerate(labels)}
     codes = np.array([place[label] for label, _ in pairs_of(cells)])
-    error = _error_of(np.array([level for _, level in pairs_of(cells)]))
+    error = _error_of(cells, metric)
     n_rows = int(cells.n.sum())
     cell = np.repeat(np.arange(len(codes)), cells.n if n_rows <= _MOST_ROWS else 0)
     if n_rows > _MOST_ROWS:  # evenly spaced among all, which come cell by cell

@@ -79,15 +79,18 @@ def test_counts_of_chunks_in_any_order_are_those_of_the_whole_to_the_bit(n_chunk
 def test_intervals_are_as_wide_as_those_of_rows(metric, weighted):
     truth, predicted, ward = people(450)
     weights = np.random.default_rng(1).uniform(0.5, 2.0, 450) if weighted else None
-    options = {"metric": metric, "sample_weight": weights, "random_state": 0}
-    rows = subgroup_fidelity(truth, predicted, subgroups=ward, **options)
-    seen = AuditAccumulator(metric=metric)
-    sums = seen.update(truth, predicted, ward, sample_weight=weights).result(
-        random_state=0
+    how = {"n_resamples": 4000, "random_state": 0}
+    rows = subgroup_fidelity(
+        truth, predicted, subgroups=ward, metric=metric, sample_weight=weights, **how
     )
+    seen = AuditAccumulator(metric=metric)
+    sums = seen.update(truth, predicted, ward, sample_weight=weights).result(**how)
     width = (sums.ci_high - sums.ci_low) / (rows.ci_high - rows.ci_low)
     assert_allclose(width, 1.0, atol=0.12)
-    assert_allclose(sums.ci_low, rows.ci_low, atol=0.2 * rows.std_error.max())
+    # Those of R2 lie half a standard error lower: what squares of the target stray is
+    # known of cells, not of people.
+    apart = 0.5 if metric == "r2" else 0.15
+    assert (np.abs(sums.ci_low - rows.ci_low) < apart * rows.std_error).all()
 
 
 @pytest.mark.slow
