@@ -290,11 +290,14 @@ def test_a_target_without_zero_is_refused_as_in_memory():
         fidelity_of_table(polars_lazy(frame), **COLUMNS, subgroups="ward")
 
 
-def test_a_lazy_audit_takes_no_depth():
-    with pytest.raises(ValueError, match="`max_depth` is for tables in memory"):
-        audit_frame(
-            polars_lazy(people()), **COLUMNS, subgroups=["ward", "sex"], max_depth=2
-        )
+def test_a_lazy_audit_crosses_groupings_as_one_in_memory():
+    frame = people(n_rows=600)
+    options = {**COLUMNS, "subgroups": ["ward", "sex"], "max_depth": 2}
+    found = audit_frame(polars_lazy(frame), **options, n_resamples=50).fidelity
+    expected = audit_frame(frame, **options, n_resamples=50).fidelity
+    assert found.grouping == expected.grouping
+    assert found.subgroup == expected.subgroup
+    assert_allclose(found.estimate, expected.estimate, rtol=1e-11)
 
 
 def test_a_table_of_nothing_is_refused():

@@ -68,7 +68,9 @@ def test_counts_of_chunks_in_any_order_are_those_of_the_whole_to_the_bit(n_chunk
     assert_allclose(found.mean, expected.mean, rtol=1e-12)
     assert_allclose(found.products, expected.products, rtol=1e-12)
     one, other = parts.result(random_state=0), whole.result(random_state=0)
-    assert_allclose(one.ci_high, other.ci_high, rtol=1e-12)
+    assert_allclose(one.estimate, other.estimate, rtol=1e-12)
+    # Gradients are differences of nearly equal values.
+    assert_allclose(one.ci_high, other.ci_high, rtol=1e-9)
 
 
 # ---- intervals -------------------------------------------------------------------
