@@ -15,9 +15,12 @@ from sklearn_equity import (
     DeteriorationSums,
     LatentGMMSegmenter,
     audit_frame,
+    da_index_ratio,
     fidelity_of_table,
+    gini,
     label_segments,
     sample_table,
+    subgroup_fidelity,
 )
 
 OPTIONS = {
@@ -150,6 +153,25 @@ def test_spark_prints_the_same_report(spark):
     assert_allclose(found.estimate, expected.estimate, rtol=1e-12)
     assert_allclose(found.ci_low, expected.ci_low, rtol=1e-9)
     assert str(audit_frame(table, **OPTIONS)) == str(expected_report())
+
+
+@pytest.mark.slow
+def test_spark_answers_where_columns_are_named(spark):
+    frame = people().assign(visits=np.arange(4000) % 7 + 1.0)
+    table = spark.createDataFrame(frame).repartition(3)
+    eager = {
+        "compare": ("north", "east"),
+        **{k: DETERIORATION[k] for k in ("threshold", "bounds", "bandwidth")},
+    }
+    found = da_index_ratio("score", "truth", subgroups="ward", data=table, **eager)
+    expected = da_index_ratio("score", "truth", subgroups="ward", data=frame, **eager)
+    assert_allclose(found, expected, rtol=1e-12)
+    assert_allclose(gini("visits", data=table), gini(frame["visits"]), rtol=1e-12)
+    how = {"subgroups": "ward", "metric": "bias", "n_resamples": 50}
+    found = subgroup_fidelity("truth", "predicted", data=table, **how)
+    expected = subgroup_fidelity("truth", "predicted", data=frame, **how)
+    assert found.subgroup == expected.subgroup
+    assert_allclose(found.estimate, expected.estimate, rtol=1e-11)
 
 
 @pytest.mark.slow

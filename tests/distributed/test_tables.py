@@ -102,17 +102,9 @@ def test_estimates_against_rows_in_memory(engine, metric):
     assert_allclose(found.overall.estimate, expected.overall.estimate, rtol=1e-11)
 
 
-@pytest.mark.parametrize(
-    ("metric", "weighted"),
-    [
-        ("mae", True),
-        *(
-            pytest.param(metric, weighted, marks=pytest.mark.slow)
-            for metric in NUMBERS + CLASSES + RISKS
-            for weighted in (False, True)
-        ),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("metric", NUMBERS + CLASSES + RISKS)
 def test_errors_and_intervals_are_near_those_of_rows(metric, weighted):
     frame = people(metric)
     weight = "weight" if weighted else None
