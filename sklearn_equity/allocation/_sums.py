@@ -43,7 +43,12 @@ from sklearn_equity.allocation._steps import (
     StepRule,
     WeightRule,
 )
-from sklearn_equity.allocation._windows import CellSums, find_cells, sum_cells
+from sklearn_equity.allocation._windows import (
+    CellSums,
+    find_cells,
+    sum_cells,
+    without_rare_cells,
+)
 from sklearn_equity.sufficient_statistics import (
     fold_parts,
     pack,
@@ -497,7 +502,8 @@ class DeteriorationSums:
         ----------
         suppress_below : int, default=0
             Subgroups with fewer rows are left out, and with a single one the next
-            smallest. Cells of the score of those that stay may still hold few rows.
+            smallest. Of the others, people at scores that fewer share are counted at a
+            higher score near by, which moves curves a little.
 
         Returns
         -------
@@ -513,8 +519,10 @@ class DeteriorationSums:
         shown = np.flatnonzero(~to_suppress(n_each, suppress_below))
         labels = [self.labels[i] for i in shown]
         header = {"labels": labels, "rule": asdict(self.rule)}
-        sums = [part[shown] for part in self.sums.parts()]
-        return pack("DeteriorationSums", header, sums)
+        kept = CellSums(*(part[shown] for part in self.sums.parts()))
+        if suppress_below > 1:
+            kept = without_rare_cells(kept, suppress_below)
+        return pack("DeteriorationSums", header, list(kept.parts()))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "DeteriorationSums":
