@@ -16,7 +16,7 @@ from sklearn_equity import fidelity_of_table, subgroup_fidelity
 
 N_SUBGROUPS = 4
 METRICS = ("mae", "rmse", "nrmse", "r2", "bias")
-SIZES = (100, 400, 2000)
+SIZES = (50, 100, 400, 2000)
 
 
 def normal(n_rows, rng):

@@ -61,5 +61,4 @@ plt.show()
 
 # %%
 # What it does not show: metrics that need rows, such as the area under the ROC curve,
-# and bands of a number, which the engine has to make. Where few rows carry most of an
-# error, intervals from sums are too short for subgroups of some hundred people.
+# and bands of a number, which the engine has to make.

@@ -5,7 +5,8 @@ Two groups with the same score should be equally ill: the area between their cur
 deterioration over allocation is the inequality that allocation by the score induces.
 """
 
-from sklearn_equity.allocation._curve import ADCurve, allocation_deterioration_curve
+from sklearn_equity.allocation._curve import allocation_deterioration_curve
+from sklearn_equity.allocation._curve_result import ADCurve
 from sklearn_equity.allocation._exacerbation import exacerbation
 from sklearn_equity.allocation._exacerbation_result import ExacerbationResult
 from sklearn_equity.allocation._inequality import (

@@ -27,6 +27,7 @@ from sklearn_equity.allocation._inputs import (
     check_choice,
     check_row_thresholds,
 )
+from sklearn_equity.allocation._named_columns import columns_of
 from sklearn_equity.allocation._scoring import SeverityOptions, score_rows
 from sklearn_equity.allocation._steps import Bounds, Direction
 
@@ -99,8 +100,24 @@ def take_cohort(
     severity: SeverityOptions,
     allocation: ArrayLike | None = None,
     scale: ScoreScale = None,
+    data: Any = None,
 ) -> Cohort:
-    """Check all columns, leave out rows that don't count, and score the rest."""
+    """Check all columns, leave out rows that don't count, and score the rest.
+
+    With a table, `data`, arguments name its columns.
+    """
+    if data is not None:
+        columns = columns_of(
+            data,
+            measurement=measurement,
+            allocation=allocation,
+            sample_weight=sample_weight,
+            subgroups=subgroups,
+            threshold=threshold,
+        )
+        measurement, allocation = columns["measurement"], columns["allocation"]
+        sample_weight, subgroups = columns["sample_weight"], columns["subgroups"]
+        threshold = columns["threshold"]
     check_same_order(
         measurement=measurement,
         allocation=allocation,

@@ -1,5 +1,6 @@
 """How sure is a comparison of two sides, and what may be said of it?"""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ from sklearn_equity.allocation._sides import (
     find_sides,
     weigh_sides,
 )
+from sklearn_equity.exceptions import SmallSubgroupWarning
 
 IntervalMethod = Literal["closed_form", "bootstrap"]
 
@@ -101,3 +103,17 @@ def _spread_of(cut: CutCohort, sides: Sides, inference: Inference) -> Spread:
     if inference.interval == "closed_form" or not np.isfinite(sides.log_ratio):
         return closed_form_spread(sides.log_ratio, *sides.log_variance(), level)
     return resample_log_ratio(cut, sides, inference.resampling)
+
+
+def ratio_of_cut(cut: CutCohort, compare: tuple[Any, Any], half_width: float) -> float:
+    """Return the ratio of two sides' areas; warn where there is none."""
+    log_ratio = weigh_sides(cut, find_sides(cut.cohort, compare)).log_ratio
+    if np.isnan(log_ratio):
+        start = cut.windows.points[0]
+        msg = (
+            f"The sides of `compare`={compare!r} cannot be compared: no part of the "
+            f"region from {start:g} has {cut.min_rows} rows of each within "
+            f"{half_width:g}, or nobody there is deteriorated. The ratio is NaN."
+        )
+        warnings.warn(msg, SmallSubgroupWarning, stacklevel=3)
+    return float(np.exp(log_ratio))

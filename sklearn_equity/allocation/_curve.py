@@ -1,104 +1,18 @@
 """How ill are people at each score? The allocation-deterioration curve."""
 
-from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import Any, Unpack
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtrit
+from numpy.typing import ArrayLike
 
-from sklearn_equity._checks import (
-    MissingPolicy,
-    check_confidence_level,
-    format_label,
-)
-from sklearn_equity._optional import build_frame
-from sklearn_equity.allocation._area import degrees_of_freedom
+from sklearn_equity._checks import MissingPolicy, check_confidence_level
+from sklearn_equity._tables import is_lazy
 from sklearn_equity.allocation._cohort import ScoreScale, Threshold, take_cohort
+from sklearn_equity.allocation._curve_result import ADCurve, curve_of_sums
+from sklearn_equity.allocation._of_table import sums_of_table
 from sklearn_equity.allocation._scoring import SeverityOptions
 from sklearn_equity.allocation._sides import check_windows, cut_cohort
 from sklearn_equity.allocation._steps import Bounds, Direction
-from sklearn_equity.allocation._windows import (
-    CellSums,
-    Windows,
-    over_windows,
-    slide_windows,
-)
-
-
-@dataclass(frozen=True)
-class ADCurve:
-    """Allocation-deterioration curves of the subgroups of a cohort.
-
-    Parameters
-    ----------
-    labels : tuple
-        The subgroups, one a row of the arrays below.
-    allocation : ndarray of shape (n_points,)
-        The scores at which the curves are evaluated.
-    deterioration : ndarray of shape (n_subgroups, n_points)
-        The index of the people about each score; NaN in a gap.
-    std_error, ci_low, ci_high : ndarray of shape (n_subgroups, n_points)
-        Its standard error and interval, point by point; NaN in a gap, and where all
-        people of a window are equally ill, which leaves the error unknown.
-    n : ndarray of shape (n_subgroups, n_points)
-        The rows within reach of each score, in gaps too.
-    covered : ndarray of shape (n_subgroups,)
-        Share of the points that are no gap.
-    half_width : float
-        How far a window reaches to either side.
-    min_rows : int
-        How many rows a point needs.
-    confidence_level : float
-        Nominal coverage of the intervals.
-    bandwidth : float
-        How far the measurement was smoothed, in its unit.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_equity.allocation import allocation_deterioration_curve
-    >>> score = np.linspace(0, 1, 201)
-    >>> curve = allocation_deterioration_curve(
-    ...     score, 100 * score, threshold=50, bounds=(0, 100), n_points=5, n_steps=1,
-    ...     half_width=0.1, bandwidth=0,
-    ... )
-    >>> curve.to_frame()[["subgroup", "allocation", "n", "deterioration"]]
-      subgroup  allocation   n  deterioration
-    0      all        0.00  20            0.0
-    1      all        0.25  40            0.0
-    2      all        0.50  40            0.5
-    3      all        0.75  40            1.0
-    4      all        1.00  21            1.0
-    """
-
-    labels: tuple[Hashable, ...]
-    allocation: NDArray[np.float64]
-    deterioration: NDArray[np.float64]
-    std_error: NDArray[np.float64]
-    ci_low: NDArray[np.float64]
-    ci_high: NDArray[np.float64]
-    n: NDArray[np.intp]
-    covered: NDArray[np.float64]
-    half_width: float
-    min_rows: int
-    confidence_level: float
-    bandwidth: float
-
-    def to_frame(self) -> Any:
-        """Return a data frame of one row a subgroup and point, gaps included."""
-        names = [format_label(label) for label in self.labels]
-        columns = {
-            "subgroup": np.repeat(names, len(self.allocation)).tolist(),
-            "allocation": np.tile(self.allocation, len(names)).tolist(),
-            "n": self.n.ravel().tolist(),
-            "deterioration": self.deterioration.ravel().tolist(),
-            "std_error": self.std_error.ravel().tolist(),
-            "ci_low": self.ci_low.ravel().tolist(),
-            "ci_high": self.ci_high.ravel().tolist(),
-        }
-        return build_frame(columns, feature="ADCurve.to_frame()")
+from sklearn_equity.allocation._windows import slide_windows
 
 
 def allocation_deterioration_curve(
@@ -117,6 +31,7 @@ def allocation_deterioration_curve(
     sample_weight: ArrayLike | None = None,
     missing: MissingPolicy = "raise",
     confidence_level: float = 0.95,
+    data: Any = None,
     **severity: Unpack[SeverityOptions],
 ) -> ADCurve:
     r"""Deterioration of the people about each score, for every subgroup.
@@ -158,6 +73,11 @@ def allocation_deterioration_curve(
         What happens to missing labels.
     confidence_level : float, default=0.95
         Nominal coverage of the intervals.
+    data : data frame, default=None
+        A table of any engine; `allocation`, `measurement`, `subgroups`, `sample_weight`
+        and a `threshold` of text then name its columns. The rows of a lazy one stay
+        where they are, see `DeteriorationSums`: `bandwidth` must be a number there, 0
+        to count people, and `bounds` and scores from 0 to 1 given.
     **severity
         Further options of `severity_score`: `weights`, `step`, `bandwidth`,
         `boundary`, `discrete`.
@@ -206,6 +126,23 @@ def allocation_deterioration_curve(
     """
     check_windows(half_width, min_rows, n_points)
     check_confidence_level(confidence_level)
+    if data is not None and is_lazy(data):
+        return sums_of_table(
+            data,
+            measurement=measurement,
+            allocation=allocation,
+            subgroups=subgroups,
+            threshold=threshold,
+            bounds=bounds,
+            n_steps=n_steps,
+            direction=direction,
+            half_width=half_width,
+            n_points=n_points,
+            scale=scale,
+            sample_weight=sample_weight,
+            missing=missing,
+            severity=severity,
+        ).curve(min_rows=min_rows, confidence_level=confidence_level)
     cohort = take_cohort(
         measurement,
         allocation=allocation,
@@ -218,6 +155,7 @@ def allocation_deterioration_curve(
         sample_weight=sample_weight,
         missing=missing,
         severity=severity,
+        data=data,
     )
     cut = cut_cohort(cohort, slide_windows(0.0, n_points, half_width), min_rows)
     return curve_of_sums(
@@ -229,49 +167,3 @@ def allocation_deterioration_curve(
         confidence_level=confidence_level,
         bandwidth=cohort.bandwidth,
     )
-
-
-def curve_of_sums(
-    labels: tuple[Hashable, ...],
-    in_cells: CellSums,
-    windows: Windows,
-    *,
-    min_rows: int,
-    half_width: float,
-    confidence_level: float,
-    bandwidth: float,
-) -> ADCurve:
-    """Finish the curves of subgroups of which nothing but sums over cells is known."""
-    sums = CellSums(*(over_windows(part, windows) for part in in_cells.parts()))
-    present = sums.count >= min_rows
-    mean, error, low, high = _mean_with_interval(sums, present, confidence_level)
-    return ADCurve(
-        labels=labels,
-        allocation=windows.points,
-        deterioration=mean,
-        std_error=error,
-        ci_low=low,
-        ci_high=high,
-        n=sums.count.astype(np.intp),
-        covered=present.mean(axis=1),
-        half_width=half_width,
-        min_rows=min_rows,
-        confidence_level=confidence_level,
-        bandwidth=bandwidth,
-    )
-
-
-def _mean_with_interval(
-    sums: CellSums, present: NDArray[np.bool_], confidence_level: float
-) -> tuple[NDArray[np.float64], ...]:
-    """Mean severity of each window, standard error and interval; NaN where absent."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = np.where(present, sums.severity / sums.weight, np.nan)
-        n_rows = sums.weight**2 / sums.weight2
-        squares = sums.square2 - 2 * mean * sums.severity2 + mean**2 * sums.weight2
-        variance = squares / sums.weight**2 * n_rows / (n_rows - 1.0)
-        # What is left by rounding where all are equally ill is no spread.
-        error = np.sqrt(np.where(squares > 1e-14 * sums.square2, variance, np.nan))
-        freedom = degrees_of_freedom(sums.square2, sums.fourth4)
-        reach = stdtrit(freedom, 0.5 + confidence_level / 2) * error / mean
-        return mean, error, mean * np.exp(-reach), mean * np.exp(reach)

@@ -10,6 +10,7 @@ from numpy.random import RandomState
 from numpy.typing import ArrayLike
 
 from sklearn_equity._checks import MissingPolicy
+from sklearn_equity._tables import is_lazy
 from sklearn_equity.allocation._area import EVERYONE
 from sklearn_equity.allocation._cohort import ScoreScale, Threshold, take_cohort
 from sklearn_equity.allocation._comparison import (
@@ -17,6 +18,7 @@ from sklearn_equity.allocation._comparison import (
     IntervalMethod,
     measure_inequality,
 )
+from sklearn_equity.allocation._of_table import sums_of_table
 from sklearn_equity.allocation._result import InequalityResult
 from sklearn_equity.allocation._scoring import SeverityOptions
 from sklearn_equity.allocation._sides import (
@@ -43,6 +45,7 @@ def dataset_inequality(
     interval: IntervalMethod = "closed_form",
     n_resamples: int = 1000,
     random_state: int | RandomState | None = None,
+    data: Any = None,
     **severity: Unpack[SeverityOptions],
 ) -> InequalityResult:
     r"""Inequality of deterioration between two groups of a dataset (Definition 2.4).
@@ -86,6 +89,11 @@ def dataset_inequality(
         Draws of the bootstrap.
     random_state : int, RandomState instance or None, default=None
         Seed of the bootstrap.
+    data : data frame, default=None
+        A table of any engine; `measurement`, `subgroups`, `sample_weight` and a
+        `threshold` of text then name its columns. The rows of a lazy one stay where
+        they are, see `DeteriorationSums`: `bandwidth` must be a number there, 0 to
+        count people, and `bounds` given.
     **severity
         Further options of `severity_score`: `weights`, `step`, `bandwidth`,
         `boundary`, `discrete`.
@@ -140,6 +148,25 @@ def dataset_inequality(
         n_resamples,
         random_state,
     )
+    if data is not None and is_lazy(data):
+        return sums_of_table(
+            data,
+            measurement=measurement,
+            subgroups=subgroups,
+            threshold=threshold,
+            bounds=bounds,
+            n_steps=n_steps,
+            direction=direction,
+            interval=interval,
+            sample_weight=sample_weight,
+            missing=missing,
+            severity=severity,
+        ).inequality(
+            compare,
+            tolerance=tolerance,
+            min_subgroup_size=min_subgroup_size,
+            confidence_level=confidence_level,
+        )
     cohort = take_cohort(
         measurement,
         subgroups=subgroups,
@@ -150,6 +177,7 @@ def dataset_inequality(
         sample_weight=sample_weight,
         missing=missing,
         severity=severity,
+        data=data,
     )
     cut = cut_cohort(cohort, EVERYONE, min_rows=1)
     return measure_inequality(cut, compare, inference, decision_threshold=None)[0]
@@ -178,6 +206,7 @@ def model_inequality(
     interval: IntervalMethod = "closed_form",
     n_resamples: int = 1000,
     random_state: int | RandomState | None = None,
+    data: Any = None,
     **severity: Unpack[SeverityOptions],
 ) -> InequalityResult:
     r"""Inequality between two groups that a model induces (Definition 2.5).
@@ -235,6 +264,11 @@ def model_inequality(
         Draws of the bootstrap.
     random_state : int, RandomState instance or None, default=None
         Seed of the bootstrap.
+    data : data frame, default=None
+        A table of any engine; `allocation`, `measurement`, `subgroups`, `sample_weight`
+        and a `threshold` of text then name its columns. The rows of a lazy one stay
+        where they are, see `DeteriorationSums`: `bandwidth` must be a number there, 0
+        to count people, and `bounds` given.
     **severity
         Further options of `severity_score`: `weights`, `step`, `bandwidth`,
         `boundary`, `discrete`.
@@ -302,6 +336,31 @@ def model_inequality(
         n_resamples,
         random_state,
     )
+    if data is not None and is_lazy(data):
+        return sums_of_table(
+            data,
+            measurement=measurement,
+            allocation=allocation,
+            subgroups=subgroups,
+            threshold=threshold,
+            bounds=bounds,
+            n_steps=n_steps,
+            direction=direction,
+            decision_threshold=decision_threshold,
+            half_width=half_width,
+            n_points=n_points,
+            scale=scale,
+            interval=interval,
+            sample_weight=sample_weight,
+            missing=missing,
+            severity=severity,
+        ).inequality(
+            compare,
+            tolerance=tolerance,
+            min_subgroup_size=min_subgroup_size,
+            confidence_level=confidence_level,
+            min_rows=min_rows,
+        )
     cohort = take_cohort(
         measurement,
         allocation=allocation,
@@ -314,6 +373,7 @@ def model_inequality(
         sample_weight=sample_weight,
         missing=missing,
         severity=severity,
+        data=data,
     )
     cut = cut_region(
         cohort,

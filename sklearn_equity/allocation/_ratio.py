@@ -1,22 +1,17 @@
 """The bare ratio of two areas, for whoever needs one number: a scorer, a search."""
 
-import warnings
 from typing import Any, Unpack
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from sklearn_equity._checks import MissingPolicy
+from sklearn_equity._tables import is_lazy
 from sklearn_equity.allocation._cohort import ScoreScale, Threshold, take_cohort
+from sklearn_equity.allocation._comparison import ratio_of_cut
+from sklearn_equity.allocation._of_table import sums_of_table
 from sklearn_equity.allocation._scoring import SeverityOptions
-from sklearn_equity.allocation._sides import (
-    CutCohort,
-    cut_region,
-    find_sides,
-    weigh_sides,
-)
+from sklearn_equity.allocation._sides import cut_region
 from sklearn_equity.allocation._steps import Bounds, Direction
-from sklearn_equity.exceptions import SmallSubgroupWarning
 
 
 def da_index_ratio(
@@ -36,6 +31,7 @@ def da_index_ratio(
     scale: ScoreScale = None,
     sample_weight: ArrayLike | None = None,
     missing: MissingPolicy = "raise",
+    data: Any = None,
     **severity: Unpack[SeverityOptions],
 ) -> float:
     r"""Ratio of the areas under the A-D curves of two groups.
@@ -80,6 +76,11 @@ def da_index_ratio(
         Weight w counts a row w times; rows of weight 0 do not count.
     missing : {"raise", "group", "drop"}, default="raise"
         What happens to missing labels.
+    data : data frame, default=None
+        A table of any engine; `allocation`, `measurement`, `subgroups`, `sample_weight`
+        and a `threshold` of text then name its columns. The rows of a lazy one stay
+        where they are, see `DeteriorationSums`: `bandwidth` must be a number there, 0
+        to count people, and `bounds` given.
     **severity
         Further options of `severity_score`: `weights`, `step`, `bandwidth`,
         `boundary`, `discrete`.
@@ -123,6 +124,24 @@ def da_index_ratio(
     >>> round(ratio, 2)
     2.0
     """
+    if data is not None and is_lazy(data):
+        return sums_of_table(
+            data,
+            measurement=measurement,
+            allocation=allocation,
+            subgroups=subgroups,
+            threshold=threshold,
+            bounds=bounds,
+            n_steps=n_steps,
+            direction=direction,
+            decision_threshold=decision_threshold,
+            half_width=half_width,
+            n_points=n_points,
+            scale=scale,
+            sample_weight=sample_weight,
+            missing=missing,
+            severity=severity,
+        ).ratio(compare, min_rows=min_rows)
     cohort = take_cohort(
         measurement,
         allocation=allocation,
@@ -135,6 +154,7 @@ def da_index_ratio(
         sample_weight=sample_weight,
         missing=missing,
         severity=severity,
+        data=data,
     )
     cut = cut_region(
         cohort,
@@ -144,17 +164,3 @@ def da_index_ratio(
         n_points=n_points,
     )
     return ratio_of_cut(cut, compare, half_width)
-
-
-def ratio_of_cut(cut: CutCohort, compare: tuple[Any, Any], half_width: float) -> float:
-    """Return the ratio of two sides' areas; warn where there is none."""
-    log_ratio = weigh_sides(cut, find_sides(cut.cohort, compare)).log_ratio
-    if np.isnan(log_ratio):
-        start = cut.windows.points[0]
-        msg = (
-            f"The sides of `compare`={compare!r} cannot be compared: no part of the "
-            f"region from {start:g} has {cut.min_rows} rows of each within "
-            f"{half_width:g}, or nobody there is deteriorated. The ratio is NaN."
-        )
-        warnings.warn(msg, SmallSubgroupWarning, stacklevel=3)
-    return float(np.exp(log_ratio))

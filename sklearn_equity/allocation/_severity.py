@@ -6,16 +6,19 @@ where the measurement is smoothed, the weights of the steps that its kernel cove
 Everything else in this stage is a mean of that score over some rows.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_equity._checks import check_numbers
+from sklearn_equity._tables import is_lazy
 from sklearn_equity.allocation._inputs import (
     check_case_weights,
     check_row_thresholds,
 )
+from sklearn_equity.allocation._named_columns import columns_of
+from sklearn_equity.allocation._of_table import sums_of_table
 from sklearn_equity.allocation._scoring import Bandwidth, Boundary, score_rows
 from sklearn_equity.allocation._steps import Bounds, Direction, StepRule, WeightRule
 
@@ -163,6 +166,7 @@ def deterioration_index(
     discrete: bool | Literal["auto"] = "auto",
     normalize: bool = False,
     sample_weight: ArrayLike | None = None,
+    data: Any = None,
 ) -> float:
     r"""Deterioration index of a group: its probability beyond k-step cut-offs.
 
@@ -204,6 +208,11 @@ def deterioration_index(
         Let the last step count 1.
     sample_weight : array-like of shape (n_rows,), default=None
         Weight w counts a row w times.
+    data : data frame, default=None
+        A table of any engine; `measurement`, `sample_weight` and a `threshold` of text
+        then name its columns. The rows of a lazy one stay where they are, see
+        `DeteriorationSums`: `bandwidth` must be a number there, 0 to count people, and
+        `bounds` given.
 
     Returns
     -------
@@ -246,6 +255,34 @@ def deterioration_index(
     0.1
     0.2333
     """
+    if data is not None and is_lazy(data):
+        sums = sums_of_table(
+            data,
+            measurement=measurement,
+            threshold=threshold,
+            bounds=bounds,
+            n_steps=n_steps,
+            direction=direction,
+            sample_weight=sample_weight,
+            severity={
+                "weights": weights,
+                "step": step,
+                "bandwidth": bandwidth,
+                "boundary": boundary,
+                "discrete": discrete,
+            },
+        )
+        index = float(sums.index().deterioration[0, 0])
+        return index / sums.rule.weights[-1] if normalize else index
+    if data is not None:
+        columns = columns_of(
+            data,
+            measurement=measurement,
+            threshold=threshold,
+            sample_weight=sample_weight,
+        )
+        measurement, threshold = columns["measurement"], columns["threshold"]
+        sample_weight = columns["sample_weight"]
     scores = severity_score(
         measurement,
         threshold=threshold,

@@ -20,10 +20,13 @@ from sklearn_equity._checks import (
 )
 from sklearn_equity.allocation._area import EVERYONE
 from sklearn_equity.allocation._cohort import Cohort, Threshold, take_cohort
-from sklearn_equity.allocation._comparison import Inference, measure_inequality
-from sklearn_equity.allocation._curve import ADCurve, curve_of_sums
+from sklearn_equity.allocation._comparison import (
+    Inference,
+    measure_inequality,
+    ratio_of_cut,
+)
+from sklearn_equity.allocation._curve_result import ADCurve, curve_of_sums
 from sklearn_equity.allocation._inputs import check_count
-from sklearn_equity.allocation._ratio import ratio_of_cut
 from sklearn_equity.allocation._result import InequalityResult
 from sklearn_equity.allocation._scoring import Boundary
 from sklearn_equity.allocation._severity_rule import (
@@ -40,10 +43,23 @@ from sklearn_equity.allocation._steps import (
     StepRule,
     WeightRule,
 )
-from sklearn_equity.allocation._windows import CellSums, find_cells, sum_cells
-from sklearn_equity.sufficient_statistics import fold_parts, pack, to_suppress, unpack
+from sklearn_equity.allocation._windows import (
+    CellSums,
+    find_cells,
+    sum_cells,
+    without_rare_cells,
+)
+from sklearn_equity.sufficient_statistics import (
+    fold_parts,
+    pack,
+    to_suppress,
+    unpack,
+    well_formed,
+)
 
 __all__ = ["DeteriorationSums"]
+
+_MOST_POINTS = 10**6  # of a curve that is read from bytes, whoever made them
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -486,7 +502,8 @@ class DeteriorationSums:
         ----------
         suppress_below : int, default=0
             Subgroups with fewer rows are left out, and with a single one the next
-            smallest. Cells of the score of those that stay may still hold few rows.
+            smallest. Of the others, people at scores that fewer share are counted at a
+            higher score near by, which moves curves a little.
 
         Returns
         -------
@@ -502,8 +519,10 @@ class DeteriorationSums:
         shown = np.flatnonzero(~to_suppress(n_each, suppress_below))
         labels = [self.labels[i] for i in shown]
         header = {"labels": labels, "rule": asdict(self.rule)}
-        sums = [part[shown] for part in self.sums.parts()]
-        return pack("DeteriorationSums", header, sums)
+        kept = CellSums(*(part[shown] for part in self.sums.parts()))
+        if suppress_below > 1:
+            kept = without_rare_cells(kept, suppress_below)
+        return pack("DeteriorationSums", header, list(kept.parts()))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "DeteriorationSums":
@@ -525,8 +544,15 @@ class DeteriorationSums:
             If the bytes are something else, of a later version, or damaged.
         """
         header, arrays = unpack("DeteriorationSums", data)
-        rule = SeverityRule(**header["rule"])
-        return cls(tuple(header["labels"]), CellSums(*arrays), rule)
+        with well_formed("DeteriorationSums"):
+            rule, labels = SeverityRule(**header["rule"]), tuple(header["labels"])
+            sums = CellSums(*arrays)
+            if rule.n_points > _MOST_POINTS:
+                raise ValueError(f"a curve of {rule.n_points} points")
+            shape = (len(set(labels)), rule.windows.n_cells)
+            if any(part.shape != shape for part in sums.parts()):
+                raise ValueError(f"sums of shape {shape} follow from labels and rule")
+        return cls(labels, sums, rule)
 
 
 def _sum_up(

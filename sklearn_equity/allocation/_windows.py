@@ -113,6 +113,30 @@ class CellSums:
         )
 
 
+def without_rare_cells(sums: CellSums, least: int) -> CellSums:
+    """Count the people of cells with fewer rows than some in a cell near by.
+
+    From the lowest score upwards: a cell takes those below it that wait for company;
+    the last ones go to the highest cell that has enough.
+    """
+    target = np.tile(np.arange(sums.count.shape[1]), (len(sums.count), 1))
+    for row, counts in enumerate(sums.count):
+        waiting: list[int] = []
+        n_waiting, last = 0.0, 0
+        for cell in np.flatnonzero(counts):
+            waiting.append(int(cell))
+            n_waiting += counts[cell]
+            if n_waiting >= least:
+                target[row, waiting] = last = int(cell)
+                waiting, n_waiting = [], 0.0
+        target[row, waiting] = last
+    rows = np.arange(len(target))[:, np.newaxis]
+    joined = [np.zeros_like(part) for part in sums.parts()]
+    for total, part in zip(joined, sums.parts(), strict=True):
+        np.add.at(total, (rows, target), part)
+    return CellSums(*joined)
+
+
 def sum_cells(
     codes: NDArray[np.intp],
     cells: NDArray[np.intp],

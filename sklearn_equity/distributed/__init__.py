@@ -10,16 +10,14 @@ from sklearn_equity.distributed._batches import (
     batches_of_table,
     sample_table,
 )
-from sklearn_equity.distributed._fidelity import fidelity_of_table
 from sklearn_equity.distributed._segments import label_segments
-from sklearn_equity.sufficient_statistics import is_lazy
+from sklearn_equity.fidelity import fidelity_of_table
 
 __all__ = [
     "AuditAccumulator",
     "TableSample",
     "batches_of_table",
     "fidelity_of_table",
-    "is_lazy",
     "label_segments",
     "sample_table",
 ]

@@ -4,27 +4,33 @@ Accumulators look into each other, as those of one class may.
 """
 # ruff: noqa: SLF001
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_equity._checks import MissingPolicy, SubgroupCodes, check_subgroups
-from sklearn_equity.distributed._sums import metric_of_sums, put_missing_last
 from sklearn_equity.fidelity import (
     Settings,
     SubgroupTable,
+    by_subgroup,
     check_numbers_asked,
     check_population,
     draw_seed,
+    error_level,
     fidelity_from_moments,
+    metric_of_sums,
+    pairs_of,
+    without_rare_cells,
 )
 from sklearn_equity.sufficient_statistics import (
     SubgroupMoments,
     pack,
     to_suppress,
     unpack,
+    well_formed,
 )
 
 __all__ = ["AuditAccumulator"]
@@ -88,7 +94,7 @@ class AuditAccumulator:
     @property
     def n_rows_(self) -> int:
         """The rows seen."""
-        return 0 if self._everybody is None else int(self._everybody.n[0])
+        return 0 if self._everybody is None else int(self._everybody.n.sum())
 
     def __repr__(self) -> str:
         return (
@@ -174,14 +180,12 @@ class AuditAccumulator:
             units *= data.sample_weight[:, np.newaxis]
         names = ["weight", *(f"unit {i}" for i in range(1, units.shape[1] - 1))]
         names.append("target")
+        level = error_level(self._chosen, truth, prediction)
+        levels, bins = np.unique(level, return_inverse=True)
+        cells = partial(_sum_cells, names, units, levels.tolist(), bins)
         for name, one in codes.items():
-            part = SubgroupMoments.from_codes(names, one.labels, one.codes, units)
-            seen = np.flatnonzero(part.n)
-            self._moments[name] = part.take(seen).regroup(
-                [part.subgroups[i] for i in seen]
-            )
-        everybody = np.zeros(len(truth), dtype=np.intp)
-        self._everybody = SubgroupMoments.from_codes(names, ["all"], everybody, units)
+            self._moments[name] = cells(one.codes, one.labels)
+        self._everybody = cells(np.zeros(len(truth), dtype=np.intp), ("all",))
         self._counts = _count(truth, "y_true") | _count(prediction, "y_pred")
 
     # ---- two of them -------------------------------------------------------------
@@ -261,7 +265,8 @@ class AuditAccumulator:
         if self._everybody is None:
             raise ValueError("No rows have been seen: call update first.")
         if self._chosen.check_counts is not None:
-            mean = float(self._everybody.mean[0, -1] / self._everybody.mean[0, 0])
+            weight, target = by_subgroup(self._everybody).sums[0, [0, -1]]
+            mean = float(target / weight)
             self._chosen.check_counts(self._counts, self.n_rows_, mean)
         settings = Settings(
             self._chosen,
@@ -271,7 +276,7 @@ class AuditAccumulator:
             int(n_resamples),
         )
         parts = {
-            name: put_missing_last(_suppressed(part, suppress_below))
+            name: _suppressed(part, suppress_below)
             for name, part in self._moments.items()
         }
         return fidelity_from_moments(
@@ -301,7 +306,8 @@ class AuditAccumulator:
             for part in self._moments.values()
         ]
         if self._everybody is not None:
-            parts.append(self._everybody.to_bytes())
+            everybody = without_rare_cells(self._everybody, suppress_below)
+            parts.append(everybody.to_bytes())
         header = {
             "metric": self.metric,
             "normalization": self.normalization,
@@ -332,14 +338,26 @@ class AuditAccumulator:
             If the bytes are something else, of a later version, or damaged.
         """
         header, arrays = unpack("AuditAccumulator", data)
-        parts = [SubgroupMoments.from_bytes(array.tobytes()) for array in arrays]
-        read = cls(metric=header["metric"], normalization=header["normalization"])
-        read._origin = header["origin"]
-        read._counts = header["counts"]
-        names = header["groupings"]
-        read._moments = dict(zip(names, parts, strict=False))
-        read._everybody = parts[-1] if parts else None
+        with well_formed("AuditAccumulator"):
+            parts = [SubgroupMoments.from_bytes(array.tobytes()) for array in arrays]
+            read = cls(metric=header["metric"], normalization=header["normalization"])
+            read._origin = float(header["origin"])
+            read._counts = {str(k): int(v) for k, v in header["counts"].items()}
+            if parts:
+                *parts, read._everybody = parts
+            read._moments = dict(zip(header["groupings"], parts, strict=True))
+            for part in (*parts, *filter(None, [read._everybody])):
+                by_subgroup(part)  # its labels are pairs
+                read._check_columns(part)
         return read
+
+    def _check_columns(self, part: SubgroupMoments) -> None:
+        """Refuse sums of other columns than those of the metric."""
+        if self._chosen.columns is None:
+            raise TypeError(f"{self._chosen.name!r} does not follow from sums.")
+        k = len(self._chosen.columns(np.ones(1), np.ones(1))) + 1
+        if len(part.columns) != k:
+            raise ValueError(f"{k} columns make the metric; got {part.columns}")
 
 
 def _count(values: NDArray[np.float64], name: str) -> dict[str, int]:
@@ -371,6 +389,30 @@ def _moved(moments: SubgroupMoments, step: float) -> SubgroupMoments:
     )
 
 
-def _suppressed(moments: SubgroupMoments, least: int) -> SubgroupMoments:
-    """Leave small subgroups out, so that none can be had as the rest of all."""
-    return moments.take(np.flatnonzero(~to_suppress(moments.n, least)))
+def _sum_cells(
+    names: Sequence[str],
+    units: NDArray[np.float64],
+    levels: Sequence[float],
+    bins: NDArray[np.intp],
+    codes: NDArray[np.intp],
+    labels: Sequence[Hashable],
+) -> SubgroupMoments:
+    """Summarise rows by subgroup and level of the error."""
+    joint = np.where(codes < 0, -1, codes * len(levels) + bins)
+    found, cell = np.unique(joint, return_inverse=True)
+    if len(found) and found[0] < 0:  # rows without a label
+        found, cell = found[1:], cell - 1
+    pairs = [divmod(number, len(levels)) for number in found.tolist()]
+    named = [(labels[code], levels[bin_]) for code, bin_ in pairs]
+    return SubgroupMoments.from_codes(names, named, cell, units).regroup(named)
+
+
+def _suppressed(cells: SubgroupMoments, least: int) -> SubgroupMoments:
+    """Leave small subgroups out, so that none can be had as the rest of all.
+
+    Of the others, sizes of errors that few people have are counted with the next.
+    """
+    whole = by_subgroup(cells)
+    hidden = {whole.subgroups[i] for i in np.flatnonzero(to_suppress(whole.n, least))}
+    kept = [i for i, (label, _) in enumerate(pairs_of(cells)) if label not in hidden]
+    return without_rare_cells(cells.take(kept), least)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_equity._optional import build_frame
-from sklearn_equity.sufficient_statistics import batches, frame_of, select_columns
+from sklearn_equity._tables import frame_of, select_columns
+from sklearn_equity.sufficient_statistics import batches
 
 __all__ = ["TableSample", "batches_of_table", "sample_table"]
 

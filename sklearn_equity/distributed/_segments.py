@@ -12,7 +12,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_equity.sufficient_statistics import frame_of, select_columns
+from sklearn_equity._tables import frame_of, select_columns
 
 __all__ = ["label_segments"]
 

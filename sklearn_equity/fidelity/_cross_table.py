@@ -13,6 +13,7 @@ from sklearn_equity._checks import (
     check_same_order,
     check_subgroups,
 )
+from sklearn_equity.fidelity._assembly import draw_seed
 from sklearn_equity.fidelity._crossed import CrossTable, parts_of
 from sklearn_equity.fidelity._heterogeneity import TrueSpread, true_spread
 from sklearn_equity.fidelity._metric import Metric
@@ -20,7 +21,7 @@ from sklearn_equity.fidelity._metrics import resolve_metric
 from sklearn_equity.fidelity._normalization import Normalization
 from sklearn_equity.fidelity._population import Population, check_population
 from sklearn_equity.fidelity._shuffles import shuffled_figures
-from sklearn_equity.fidelity._subgroup_fidelity import draw_seed, subgroup_fidelity
+from sklearn_equity.fidelity._subgroup_fidelity import subgroup_fidelity
 from sklearn_equity.fidelity._table import SubgroupTable
 
 __all__ = ["cross_tabulate"]

@@ -15,6 +15,7 @@ from sklearn_equity._checks import (
     check_same_order,
 )
 from sklearn_equity._optional import build_frame
+from sklearn_equity.fidelity._assembly import draw_seed
 from sklearn_equity.fidelity._curve_fit import (
     CurveFit,
     finish_means,
@@ -28,7 +29,6 @@ from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._metrics import resolve_metric
 from sklearn_equity.fidelity._normalization import Normalization
 from sklearn_equity.fidelity._population import Population, check_population
-from sklearn_equity.fidelity._subgroup_fidelity import draw_seed
 
 __all__ = ["FidelityCurve", "fidelity_curve"]
 

@@ -2,8 +2,9 @@
 
 The figures follow from the sums by the metric's own formula. What rows would be
 resampled for follows from the sums of products: standard errors by the delta method,
-intervals with them by Student's t on the scale without ends, and resamples that are
-normal with that spread.
+and resamples that are normal with that spread. For a size of errors, counts of errors
+by their size take the place of rows: intervals go as many standard errors to both sides
+as samples of everybody's errors say; others, as Student's t says.
 """
 
 from dataclasses import dataclass
@@ -13,34 +14,33 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from sklearn_equity._checks import format_label
+from sklearn_equity.fidelity._assembly import assemble
 from sklearn_equity.fidelity._delta_method import delta_by_scatter
+from sklearn_equity.fidelity._error_cells import by_subgroup, rows_of_cells
 from sklearn_equity.fidelity._line import from_line, slope, to_line
 from sklearn_equity.fidelity._measurement import (
     Part,
     Settings,
     generator,
+    guarded_by_shape,
     skew_of_intervals,
 )
 from sklearn_equity.fidelity._metric import Metric
+from sklearn_equity.fidelity._pooled_shape import PivotQuantiles, pooled_pivots
 from sklearn_equity.fidelity._shares import share_interval_of_sums
-from sklearn_equity.fidelity._subgroup_fidelity import assemble
 from sklearn_equity.fidelity._table import OverallFidelity, SubgroupTable
-from sklearn_equity.fidelity._verdicts import (
-    Measured,
-    compare_with_average,
-    guarded_errors,
-)
+from sklearn_equity.fidelity._verdicts import Measured, compare_with_average
 from sklearn_equity.sufficient_statistics import SubgroupMoments
 
-__all__ = ["RULE_OF_SUMS", "fidelity_from_moments"]
+__all__ = ["fidelity_from_moments"]
 
 Vector = NDArray[np.float64]
 
 _FEWEST_ROWS = 10
-RULE_OF_SUMS = (
-    " From sums, not rows: standard errors by the delta method, intervals by Student's "
-    "t, or Wilson's for shares; where few rows carry most of an error they are shorter "
-    "than those from rows."
+_MANY_ROWS = 1 << 16  # of every subgroup: then the shape of errors hardly matters
+_REMARK = (
+    " From sums, not rows: standard errors by the delta method, intervals by counts of "
+    "errors by their size, Wilson's for shares, else Student's t."
 )
 
 
@@ -66,7 +66,8 @@ def fidelity_from_moments(
     Parameters
     ----------
     groupings : dict of str to SubgroupMoments
-        The columns of the metric by subgroup, and the target as the last column.
+        The columns of the metric, and the target as the last column, by pairs of a
+        subgroup and a level of `error_level`; 0 where errors have no size.
     everybody : SubgroupMoments
         The same of all rows, as one subgroup.
     settings : Settings
@@ -74,7 +75,11 @@ def fidelity_from_moments(
     seed : int
         Seeds the resamples, by label.
     """
-    parts = [_measure(moments, settings, seed) for moments in groupings.values()]
+    whole = {name: by_subgroup(cells) for name, cells in groupings.items()}
+    parts = [
+        _measure(cells, whole[name], settings, seed)
+        for name, cells in groupings.items()
+    ]
     comparisons = [
         compare_with_average(
             settings.metric,
@@ -84,29 +89,36 @@ def fidelity_from_moments(
         )
         for name, part in zip(groupings, parts, strict=True)
     ]
-    labels = {name: moments.subgroups for name, moments in groupings.items()}
+    labels = {name: moments.subgroups for name, moments in whole.items()}
     return assemble(
         labels,
         parts,
         comparisons,
-        _measure_everybody(everybody, settings),
+        _measure_everybody(everybody, settings, seed),
         settings,
-        remark=RULE_OF_SUMS,
+        remark=_REMARK,
     )
 
 
-def _measure(moments: SubgroupMoments, settings: Settings, seed: int) -> Part:
+def _measure(
+    cells: SubgroupMoments, moments: SubgroupMoments, settings: Settings, seed: int
+) -> Part:
     """Measure every subgroup of one grouping."""
-    metric, n = settings.metric, moments.n
-    found = _figures(moments, settings)
+    metric = settings.metric
+    n = moments.n.astype(np.intp)
+    pivots = _pivots(cells, moments, settings, seed)
+    found = _figures(moments, settings, pivots)
     large = (n >= settings.min_subgroup_size) & _has_classes(moments, metric)
     judged = large & np.isfinite(found.std_error + found.ci_low)
+    guarded, shortfall = guarded_by_shape(
+        metric, n, found.estimate, found.std_error, judged, pivots
+    )
     measured = Measured(
-        n=n.astype(np.intp),
+        n=n,
         estimate=found.estimate,
         std_error=found.std_error,
-        guarded=guarded_errors(n, found.std_error, judged),
-        shortfall=np.zeros(len(n)),
+        guarded=guarded,
+        shortfall=shortfall,
         skew=skew_of_intervals(
             settings, n, found.estimate, found.std_error, found.ci_low, found.ci_high
         ),
@@ -118,9 +130,11 @@ def _measure(moments: SubgroupMoments, settings: Settings, seed: int) -> Part:
 
 
 def _measure_everybody(
-    everybody: SubgroupMoments, settings: Settings
+    cells: SubgroupMoments, settings: Settings, seed: int
 ) -> OverallFidelity:
-    found = _figures(everybody, settings)
+    everybody = by_subgroup(cells)
+    pivots = _pivots(cells, everybody, settings, seed)
+    found = _figures(everybody, settings, pivots)
     return OverallFidelity(
         n=int(everybody.n[0]),
         weight=float(everybody.sums[0, 0]),
@@ -131,7 +145,27 @@ def _measure_everybody(
     )
 
 
-def _figures(moments: SubgroupMoments, settings: Settings) -> _Figures:
+def _pivots(
+    cells: SubgroupMoments, moments: SubgroupMoments, settings: Settings, seed: int
+) -> PivotQuantiles | None:
+    """Learn from the counts of errors by how much figures stray."""
+    if not settings.metric.shape_of_errors or moments.n.min() >= _MANY_ROWS:
+        return None
+    data, codes = rows_of_cells(cells, settings.metric, moments.subgroups)
+    return pooled_pivots(
+        settings.metric,
+        data,
+        codes,
+        n_resamples=settings.n_resamples,
+        tail=settings.tail,
+        rng=generator(seed, "shape of errors"),
+        n_each=moments.n,
+    )
+
+
+def _figures(
+    moments: SubgroupMoments, settings: Settings, pivots: PivotQuantiles | None
+) -> _Figures:
     metric, n = settings.metric, moments.n
     sums, scatter = moments.sums[:, :-1], moments.scatter[:, :-1, :-1]
     squares = np.einsum("gii->gi", moments.products)[:, :-1]
@@ -141,7 +175,11 @@ def _figures(moments: SubgroupMoments, settings: Settings) -> _Figures:
         pairs = zip(sums, squares, strict=True)
         ends = np.array([_share_ends(*pair, settings.tail) for pair in pairs])
         return _Figures(estimate, error, ends[:, 0], ends[:, 1])
-    low, high = _t_intervals(metric, estimate, error, n, settings.tail)
+    t = stdtrit(np.maximum(n - 1, 1), 1.0 - settings.tail)
+    reach = np.column_stack([-t, t])
+    if pivots is not None:
+        reach = np.array([pivots.at(int(size)) for size in n])
+    low, high = _intervals(metric, estimate, error, n, reach)
     return _Figures(estimate, error, low, high)
 
 
@@ -154,18 +192,15 @@ def _share_ends(sums: Vector, squares: Vector, tail: float) -> tuple[float, floa
     )
 
 
-def _t_intervals(
-    metric: Metric, estimate: Vector, error: Vector, n: NDArray[np.int64], tail: float
+def _intervals(
+    metric: Metric, estimate: Vector, error: Vector, n: NDArray[np.int64], reach: Vector
 ) -> tuple[Vector, Vector]:
-    """Go as many standard errors to both sides as Student's t says."""
-    reach = stdtrit(np.maximum(n - 1, 1), 1.0 - tail) * error
+    """Go as many standard errors to both sides as quantiles of the error say."""
     with np.errstate(divide="ignore", invalid="ignore"):
         center = to_line(metric, estimate)
-        on_line = reach * slope(metric, estimate)
-        low, high = (
-            from_line(metric, center - on_line),
-            from_line(metric, center + on_line),
-        )
+        unit = error * slope(metric, estimate)
+        low = from_line(metric, center - reach[:, 1] * unit)
+        high = from_line(metric, center - reach[:, 0] * unit)
     sure = error == 0.0
     open_ended = not np.isfinite(metric.bounds).all()
     low, high = (

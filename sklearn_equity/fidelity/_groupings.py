@@ -11,7 +11,7 @@ import numpy as np
 from sklearn_equity._checks import MissingPolicy, SubgroupCodes, check_subgroups
 from sklearn_equity._factorize import intersect
 
-__all__ = ["check_groupings"]
+__all__ = ["check_depth", "check_groupings"]
 
 
 def check_groupings(
@@ -42,7 +42,7 @@ def check_groupings(
         Only those combinations of labels are subgroups that occur.
     """
     if max_depth is not None:
-        _check_depth(max_depth)
+        check_depth(max_depth)
         subgroups = _attributes(subgroups)
     if not isinstance(subgroups, Mapping):
         codes = check_subgroups(
@@ -65,7 +65,8 @@ def check_groupings(
     return groupings if max_depth is None else _cross(groupings, max_depth)
 
 
-def _check_depth(max_depth: Any) -> None:
+def check_depth(max_depth: Any) -> None:
+    """Refuse what is no number of attributes."""
     if (
         isinstance(max_depth, bool)
         or not isinstance(max_depth, Integral)

@@ -23,6 +23,7 @@ __all__ = [
     "Part",
     "Settings",
     "generator",
+    "guarded_by_shape",
     "measure",
     "measure_everybody",
     "skew_of_intervals",
@@ -86,7 +87,9 @@ def measure(
     ci_high = np.array([one.ci_high for one in inferences])
     large = (n >= settings.min_subgroup_size) & _has_classes(data, codes, metric)
     judged = large & np.isfinite(std_error + ci_low)
-    guarded, shortfall = _guarded(metric, n, estimate, std_error, judged, pivots)
+    guarded, shortfall = guarded_by_shape(
+        metric, n, estimate, std_error, judged, pivots
+    )
     measured = Measured(
         n=n,
         estimate=estimate,
@@ -128,7 +131,7 @@ def _pivots(
     )
 
 
-def _guarded(
+def guarded_by_shape(
     metric: Metric,
     n: NDArray[np.intp],
     estimate: Vector,

@@ -62,6 +62,8 @@ class Metric:
     finish : callable or None
         ``finish(sums)`` turns weighted sums of the columns, in the last axis, into
         values; NaN where the metric is undefined.
+    truth_column : int or None
+        Which of the columns is the truth itself; None if none is.
     function : callable or None
         ``function(y_true, y_pred, sample_weight=None)``, for what no sums give.
     influence : callable or None
@@ -100,6 +102,7 @@ class Metric:
     min_of_class: tuple[int, int] = (0, 0)
     columns: Columns | None = None
     finish: Finish | None = None
+    truth_column: int | None = None
     function: Callable[..., float] | None = None
     influence: Callable[[Vector, Vector, Vector | None], Vector] | None = None
     shares: Callable[[Vector, Vector], Sequence[Share]] | None = None

@@ -48,12 +48,13 @@ def normalized_rmse(normalization: Normalization) -> Metric:
         divisor = "1"
     elif normalization == "mean":
         parts = {"columns": _mean_columns, "finish": _finish_rmse_by_mean}
+        parts["truth_column"] = 2
         parts["check"] = refuse_mean
         parts["check_counts"] = _check_mean
         divisor = "own mean of the target"
     elif normalization == "std":
         parts = {"columns": variance_columns, "finish": _finish_rmse_by_std}
-        parts["shift_invariant"] = True
+        parts |= {"truth_column": 2, "shift_invariant": True}
         divisor = "own standard deviation of the target"
     elif isinstance(normalization, str) or callable(normalization):
         parts = {"function": functools.partial(_rmse_by_rows, normalization)}

@@ -125,6 +125,7 @@ REGRESSION_METRICS = (
         task="regression",
         columns=variance_columns,
         finish=_finish_r2,
+        truth_column=2,
         shape_of_errors=True,
         shift_invariant=True,
     ),

@@ -1,22 +1,21 @@
 """How well does a model serve each subgroup, and how sure is that?"""
 
-from collections.abc import Callable, Hashable
-from numbers import Real
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state
+from numpy.typing import ArrayLike
 
-from sklearn_equity._checks import (
-    MissingPolicy,
-    check_confidence_level,
-    check_same_order,
-    check_whole_number,
+from sklearn_equity._checks import MissingPolicy, check_same_order
+from sklearn_equity._tables import check_names, columns_named, is_lazy, names_of
+from sklearn_equity.fidelity._assembly import (
+    Interval,
+    assemble,
+    check_numbers_asked,
+    draw_seed,
 )
 from sklearn_equity.fidelity._groupings import check_groupings
 from sklearn_equity.fidelity._measurement import (
-    Part,
     Settings,
     generator,
     measure,
@@ -24,25 +23,15 @@ from sklearn_equity.fidelity._measurement import (
 )
 from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._metrics import predictions_of
+from sklearn_equity.fidelity._named_groupings import labels_named, name_groupings
+from sklearn_equity.fidelity._of_table import fidelity_of_table
 from sklearn_equity.fidelity._population import check_population, without_ghosts
 from sklearn_equity.fidelity._row_scores import score_rows
 from sklearn_equity.fidelity._scaling import Reference, Scale, choose_scale
-from sklearn_equity.fidelity._shuffles import merge_shuffles
-from sklearn_equity.fidelity._simultaneous import widen
-from sklearn_equity.fidelity._table import OverallFidelity, SubgroupTable
-from sklearn_equity.fidelity._verdicts import (
-    Comparison,
-    compare_with_average,
-    shrink,
-)
-from sklearn_equity.significance import holm
+from sklearn_equity.fidelity._table import SubgroupTable
+from sklearn_equity.fidelity._verdicts import compare_with_average
 
-__all__ = ["assemble", "check_numbers_asked", "draw_seed", "subgroup_fidelity"]
-
-Vector = NDArray[np.float64]
-
-_FEWEST_RESAMPLES = 50
-Interval = Literal["single", "simultaneous"]
+__all__ = ["subgroup_fidelity"]
 
 
 def subgroup_fidelity(
@@ -64,6 +53,7 @@ def subgroup_fidelity(
     n_resamples: int = 1000,
     missing: MissingPolicy = "raise",
     random_state: int | np.random.RandomState | None = None,
+    data: Any = None,
 ) -> SubgroupTable:
     r"""Fidelity of a model in every subgroup, with intervals and verdicts.
 
@@ -130,6 +120,12 @@ def subgroup_fidelity(
     random_state : int, RandomState or None, default=None
         Seeds the resampling. The draws of a subgroup depend on this and on its label,
         not on which other subgroups there are.
+    data : data frame, default=None
+        A table of any engine, whose columns `y_true`, `y_pred` and `sample_weight` then
+        name; `subgroups` names a column, a tuple of columns whose combinations are
+        compared, a list of these, each by itself, or a mapping of names to these. The
+        rows of a lazy table (polars, DuckDB, Dask, PySpark, Ibis) stay where they are:
+        the metric must follow from sums, see `fidelity_of_table`.
 
     Returns
     -------
@@ -148,6 +144,7 @@ def subgroup_fidelity(
     --------
     nrmse : The default metric, for one group of people.
     dice_score : The overlap of masks, a score a row.
+    fidelity_of_table : What is computed of a lazy table.
 
     Notes
     -----
@@ -217,7 +214,44 @@ def subgroup_fidelity(
     array([302, 290,   8])
     >>> table.verdict
     ('served', 'under-served', 'insufficient evidence')
+
+    The same of a table that stays in its engine:
+
+    >>> import polars as pl
+    >>> people = pl.LazyFrame({"hba1c": y_true, "predicted": y_pred, "ward": ward})
+    >>> subgroup_fidelity(
+    ...     "hba1c", "predicted", subgroups="ward", data=people, random_state=0
+    ... ).verdict
+    ('served', 'under-served', 'insufficient evidence')
     """
+    if data is not None and is_lazy(data):
+        _refuse_what_needs_rows(
+            reference=(reference, "subgroup"),
+            greater_is_better=(greater_is_better, None),
+            per_row=(per_row, False),
+        )
+        return fidelity_of_table(
+            data,
+            **check_names(y_true=y_true, y_pred=y_pred, sample_weight=sample_weight),
+            subgroups=subgroups,
+            max_depth=max_depth,
+            metric=metric,
+            normalization=normalization,
+            min_subgroup_size=min_subgroup_size,
+            confidence_level=confidence_level,
+            interval=interval,
+            tolerance=tolerance,
+            n_resamples=n_resamples,
+            missing=missing,
+            random_state=random_state,
+        )
+    if data is not None:
+        columns = columns_named(
+            data, y_true=y_true, y_pred=y_pred, sample_weight=sample_weight
+        )
+        y_true, y_pred = columns["y_true"], columns["y_pred"]
+        sample_weight = columns["sample_weight"]
+        subgroups = labels_named(data, name_groupings(subgroups, names_of(data)))
     check_numbers_asked(
         min_subgroup_size, confidence_level, interval, tolerance, n_resamples
     )
@@ -268,116 +302,13 @@ def subgroup_fidelity(
     return table if interval == "single" else table.with_simultaneous_intervals()
 
 
-# ---------------------------------------------------------------------------------
-# How it is measured
-# ---------------------------------------------------------------------------------
-def check_numbers_asked(
-    min_subgroup_size: int,
-    confidence_level: float,
-    interval: Interval,
-    tolerance: float,
-    n_resamples: int,
-) -> None:
-    check_whole_number(min_subgroup_size, name="min_subgroup_size", least=2)
-    check_whole_number(n_resamples, name="n_resamples", least=_FEWEST_RESAMPLES)
-    check_confidence_level(confidence_level)
-    if interval not in ("single", "simultaneous"):
-        msg = f'`interval` must be "single" or "simultaneous"; got {interval!r}.'
-        raise ValueError(msg)
-    if not isinstance(tolerance, Real) or not 0.0 <= tolerance < np.inf:
-        msg = f"`tolerance` must be a number of at least 0; got {tolerance!r}."
-        raise ValueError(msg)
-
-
-def draw_seed(random_state: int | np.random.RandomState | None) -> int:
-    """Draw one seed; without a `random_state`, leave NumPy's global one alone."""
-    if random_state is None:
-        return int(np.random.default_rng().integers(2**31))
-    return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-# ---------------------------------------------------------------------------------
-# What goes out
-# ---------------------------------------------------------------------------------
-def assemble(
-    groupings: dict[str, tuple[Hashable, ...]],
-    parts: list[Part],
-    comparisons: list[Comparison],
-    overall: OverallFidelity,
-    settings: Settings,
-    *,
-    remark: str = "",
-) -> SubgroupTable:
-    """Put the labels, figures and verdicts of all groupings into one table."""
-    names: list[str] = []
-    labels: list[Hashable] = []
-    for name, known in groupings.items():
-        names += [name] * len(known)
-        labels += known
-    p_worse = np.concatenate([one.p_worse for one in comparisons])
-    p_not_worse = np.concatenate([one.p_not_worse for one in comparisons])
-    measured = [part.measured for part in parts]
-    n = np.concatenate([one.n for one in measured])
-    estimate = np.concatenate([one.estimate for one in measured])
-    ci_low = np.concatenate([part.ci_low for part in parts])
-    ci_high = np.concatenate([part.ci_high for part in parts])
-    joint_low, joint_high = widen(
-        settings.metric,
-        estimate,
-        (ci_low, ci_high),
-        n,
-        confidence_level=settings.confidence_level,
-    )
-    return SubgroupTable(
-        grouping=tuple(names),
-        subgroup=tuple(labels),
-        n=n,
-        weight=np.concatenate([part.weight for part in parts]),
-        estimate=estimate,
-        std_error=np.concatenate([one.std_error for one in measured]),
-        ci_low=ci_low,
-        ci_high=ci_high,
-        joint_low=joint_low,
-        joint_high=joint_high,
-        shrunken=np.concatenate(
-            [shrink(one.estimate, one.guarded, one.n) for one in measured]
-        ),
-        reference=np.repeat(
-            [one.reference for one in comparisons], [len(one.n) for one in measured]
-        ),
-        judged=np.isfinite(p_worse),
-        verdict=_verdicts(p_worse, p_not_worse, 1.0 - settings.confidence_level),
-        metric=settings.metric.label,
-        greater_is_better=settings.metric.greater_is_better,
-        best=settings.metric.best,
-        confidence_level=settings.confidence_level,
-        rule=_rule(settings, n_tests=int(np.isfinite(p_worse).sum())) + remark,
-        overall=overall,
-        shuffles=merge_shuffles([part.shuffles for part in parts]),
-    )
-
-
-def _verdicts(p_worse: Vector, p_not_worse: Vector, alpha: float) -> tuple[str, ...]:
-    verdicts: list[str] = []
-    for adjusted, p in zip(holm(p_worse), p_not_worse, strict=True):
-        if p <= alpha:
-            verdicts.append("served")
-        else:
-            worse = adjusted <= alpha
-            verdicts.append("under-served" if worse else "insufficient evidence")
-    return tuple(verdicts)
-
-
-def _rule(settings: Settings, *, n_tests: int) -> str:
-    level = f"{100.0 * settings.confidence_level:.4g}%"
-    alpha = f"{100.0 * (1.0 - settings.confidence_level):.4g}%"
-    size, share = settings.min_subgroup_size, f"{100.0 * settings.tolerance:.4g}%"
-    return (
-        "Under-served: shown to be worse than the average person of its grouping (the "
-        f"mean over its subgroups with at least {size} rows, by their numbers of "
-        f"people), with a chance of at most {alpha} that any of the {n_tests} "
-        "subgroups tested is called so in error (Holm's correction). Served: shown, "
-        f"with {level} confidence each, to be worse than that average by less than "
-        f"{share} of it, if at all; this comes first. Insufficient evidence: neither, "
-        "or too few rows."
-    )
+def _refuse_what_needs_rows(**asked: tuple[Any, Any]) -> None:
+    """Refuse options that sums do not answer, where they are not at their default."""
+    for name, (value, default) in asked.items():
+        if value != default:
+            msg = (
+                f"`{name}` must be {default!r} for a lazy table, of which sums are all "
+                f"that is seen; got {value!r}. Collect the columns to measure it in "
+                "memory."
+            )
+            raise ValueError(msg)

@@ -1,5 +1,7 @@
 """How far apart are the best and the worst served?"""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -8,7 +10,9 @@ from sklearn_equity.inequality._values import check_counted, check_values
 __all__ = ["max_gap", "max_ratio"]
 
 
-def max_gap(values: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:
+def max_gap(
+    values: ArrayLike, *, sample_weight: ArrayLike | None = None, data: Any = None
+) -> float:
     """Largest gap between two values: the highest less the lowest.
 
     Lower is more equal: 0 when all values agree, without upper bound. In the unit of
@@ -21,6 +25,9 @@ def max_gap(values: ArrayLike, *, sample_weight: ArrayLike | None = None) -> flo
         In any unit.
     sample_weight : array-like of shape (n_subgroups,), default=None
         Values of weight 0 do not count; otherwise weights change nothing.
+    data : data frame, default=None
+        A table of any engine; `values` and `sample_weight` then name its columns. A
+        lazy one counts equal values where it lies, and the different ones come here.
 
     Returns
     -------
@@ -48,7 +55,7 @@ def max_gap(values: ArrayLike, *, sample_weight: ArrayLike | None = None) -> flo
     >>> max_gap([1.0, 2.5, 3.0])
     2.0
     """
-    x = check_counted(values, sample_weight)[0]
+    x = check_counted(values, sample_weight, data)[0]
     with np.errstate(over="ignore"):
         gap = float(x.max() - x.min())
     if not np.isfinite(gap):
@@ -57,7 +64,9 @@ def max_gap(values: ArrayLike, *, sample_weight: ArrayLike | None = None) -> flo
     return gap
 
 
-def max_ratio(values: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:
+def max_ratio(
+    values: ArrayLike, *, sample_weight: ArrayLike | None = None, data: Any = None
+) -> float:
     """Ratio of the highest value to the lowest.
 
     Lower is more equal: 1 when all values agree, infinite if only some are 0.
@@ -69,6 +78,9 @@ def max_ratio(values: ArrayLike, *, sample_weight: ArrayLike | None = None) -> f
         Non-negative, in any unit.
     sample_weight : array-like of shape (n_subgroups,), default=None
         Values of weight 0 do not count; otherwise weights change nothing.
+    data : data frame, default=None
+        A table of any engine; `values` and `sample_weight` then name its columns. A
+        lazy one counts equal values where it lies, and the different ones come here.
 
     Returns
     -------
@@ -95,7 +107,7 @@ def max_ratio(values: ArrayLike, *, sample_weight: ArrayLike | None = None) -> f
     >>> max_ratio([1.0, 2.5, 3.0])
     3.0
     """
-    x, _ = check_values(values, sample_weight)
+    x = check_values(values, sample_weight, data)[0]
     lowest, highest = float(x.min()), float(x.max())
     if lowest == highest:
         return 1.0

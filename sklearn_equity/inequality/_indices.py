@@ -8,6 +8,7 @@ is in the index too; `inequality_index` takes it out.
 """
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,6 +31,7 @@ def gini(
     *,
     sample_weight: ArrayLike | None = None,
     corrected: bool = False,
+    data: Any = None,
 ) -> float:
     r"""Gini index of non-negative values.
 
@@ -47,6 +49,9 @@ def gini(
     corrected : bool, default=False
         Divide by the largest value that this many values can reach, so that one value
         holding everything reads 1. This does not remove sampling noise from estimates.
+    data : data frame, default=None
+        A table of any engine; `values` and `sample_weight` then name its columns. A
+        lazy one counts equal values where it lies, and the different ones come here.
 
     Returns
     -------
@@ -86,21 +91,23 @@ def gini(
     >>> gini([0.0, 0.0, 0.0, 1.0], corrected=True)
     1.0
     """
-    x, w = check_values(values, sample_weight)
+    x, w, n = check_values(values, sample_weight, data)
     mean = w @ x
     if mean == 0.0:
         return 0.0
     order = np.argsort(x, kind="stable")
-    x, w = x[order], w[order]
+    x, w, n = x[order], w[order], n[order]
     midrank = np.cumsum(w) - w / 2
     index = 2.0 * float(w @ (x / mean * midrank)) - 1.0
     if corrected:
-        room = 1.0 - float(w @ w)
+        room = 1.0 - float(w @ (w / n))
         index = index / room if room > 0.0 else 0.0
     return max(index, 0.0)  # rounding may leave -1e-17 at equality
 
 
-def theil(values: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:
+def theil(
+    values: ArrayLike, *, sample_weight: ArrayLike | None = None, data: Any = None
+) -> float:
     r"""Theil index T of non-negative values: generalized entropy of order 1.
 
     Lower is more equal: 0 when all values agree, log(n) when one value of n holds
@@ -112,6 +119,9 @@ def theil(values: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float
         Non-negative, in any unit. A value of 0 adds nothing (x log x tends to 0).
     sample_weight : array-like of shape (n_subgroups,), default=None
         Weight w counts a value w times. None gives every subgroup one voice.
+    data : data frame, default=None
+        A table of any engine; `values` and `sample_weight` then name its columns. A
+        lazy one counts equal values where it lies, and the different ones come here.
 
     Returns
     -------
@@ -142,11 +152,17 @@ def theil(values: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float
     >>> round(theil([1.0, 3.0]), 4)
     0.1308
     """
-    return generalized_entropy(values, alpha=1.0, sample_weight=sample_weight)
+    return generalized_entropy(
+        values, alpha=1.0, sample_weight=sample_weight, data=data
+    )
 
 
 def generalized_entropy(
-    values: ArrayLike, *, alpha: float = 2.0, sample_weight: ArrayLike | None = None
+    values: ArrayLike,
+    *,
+    alpha: float = 2.0,
+    sample_weight: ArrayLike | None = None,
+    data: Any = None,
 ) -> float:
     r"""Generalized entropy index of order `alpha` of non-negative values.
 
@@ -162,6 +178,9 @@ def generalized_entropy(
         deviation, 1 the Theil index, 2 half the squared coefficient of variation.
     sample_weight : array-like of shape (n_subgroups,), default=None
         Weight w counts a value w times. None gives every subgroup one voice.
+    data : data frame, default=None
+        A table of any engine; `values` and `sample_weight` then name its columns. A
+        lazy one counts equal values where it lies, and the different ones come here.
 
     Returns
     -------
@@ -195,7 +214,7 @@ def generalized_entropy(
     >>> generalized_entropy([1.0, 3.0])
     0.125
     """
-    x, w = check_values(values, sample_weight)
+    x, w, _ = check_values(values, sample_weight, data)
     if not (isinstance(alpha, Real) and np.isfinite(float(alpha))):
         raise ValueError(f"`alpha` must be a finite number; got {alpha!r}.")
     mean = w @ x
@@ -221,7 +240,11 @@ def generalized_entropy(
 
 
 def atkinson(
-    values: ArrayLike, *, epsilon: float = 0.5, sample_weight: ArrayLike | None = None
+    values: ArrayLike,
+    *,
+    epsilon: float = 0.5,
+    sample_weight: ArrayLike | None = None,
+    data: Any = None,
 ) -> float:
     r"""Atkinson index of non-negative values.
 
@@ -237,6 +260,9 @@ def atkinson(
         Aversion to inequality, more than 0. From 1 on the index is 1 if any value is 0.
     sample_weight : array-like of shape (n_subgroups,), default=None
         Weight w counts a value w times. None gives every subgroup one voice.
+    data : data frame, default=None
+        A table of any engine; `values` and `sample_weight` then name its columns. A
+        lazy one counts equal values where it lies, and the different ones come here.
 
     Returns
     -------
@@ -271,7 +297,7 @@ def atkinson(
     >>> round(atkinson([1.0, 3.0], epsilon=1.0), 4)
     0.134
     """
-    x, w = check_values(values, sample_weight)
+    x, w, _ = check_values(values, sample_weight, data)
     if not (
         isinstance(epsilon, Real) and np.isfinite(float(epsilon)) and epsilon > 0.0
     ):
@@ -298,6 +324,7 @@ def coefficient_of_variation(
     *,
     sample_weight: ArrayLike | None = None,
     corrected: bool = False,
+    data: Any = None,
 ) -> float:
     r"""Coefficient of variation of non-negative values: standard deviation over mean.
 
@@ -313,6 +340,9 @@ def coefficient_of_variation(
     corrected : bool, default=False
         Take the values for a sample of others: divide the variance, for equal weights,
         by n - 1 in place of n. This does not remove sampling noise from estimates.
+    data : data frame, default=None
+        A table of any engine; `values` and `sample_weight` then name its columns. A
+        lazy one counts equal values where it lies, and the different ones come here.
 
     Returns
     -------
@@ -340,18 +370,18 @@ def coefficient_of_variation(
     >>> coefficient_of_variation([1.0, 3.0])
     0.5
     """
-    x, w = check_values(values, sample_weight)
+    x, w, n = check_values(values, sample_weight, data)
     mean = w @ x
     if mean == 0.0:
         return 0.0
     variance = float(w @ (x / mean - 1.0) ** 2)
-    if corrected and len(x) > 1:
-        variance /= 1.0 - float(w @ w)
+    if corrected and n.sum() > 1:
+        variance /= 1.0 - float(w @ (w / n))
     return float(np.sqrt(variance))
 
 
 def lorenz_curve(
-    values: ArrayLike, *, sample_weight: ArrayLike | None = None
+    values: ArrayLike, *, sample_weight: ArrayLike | None = None, data: Any = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Lorenz curve: the share of the total that the lowest values hold.
 
@@ -364,6 +394,9 @@ def lorenz_curve(
         Non-negative, in any unit.
     sample_weight : array-like of shape (n_subgroups,), default=None
         Weight w counts a value w times. None gives every subgroup one voice.
+    data : data frame, default=None
+        A table of any engine; `values` and `sample_weight` then name its columns. A
+        lazy one counts equal values where it lies, and the different ones come here.
 
     Returns
     -------
@@ -394,7 +427,7 @@ def lorenz_curve(
     >>> value_share
     array([0.  , 0.25, 1.  ])
     """
-    x, w = check_values(values, sample_weight)
+    x, w, _ = check_values(values, sample_weight, data)
     order = np.argsort(x, kind="stable")
     w = w[order]
     held = w * x[order]

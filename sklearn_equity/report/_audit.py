@@ -15,8 +15,12 @@ from sklearn_equity._checks import (
 )
 from sklearn_equity._outcome_inputs import exchange_column, warn_of_outcome_inputs
 from sklearn_equity._sklearn_shims import num_samples
-from sklearn_equity.distributed import fidelity_of_table, is_lazy
-from sklearn_equity.fidelity import resolve_metric, subgroup_fidelity
+from sklearn_equity._tables import is_lazy
+from sklearn_equity.fidelity import (
+    fidelity_of_table,
+    resolve_metric,
+    subgroup_fidelity,
+)
 from sklearn_equity.report._answers import prepare_response
 from sklearn_equity.report._counts import relations_of_people
 from sklearn_equity.report._groupings import LEARNT, resolve_groupings
@@ -373,17 +377,10 @@ def _audit_sums(
     *,
     y_true: str,
     y_pred: str,
-    max_depth: int | None,
     random_state: int | None,
     **options: Any,
 ) -> AuditResult:
     """Audit a table that stays in its engine, from its sums."""
-    if max_depth is not None:
-        msg = (
-            "`max_depth` is for tables in memory; of a lazy one name the combinations, "
-            f'such as ("sex", "ward"); got {max_depth!r}.'
-        )
-        raise ValueError(msg)
     found = fidelity_of_table(
         table, y_true=y_true, y_pred=y_pred, random_state=random_state, **options
     )

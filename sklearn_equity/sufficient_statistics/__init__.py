@@ -1,26 +1,32 @@
 """Which statistics does a subgroup leave behind, from which its figures follow?"""
 
 from sklearn_equity.sufficient_statistics._disclosure import to_suppress
-from sklearn_equity.sufficient_statistics._moments import SubgroupMoments, label_order
-from sklearn_equity.sufficient_statistics._packing import pack, unpack
-from sklearn_equity.sufficient_statistics._parts import (
-    batches,
-    fold_parts,
-    select_columns,
+from sklearn_equity.sufficient_statistics._grouped import Aggregate, grouped_sums
+from sklearn_equity.sufficient_statistics._labels import label_order
+from sklearn_equity.sufficient_statistics._moments import SubgroupMoments
+from sklearn_equity.sufficient_statistics._packing import pack, unpack, well_formed
+from sklearn_equity.sufficient_statistics._partitions import (
+    partitions_with_gaps,
+    refuse_other_types,
 )
+from sklearn_equity.sufficient_statistics._parts import batches, fold_parts
 from sklearn_equity.sufficient_statistics._sums import subgroup_sums
-from sklearn_equity.sufficient_statistics._tables import frame_of, is_lazy
+from sklearn_equity.sufficient_statistics._traced import TracedColumn, as_expression
 
 __all__ = [
+    "Aggregate",
     "SubgroupMoments",
+    "TracedColumn",
+    "as_expression",
     "batches",
     "fold_parts",
-    "frame_of",
-    "is_lazy",
+    "grouped_sums",
     "label_order",
     "pack",
-    "select_columns",
+    "partitions_with_gaps",
+    "refuse_other_types",
     "subgroup_sums",
     "to_suppress",
     "unpack",
+    "well_formed",
 ]

@@ -13,12 +13,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_equity._checks import check_numbers, check_sample_weight, check_subgroups
-from sklearn_equity._factorize import is_missing
-from sklearn_equity.sufficient_statistics._packing import pack, unpack
+from sklearn_equity._tables import frame_of
+from sklearn_equity.sufficient_statistics._grouped import grouped_sums
+from sklearn_equity.sufficient_statistics._labels import number_labels
+from sklearn_equity.sufficient_statistics._packing import (
+    pack,
+    unpack,
+    well_formed,
+)
 from sklearn_equity.sufficient_statistics._sums import subgroup_sums
-from sklearn_equity.sufficient_statistics._tables import frame_of
 
-__all__ = ["SubgroupMoments", "label_order"]
+__all__ = ["SubgroupMoments"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -233,27 +238,22 @@ class SubgroupMoments:
         keys = [subgroups] if isinstance(subgroups, str) else list(subgroups)
         if not isinstance(columns, Mapping):
             columns = {name: nw.col(name).cast(nw.Float64) for name in columns}
-        rows = _grouped_sums(table, columns, keys, sample_weight)
-        labels = list(zip(*(rows[f"k{j}"] for j in range(len(keys))), strict=True))
+        weight = (
+            None if sample_weight is None else nw.col(sample_weight).cast(nw.Float64)
+        )
+        found = grouped_sums(
+            frame_of(table),
+            list(columns.values()),
+            [nw.col(key) for key in keys],
+            weight=weight,
+        )
+        labels: Sequence[Hashable] = found.labels
         if isinstance(subgroups, str):
-            labels = [label for (label,) in labels]
-        order = sorted(range(len(labels)), key=lambda i: label_order(labels[i]))
-        n = np.array(rows["n"], dtype=np.int64)[order]
-        k = len(columns) + 1
-
-        def take(i: int, j: int | None = None) -> NDArray[np.float64]:
-            """Return the sums of a column, or of the product of two."""
-            if sample_weight is None and i == 0:
-                return n.astype(np.float64) if j in (None, 0) else take(j or 0)
-            name = f"s{i}" if j is None else f"p{i}_{j}"
-            return np.array(rows[name], dtype=np.float64)[order]
-
-        sums = np.stack([take(i) for i in range(k)], axis=1)
-        products = np.empty((len(n), k, k))
-        for i, j in zip(*np.triu_indices(k), strict=True):
-            products[:, i, j] = products[:, j, i] = take(int(i), int(j))
-        names = ("weight", *columns)
-        return cls.from_sums(names, [labels[i] for i in order], n, sums, products)
+            labels = [label for (label,) in found.labels]
+        summed = cls.from_sums(
+            ("weight", *columns), labels, found.n, found.sums, found.products
+        )
+        return summed.regroup(labels)
 
     # ---- what is done with them --------------------------------------------------
     @property
@@ -311,9 +311,7 @@ class SubgroupMoments:
         SubgroupMoments
             One subgroup for each new label, in the order in which they sort.
         """
-        labels = sorted(dict.fromkeys(subgroups), key=label_order)
-        place = {label: i for i, label in enumerate(labels)}
-        codes = np.fromiter((place[label] for label in subgroups), np.intp)
+        codes, labels = number_labels(subgroups)
         if np.array_equal(codes, np.arange(len(labels))):
             return replace(self, subgroups=tuple(labels))
         n = subgroup_sums(codes, len(labels), [self.n.astype(np.float64)])[:, 0]
@@ -410,8 +408,14 @@ class SubgroupMoments:
         ValueError
             If the bytes are something else, of a later version, or damaged.
         """
-        header, (n, mean, scatter) = unpack("SubgroupMoments", data)
-        columns, labels = tuple(header["columns"]), tuple(header["subgroups"])
+        header, arrays = unpack("SubgroupMoments", data)
+        with well_formed("SubgroupMoments"):
+            columns, labels = tuple(header["columns"]), tuple(header["subgroups"])
+            n, mean, scatter = arrays
+            groups, k = len(set(labels)), len(columns)
+            shapes = [(groups,), (groups, k), (groups, k, k)]
+            if [array.shape for array in arrays] != shapes or (n < 0).any():
+                raise ValueError(f"arrays of {shapes} do not follow the labels")
         return cls(columns, labels, n, mean, scatter)
 
 
@@ -424,50 +428,3 @@ def _stack(parts: Sequence[SubgroupMoments]) -> SubgroupMoments:
         np.concatenate([part.mean for part in parts]),
         np.concatenate([part.scatter for part in parts]),
     )
-
-
-def label_order(label: Any) -> Any:
-    """Sort numbers as numbers, text as text, and tuples part by part."""
-    if isinstance(label, tuple):
-        return (3, tuple(label_order(part) for part in label))
-    if is_missing(label):
-        return (4, "")
-    if isinstance(label, bool | int | float | np.number | np.bool_):
-        return (0, label)
-    return (1, label) if isinstance(label, str) else (2, str(label))
-
-
-def _grouped_sums(
-    table: Any,
-    columns: Mapping[str, Any],
-    keys: Sequence[str],
-    sample_weight: str | None,
-) -> dict[str, list[Any]]:
-    """Have an engine group and sum; only the sums come back."""
-    frame = frame_of(table)
-    weight = None if sample_weight is None else nw.col(sample_weight).cast(nw.Float64)
-    named = [nw.col(key).alias(f"k{j}") for j, key in enumerate(keys)]
-    units = [
-        (column if weight is None else column * weight).alias(f"u{i}")
-        for i, column in enumerate(columns.values(), start=1)
-    ]
-    if weight is not None:
-        units.insert(0, weight.alias("u0"))
-    start = 1 if weight is None else 0
-    frame = frame.select(*named, *units)
-    pairs = [
-        (i, j)
-        for i in range(start, len(columns) + 1)
-        for j in range(i, len(columns) + 1)
-    ]
-    # Some engines sum columns alone, not expressions.
-    frame = frame.with_columns(
-        *((nw.col(f"u{i}") * nw.col(f"u{j}")).alias(f"v{i}_{j}") for i, j in pairs)
-    )
-    sums = [
-        nw.col(f"u{i}").sum().alias(f"s{i}") for i in range(start, len(columns) + 1)
-    ]
-    products = [nw.col(f"v{i}_{j}").sum().alias(f"p{i}_{j}") for i, j in pairs]
-    by = [f"k{j}" for j in range(len(keys))]
-    found = frame.group_by(*by).agg(nw.len().alias("n"), *sums, *products).collect()
-    return {name: found[name].to_list() for name in found.columns}

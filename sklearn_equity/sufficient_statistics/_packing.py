@@ -7,18 +7,20 @@ import hashlib
 import json
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["pack", "unpack"]
+__all__ = ["pack", "unpack", "well_formed"]
 
 VERSION = 1
 _MAGIC = b"SKEQ"
 _HEAD = struct.Struct("<4sHQ")  # the magic, the version, the length of the header
 _DIGEST = hashlib.sha256().digest_size
+_KINDS = ("<f8", "<i8", "|u1")  # what statistics are made of
 
 
 def pack(kind: str, header: dict[str, Any], arrays: Sequence[NDArray[Any]]) -> bytes:
@@ -38,6 +40,10 @@ def pack(kind: str, header: dict[str, Any], arrays: Sequence[NDArray[Any]]) -> b
 
 def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], list[NDArray[Any]]]:
     """Read what `pack` has written, or say why it can't be read."""
+    if not isinstance(data, bytes | bytearray | memoryview):
+        msg = f"`data` must be bytes; got {type(data).__name__}."
+        raise TypeError(msg)
+    data = bytes(data)
     if len(data) < _HEAD.size + _DIGEST or data[:4] != _MAGIC:
         msg = f"`data` must be what {kind}.to_bytes returns; got other bytes."
         raise ValueError(msg)
@@ -55,18 +61,49 @@ def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], list[NDArray[Any]]]:
             "bytes again."
         )
         raise ValueError(msg)
-    words = json.loads(body[_HEAD.size : _HEAD.size + length])
-    if words["kind"] != kind:
-        msg = f"`data` must hold a {kind}; it holds a {words['kind']}."
-        raise ValueError(msg)
-    arrays, offset = [], _HEAD.size + length
-    for name, shape in words["arrays"]:
+    with well_formed(kind):
+        words = json.loads(body[_HEAD.size : _HEAD.size + length])
+        found = words["kind"]
+    if found != kind:
+        raise ValueError(f"`data` must hold a {kind}; it holds a {found}.")
+    with well_formed(kind):
+        arrays = _read_arrays(words["arrays"], body[_HEAD.size + length :])
+        return _decode(words["header"]), arrays
+
+
+@contextmanager
+def well_formed(kind: str) -> Iterator[None]:
+    """Say in words that bytes hold something else than they claim.
+
+    A checksum tells of accidents. Whoever makes bytes on purpose can make it, too.
+    """
+    try:
+        yield
+    except (
+        *(ArithmeticError, AttributeError, LookupError, RecursionError),
+        *(TypeError, ValueError),
+    ) as error:
+        msg = f"`data` is no well-formed {kind}: {type(error).__name__}: {error}."
+        raise ValueError(msg) from error
+
+
+def _read_arrays(described: Any, body: bytes) -> list[NDArray[Any]]:
+    """Cut the numbers into arrays, and refuse what is left over or missing."""
+    arrays, offset = [], 0
+    for name, shape in described:
         dtype = np.dtype(name)
+        if dtype.str not in _KINDS or any(
+            isinstance(size, bool) or not isinstance(size, int) or size < 0
+            for size in shape
+        ):
+            raise ValueError(f"an array of {name!r} and shape {shape}")
         size = math.prod(shape)
         array = np.frombuffer(body, dtype, size, offset).reshape(shape)
         arrays.append(array.astype(dtype.newbyteorder("=")))
         offset += size * dtype.itemsize
-    return _decode(words["header"]), arrays
+    if offset != len(body):
+        raise ValueError(f"{len(body) - offset} bytes belong to no array")
+    return arrays
 
 
 def _encode(value: Any) -> Any:

@@ -13,9 +13,9 @@ from typing import Any, Protocol, Self, TypeVar
 import narwhals.stable.v2 as nw
 
 from sklearn_equity._optional import import_optional
-from sklearn_equity.sufficient_statistics._tables import frame_of
+from sklearn_equity._tables import frame_of, select_columns
 
-__all__ = ["ROWS_AT_ONCE", "Mergeable", "batches", "fold_parts", "select_columns"]
+__all__ = ["ROWS_AT_ONCE", "Mergeable", "batches", "fold_parts"]
 
 ROWS_AT_ONCE = 2**17  # of a batch: some columns of it are a few megabytes
 
@@ -73,18 +73,6 @@ def fold_parts(
     if total is None:
         raise ValueError("`table` must have at least one row; got none.")
     return total
-
-
-def select_columns(
-    frame: nw.LazyFrame[Any], columns: Sequence[str]
-) -> nw.LazyFrame[Any]:
-    """Take some columns of a table, or list those that it has."""
-    known = frame.collect_schema().names()
-    absent = [name for name in columns if name not in known]
-    if absent:
-        msg = f"`table` has no columns {absent}; it has {known}."
-        raise ValueError(msg)
-    return frame.select(*dict.fromkeys(columns))
 
 
 def batches(

@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_equity import AuditAccumulator, subgroup_fidelity
+from sklearn_equity.sufficient_statistics import pack
 
 
 def people(n_rows=2000, seed=20260920):
@@ -95,6 +96,32 @@ def test_bytes_of_another_kind_or_damaged_are_refused():
     sent[-40] ^= 1
     with pytest.raises(ValueError, match="is damaged"):
         AuditAccumulator.from_bytes(bytes(sent))
+
+
+def test_bytes_of_other_sums_are_refused():
+    y_true, y_pred, ward = people(100)
+    seen = AuditAccumulator(metric="mae").update(y_true, y_pred, ward)
+    parts = [np.frombuffer(seen._everybody.to_bytes(), np.uint8)]
+    header = {
+        "metric": "mae",
+        "normalization": "mean",
+        "origin": 0.0,
+        "groupings": [],
+        "counts": {},
+    }
+    assert (
+        AuditAccumulator.from_bytes(pack("AuditAccumulator", header, parts)).n_rows_
+        == 100
+    )
+    for change in (
+        {"metric": "nrmse"},
+        {"groupings": ["ward"]},
+        {"counts": [1]},
+        {"origin": "far"},
+    ):
+        sent = pack("AuditAccumulator", header | change, parts)
+        with pytest.raises(ValueError, match="is no well-formed AuditAccumulator"):
+            AuditAccumulator.from_bytes(sent)
 
 
 def test_what_does_not_add_up_is_refused():

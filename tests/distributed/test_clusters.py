@@ -5,7 +5,6 @@ import sys
 import time
 
 import dask.dataframe as dd
-import joblib
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -16,10 +15,12 @@ from sklearn_equity import (
     DeteriorationSums,
     LatentGMMSegmenter,
     audit_frame,
+    da_index_ratio,
     fidelity_of_table,
+    gini,
     label_segments,
     sample_table,
-    segmentation_stability,
+    subgroup_fidelity,
 )
 
 OPTIONS = {
@@ -102,17 +103,6 @@ def test_two_dask_workers_sum_deterioration(cluster):
 
 
 @pytest.mark.slow
-def test_tasks_of_joblib_give_the_same_on_a_cluster(cluster):
-    frame = people(600)[["truth", "predicted"]]
-    segmenter = LatentGMMSegmenter(3, random_state=0)
-    options = {"n_repeats": 3, "random_state": 0}
-    here = segmentation_stability(segmenter, frame, n_jobs=1, **options)
-    with joblib.parallel_config(backend="dask"):
-        there = segmentation_stability(segmenter, frame, n_jobs=2, **options)
-    assert str(there) == str(here)
-
-
-@pytest.mark.slow
 def test_a_worker_killed_half_way_changes_nothing(cluster, tmp_path):
     mark = tmp_path / "killed"
 
@@ -163,6 +153,25 @@ def test_spark_prints_the_same_report(spark):
     assert_allclose(found.estimate, expected.estimate, rtol=1e-12)
     assert_allclose(found.ci_low, expected.ci_low, rtol=1e-9)
     assert str(audit_frame(table, **OPTIONS)) == str(expected_report())
+
+
+@pytest.mark.slow
+def test_spark_answers_where_columns_are_named(spark):
+    frame = people().assign(visits=np.arange(4000) % 7 + 1.0)
+    table = spark.createDataFrame(frame).repartition(3)
+    eager = {
+        "compare": ("north", "east"),
+        **{k: DETERIORATION[k] for k in ("threshold", "bounds", "bandwidth")},
+    }
+    found = da_index_ratio("score", "truth", subgroups="ward", data=table, **eager)
+    expected = da_index_ratio("score", "truth", subgroups="ward", data=frame, **eager)
+    assert_allclose(found, expected, rtol=1e-12)
+    assert_allclose(gini("visits", data=table), gini(frame["visits"]), rtol=1e-12)
+    how = {"subgroups": "ward", "metric": "bias", "n_resamples": 50}
+    found = subgroup_fidelity("truth", "predicted", data=table, **how)
+    expected = subgroup_fidelity("truth", "predicted", data=frame, **how)
+    assert found.subgroup == expected.subgroup
+    assert_allclose(found.estimate, expected.estimate, rtol=1e-11)
 
 
 @pytest.mark.slow

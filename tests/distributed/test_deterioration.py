@@ -15,6 +15,7 @@ from sklearn_equity import (
     deterioration_index,
     model_inequality,
 )
+from sklearn_equity.allocation._windows import CellSums, without_rare_cells
 
 ASKED = {"threshold": 130.0, "bounds": (60.0, 260.0), "n_steps": 5}
 NAMES = {"measurement": "pressure", "allocation": "score", "subgroups": "ward"}
@@ -172,6 +173,19 @@ def test_small_subgroups_do_not_travel_and_never_one_alone():
     sent = sums_of(frame).to_bytes(suppress_below=10)
     assert b"hamlet" not in sent
     assert len(DeteriorationSums.from_bytes(sent).labels) == 2
+
+
+def test_no_score_that_travels_is_shared_by_fewer_people_than_allowed():
+    whole = sums_of(people(500))
+    read = DeteriorationSums.from_bytes(whole.to_bytes(suppress_below=10))
+    assert whole.sums.count[whole.sums.count > 0].min() < 10
+    assert read.sums.count[read.sums.count > 0].min() >= 10
+    for one, other in zip(read.sums.parts(), whole.sums.parts(), strict=True):
+        assert_allclose(one.sum(axis=1), other.sum(axis=1), rtol=1e-12)
+    # By hand: 3 wait, 12 are enough, 4 and 2 find nobody higher and go back.
+    counts = np.array([[0.0, 3.0, 9.0, 0.0, 4.0, 2.0]])
+    joined = without_rare_cells(CellSums(*[counts] * 7), 10)
+    assert_array_equal(joined.count, [[0, 0, 18, 0, 0, 0]])
 
 
 def test_a_case_by_hand():

@@ -1,5 +1,9 @@
 """Do the statistics of parts join to those of the whole, and travel unharmed?"""
 
+import hashlib
+import json
+import struct
+
 import numpy as np
 import polars as pl
 import pytest
@@ -132,6 +136,63 @@ def test_bytes_of_a_later_version_are_refused():
 def test_other_bytes_are_refused(data):
     with pytest.raises(ValueError, match=r"must be what SubgroupMoments\.to_bytes"):
         SubgroupMoments.from_bytes(data)
+
+
+def signed(words, body=b""):
+    """Write bytes as `pack` does, whatever they hold."""
+    text = json.dumps(words).encode()
+    data = struct.pack("<4sHQ", b"SKEQ", 1, len(text)) + text + body
+    return data + hashlib.sha256(data).digest()
+
+
+LABELS = {"dict": [["columns", ["x"]], ["subgroups", ["a"]]]}
+
+
+@pytest.mark.parametrize(
+    ("words", "body"),
+    [
+        ([1, 2], b""),
+        ({"kind": "SubgroupMoments"}, b""),
+        ({"kind": "SubgroupMoments", "header": LABELS, "arrays": []}, b""),
+        (
+            {"kind": "SubgroupMoments", "header": LABELS, "arrays": [["|O", [1]]] * 3},
+            b"\0" * 24,
+        ),
+        (
+            {
+                "kind": "SubgroupMoments",
+                "header": LABELS,
+                "arrays": [["<i8", [-1]], ["<f8", [1]], ["<f8", [1]]],
+            },
+            b"\0" * 24,
+        ),
+        (
+            {
+                "kind": "SubgroupMoments",
+                "header": LABELS,
+                "arrays": [["<i8", [10**15]], ["<f8", [1, 1]], ["<f8", [1, 1, 1]]],
+            },
+            b"\0" * 24,
+        ),
+        (
+            {
+                "kind": "SubgroupMoments",
+                "header": LABELS,
+                "arrays": [["<i8", [1]], ["<f8", [1, 1]], ["<f8", [1, 1, 1]]],
+            },
+            b"\0" * 32,
+        ),
+        ({"kind": "SubgroupMoments", "header": {"list": 3}, "arrays": []}, b""),
+    ],
+)
+def test_hostile_bytes_with_a_true_checksum_are_refused(words, body):
+    with pytest.raises(ValueError, match="is no well-formed SubgroupMoments"):
+        SubgroupMoments.from_bytes(signed(words, body))
+
+
+def test_what_is_no_bytes_is_refused():
+    with pytest.raises(TypeError, match="`data` must be bytes; got str"):
+        SubgroupMoments.from_bytes("SKEQ")
 
 
 def test_bytes_of_something_else_are_refused():

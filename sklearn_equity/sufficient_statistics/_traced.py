@@ -89,6 +89,7 @@ _UFUNCS: dict[str, Callable[..., nw.Expr]] = {
     "greater_equal": lambda a, b: a >= b,
     "less": lambda a, b: a < b,
     "less_equal": lambda a, b: a <= b,
+    "log2": lambda a: a.log(2.0),
     "multiply": lambda a, b: a * b,
     "negative": lambda a: a * -1.0,
     "not_equal": lambda a, b: a != b,

@@ -1,40 +1,30 @@
-"""Are the numbers of a table fit to be summed? Asked before anything is summed.
+"""Are the numbers of a table fit to be summed? Seen in the same pass that sums them.
 
-Engines leave gaps out of sums, and carry an infinity into them, in silence. A glance
-at the ends of the columns tells whether there is such; only then are they counted.
+Engines leave gaps out of sums, and carry an infinity into them, in silence. With the
+sums come a count and a sum that tell whether there is such; only then are they counted.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
+from numpy.typing import NDArray
 
-from sklearn_equity.distributed._partitions import (
+from sklearn_equity.fidelity._metric import Metric
+from sklearn_equity.sufficient_statistics import (
+    Aggregate,
     partitions_with_gaps,
-    refuse_other_types,
 )
-from sklearn_equity.fidelity import Metric
 
-__all__ = ["Look", "look_over", "number"]
+__all__ = ["check_types", "number", "refuse_unfit", "sums_for_checks"]
 
-
-@dataclass(frozen=True)
-class Look:
-    """What a first look over the columns found.
-
-    Attributes
-    ----------
-    n_rows : int
-        The rows of the table.
-    mean : float
-        The mean of the target.
-    """
-
-    n_rows: int
-    mean: float
+# The end of a column that tells that nothing is to be counted, and how.
+_ENDS: dict[str, tuple[str, Callable[[NDArray[np.float64]], Any]]] = {
+    "negative": ("min", lambda seen: seen.min() >= 0.0),
+    "above": ("max", lambda seen: seen.max() <= 1.0),
+}
 
 
 def number(column: str) -> nw.Expr:
@@ -42,7 +32,44 @@ def number(column: str) -> nw.Expr:
     return nw.col(column).cast(nw.Float64)
 
 
-def look_over(frame: nw.LazyFrame[Any], named: dict[str, str], metric: Metric) -> Look:
+def sums_for_checks(named: dict[str, str], metric: Metric) -> dict[str, Aggregate]:
+    """Say what is to be summed up, so that unfit numbers are noticed.
+
+    Parameters
+    ----------
+    named : dict of str to str
+        Columns by the argument that names them: `y_true`, `y_pred`, `sample_weight`.
+    metric : Metric
+        What will be measured.
+    """
+    columns = {argument: number(column) for argument, column in named.items()}
+    error = columns["y_pred"] - columns["y_true"]
+    nothing = error - error  # NaN if one is NaN or infinite, null if one is null
+    asked: dict[str, Aggregate] = {}
+    if "sample_weight" in columns:
+        weight = columns["sample_weight"]
+        nothing = nothing + (weight - weight)
+        asked["sample_weight_min"] = weight, "min"
+        there = nw.when(weight > 0.0).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
+        asked["present"] = there, "sum"
+    asked |= {"whole": (nothing, "count"), "nothing": (nothing, "sum")}
+    if metric.check_counts is not None:
+        asked["y_true_sum"] = columns["y_true"], "sum"
+        asked["y_true_min"] = columns["y_true"], "min"
+        if metric.task == "classification":
+            asked["y_true_max"] = columns["y_true"], "max"
+            asked["y_pred_min"] = columns["y_pred"], "min"
+            asked["y_pred_max"] = columns["y_pred"], "max"
+    return asked
+
+
+def refuse_unfit(
+    frame: nw.LazyFrame[Any],
+    named: dict[str, str],
+    metric: Metric,
+    n: NDArray[np.int64],
+    found: Mapping[str, NDArray[np.float64]],
+) -> None:
     """Refuse a table whose numbers can't be summed, and say which and how many.
 
     Parameters
@@ -50,56 +77,33 @@ def look_over(frame: nw.LazyFrame[Any], named: dict[str, str], metric: Metric) -
     frame : nw.LazyFrame
         The table.
     named : dict of str to str
-        Its column by the argument that names it: `y_true`, `y_pred`, `sample_weight`.
+        Its column by argument.
     metric : Metric
         What will be measured.
+    n : ndarray of shape (n_groups,)
+        The rows of every group.
+    found : mapping of str to ndarray of shape (n_groups,)
+        What `sums_for_checks` has asked for.
     """
-    _check_types(frame, named)
-    try:
-        seen = _glance(frame, named)
-    except (TypeError, ValueError):
-        refuse_other_types(frame, named)
-        raise
-    n_rows = int(seen["n"])
+    n_rows = int(n.sum())
     if n_rows == 0:
         raise ValueError("`table` must have at least one row; got none.")
-    counts = _Counts(frame, named, seen)
-    if not all(_is_whole(seen, argument) for argument in named):
+    is_whole = found["whole"].sum() == n_rows and found["nothing"].sum() == 0.0
+    counts = _Counts(frame, named, found, is_whole=bool(is_whole))
+    if not is_whole:
         for argument, column in named.items():
             _refuse_gaps(frame, counts, argument, column, n_rows)
-    if "sample_weight" in named and counts["sample_weight_negative"]:
+    if "sample_weight" in named and found["sample_weight_min"].min() < 0.0:
         msg = (
             "`sample_weight` must not be negative; got negative values in "
             f"{counts['sample_weight_negative']:,} of {n_rows:,} rows."
         )
         raise ValueError(msg)
-    mean = seen["y_true_sum"] / n_rows
+    if "sample_weight" in named and not found["present"].any():
+        raise ValueError("`sample_weight` must have a positive sum; all are zero.")
     if metric.check_counts is not None:
+        mean = float(found["y_true_sum"].sum()) / n_rows
         metric.check_counts(counts, n_rows, mean)
-    return Look(n_rows, mean)
-
-
-def _glance(frame: nw.LazyFrame[Any], named: dict[str, str]) -> dict[str, float]:
-    """Look at the ends and the sum of every column, which costs next to nothing."""
-    # Some engines sum columns alone, not expressions.
-    rows = frame.select(*(number(named[name]).alias(name) for name in named))
-    ends = rows.select(
-        nw.len().alias("n"),
-        *(nw.col(name).count().alias(f"{name}_count") for name in named),
-        *(nw.col(name).sum().alias(f"{name}_sum") for name in named),
-        *(nw.col(name).min().alias(f"{name}_min") for name in named),
-        *(nw.col(name).max().alias(f"{name}_max") for name in named),
-    ).collect()
-    return {
-        name: np.nan if value is None else float(value)
-        for name, (value,) in ends.to_dict(as_series=False).items()
-    }
-
-
-def _is_whole(seen: dict[str, float], argument: str) -> bool:
-    """Tell whether a column is free of gaps: a NaN or infinity is left in its sum."""
-    complete = seen[f"{argument}_count"] == seen["n"]
-    return complete and bool(np.isfinite(seen[f"{argument}_sum"]))
 
 
 class _Counts(Mapping[str, int]):
@@ -111,14 +115,22 @@ class _Counts(Mapping[str, int]):
         The table.
     named : dict of str to str
         Its column by argument.
-    seen : dict of str to float
-        What a glance has seen.
+    found : mapping of str to ndarray of shape (n_groups,)
+        The ends of columns in every group.
+    is_whole : bool
+        Whether no number is missing or infinite.
     """
 
     def __init__(
-        self, frame: nw.LazyFrame[Any], named: dict[str, str], seen: dict[str, float]
+        self,
+        frame: nw.LazyFrame[Any],
+        named: dict[str, str],
+        found: Mapping[str, NDArray[np.float64]],
+        *,
+        is_whole: bool,
     ) -> None:
-        self._frame, self._named, self._seen = frame, named, seen
+        self._frame, self._named, self._found = frame, named, found
+        self._is_whole = is_whole
 
     @cached_property
     def _counted(self) -> dict[str, int]:
@@ -126,9 +138,10 @@ class _Counts(Mapping[str, int]):
 
     def __getitem__(self, name: str) -> int:
         argument, _, kind = name.rpartition("_")
-        if _is_whole(self._seen, argument):
-            least, most = (self._seen[f"{argument}_{end}"] for end in ("min", "max"))
-            if (kind == "negative" and least >= 0.0) or (kind == "above" and most <= 1):
+        if self._is_whole and kind in _ENDS:
+            end, is_within = _ENDS[kind]
+            seen = self._found.get(f"{argument}_{end}")
+            if seen is not None and is_within(seen):
                 return 0
         return self._counted[name]
 
@@ -139,7 +152,8 @@ class _Counts(Mapping[str, int]):
         return len(_names_of(self._named))
 
 
-def _check_types(frame: nw.LazyFrame[Any], named: dict[str, str]) -> None:
+def check_types(frame: nw.LazyFrame[Any], named: dict[str, str]) -> None:
+    """Refuse columns that are absent or hold something else than numbers."""
     schema = frame.collect_schema()
     for argument, column in named.items():
         if column not in schema:

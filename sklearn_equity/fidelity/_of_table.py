@@ -1,23 +1,30 @@
 """How well is each subgroup served, in a table that never comes to this machine?"""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
-from sklearn_equity._checks import MissingPolicy, format_label
-from sklearn_equity.distributed._columns import look_over
-from sklearn_equity.distributed._sums import (
+import numpy as np
+
+from sklearn_equity._checks import MissingPolicy
+from sklearn_equity._tables import frame_of
+from sklearn_equity.fidelity._assembly import (
+    Interval,
+    check_numbers_asked,
+    draw_seed,
+)
+from sklearn_equity.fidelity._error_cells import pairs_of
+from sklearn_equity.fidelity._from_moments import fidelity_from_moments
+from sklearn_equity.fidelity._measurement import Settings
+from sklearn_equity.fidelity._metric import Metric
+from sklearn_equity.fidelity._named_groupings import name_groupings
+from sklearn_equity.fidelity._table import SubgroupTable
+from sklearn_equity.fidelity._table_checks import check_types
+from sklearn_equity.fidelity._table_sums import (
     metric_of_sums,
     moments_of_table,
     single_grouping,
 )
-from sklearn_equity.fidelity import (
-    Settings,
-    SubgroupTable,
-    check_numbers_asked,
-    draw_seed,
-    fidelity_from_moments,
-)
-from sklearn_equity.sufficient_statistics import SubgroupMoments, frame_of
+from sklearn_equity.sufficient_statistics import SubgroupMoments
 
 __all__ = ["fidelity_of_table"]
 
@@ -30,24 +37,24 @@ def fidelity_of_table(
     y_true: str,
     y_pred: str,
     subgroups: Any,
-    metric: str = "nrmse",
+    max_depth: int | None = None,
+    metric: str | Callable[..., Any] | Metric = "nrmse",
     normalization: Any = "mean",
     sample_weight: str | None = None,
     min_subgroup_size: int = 30,
     confidence_level: float = 0.95,
+    interval: Interval = "single",
     tolerance: float = 0.1,
     n_resamples: int = 1000,
     missing: MissingPolicy = "raise",
-    random_state: int | None = None,
+    random_state: int | np.random.RandomState | None = None,
 ) -> SubgroupTable:
     r"""Fidelity in every subgroup of a table that stays where it is.
 
-    The engine that holds the table, of any size, adds up; a few numbers a subgroup come
-    back. Estimates are those of `subgroup_fidelity` but for rounding. Intervals are
-    trusted from about 100 rows a subgroup where errors are near normal, and 2,000 where
-    few rows carry most of a squared error (nominal 95% held the truth in 82% of draws
-    with 100 rows of heavy-tailed errors): there, `subgroup_fidelity` learns from the
-    rows of all subgroups how rare large errors are, which no sums tell.
+    What `subgroup_fidelity` does with a lazy table, also for one in memory: the engine
+    that holds it, of any size, adds up, and a few numbers a subgroup come back.
+    Estimates are those of the rows but for rounding; intervals are as wide but for a
+    few hundredths, and cover as well.
 
     Parameters
     ----------
@@ -61,7 +68,9 @@ def fidelity_of_table(
     subgroups : str, tuple, list or mapping
         A column of labels; a tuple of columns, whose combinations are compared; a list
         of these, each by itself; or a mapping of names to these.
-    metric : str, default="nrmse"
+    max_depth : int, default=None
+        Adds every combination of up to as many groupings: 2 for every pair.
+    metric : str, callable or Metric, default="nrmse"
         A metric that follows from sums: "accuracy", "balanced_accuracy", "bias",
         "brier", "log_loss", "mae", "nrmse", "pinball", "r2", "rmse", "sensitivity" or
         "specificity".
@@ -74,13 +83,15 @@ def fidelity_of_table(
         Smaller subgroups are shown, but not judged.
     confidence_level : float, default=0.95
         The level of intervals and verdicts.
+    interval : {"single", "simultaneous"}, default="single"
+        Whether each interval holds at that level by itself, or all hold at once.
     tolerance : float, default=0.1
         The share of the average by which a subgroup may be worse and still be served.
     n_resamples : int, default=1000
         The number of resamples of each subgroup's sums.
     missing : {"raise", "group", "drop"}, default="raise"
         What happens to missing labels.
-    random_state : int or None, default=None
+    random_state : int, RandomState or None, default=None
         Seeds the resamples.
 
     Returns
@@ -98,7 +109,7 @@ def fidelity_of_table(
 
     See Also
     --------
-    subgroup_fidelity : The same for arrays in memory.
+    subgroup_fidelity : The same for arrays in memory, and for any table.
     audit_frame : The report.
     AuditAccumulator : The same for rows that come in batches.
 
@@ -107,10 +118,16 @@ def fidelity_of_table(
     Of the columns :math:`c` of a metric the engine gives the sums, and those of their
     products. The estimate is the metric's function of the sums; its standard error
     follows by the delta method, :math:`s^2 = g^T V g` with the gradient :math:`g` and
-    the second moments :math:`V` about the means. Intervals go as many standard errors
-    to both sides as Student's t with n - 1 degrees of freedom says, on the scale
-    without ends of `subgroup_fidelity` (the logarithm for errors); shares have
-    Wilson's. Verdicts are reached as there, with normal resamples of the sums.
+    the second moments :math:`V` about the means.
+
+    For a size of errors, the sums come by bins of the error's logarithm, two to a
+    doubling. These counts take the place of rows in what `subgroup_fidelity` does: a
+    population is made of them in which the errors of all subgroups have one scale, and
+    samples of a subgroup's size show by how many of their own standard errors a figure
+    is missed. Where every subgroup has 65,536 rows or more, and for everybody if there
+    are as many, Student's t takes their place; so it does for other metrics. Shares
+    have Wilson's interval. Verdicts are reached as there, with normal resamples of the
+    sums.
 
     All combinations of the labels of all groupings come back at once: with many columns
     of many labels, call it for a few at a time.
@@ -133,25 +150,18 @@ def fidelity_of_table(
     ('served', 'under-served', 'served')
     """
     check_numbers_asked(
-        min_subgroup_size, confidence_level, "single", tolerance, n_resamples
+        min_subgroup_size, confidence_level, interval, tolerance, n_resamples
     )
     chosen = metric_of_sums(metric, normalization)
     frame = frame_of(table)
     named = {"y_true": y_true, "y_pred": y_pred}
     if sample_weight is not None:
         named["sample_weight"] = sample_weight
-    groupings = _name_groupings(subgroups, frame.collect_schema().names())
-    look = look_over(frame, named, chosen)
+    columns = frame.collect_schema().names()
+    groupings = name_groupings(subgroups, columns, max_depth=max_depth)
+    check_types(frame, named)
     keys = list(dict.fromkeys(key for columns in groupings.values() for key in columns))
-    joint = moments_of_table(
-        frame,
-        chosen,
-        y_true=y_true,
-        y_pred=y_pred,
-        keys=keys,
-        sample_weight=sample_weight,
-        origin=float(f"{look.mean:.3g}"),  # the same in every engine
-    )
+    joint = moments_of_table(frame, chosen, named, keys)
     parts = {
         title: single_grouping(
             joint, [keys.index(key) for key in columns], title, missing
@@ -167,14 +177,15 @@ def fidelity_of_table(
         float(tolerance),
         int(n_resamples),
     )
-    everybody = joint.regroup(["all"] * len(joint.subgroups))
-    return fidelity_from_moments(
+    everybody = joint.regroup([("all", label[-1]) for label in joint.subgroups])  # type: ignore[index]
+    found = fidelity_from_moments(
         parts, everybody, settings, seed=draw_seed(random_state)
     )
+    return found if interval == "single" else found.with_simultaneous_intervals()
 
 
 def _check_number_of_labels(part: SubgroupMoments, title: str) -> None:
-    n_labels = len(part.subgroups)
+    n_labels = len({label for label, _ in pairs_of(part)})
     if n_labels < 2:
         msg = f"`subgroups` ({title!r}) must hold at least 2 different labels; got "
         raise ValueError(msg + f"{n_labels}.")
@@ -185,35 +196,3 @@ def _check_number_of_labels(part: SubgroupMoments, title: str) -> None:
             "table."
         )
         raise ValueError(msg)
-
-
-def _name_groupings(subgroups: Any, columns: list[str]) -> dict[str, tuple[str, ...]]:
-    """Give each grouping a name and its columns."""
-    if isinstance(subgroups, Mapping):
-        items = dict(subgroups)
-    elif isinstance(subgroups, list):
-        items = {_title(item): item for item in subgroups}
-    else:
-        items = {_title(subgroups): subgroups}
-    if not items:
-        raise ValueError("`subgroups` must name at least one column; got none.")
-    return {str(name): _columns_of(item, columns) for name, item in items.items()}
-
-
-def _title(item: Any) -> str:
-    return format_label(item)
-
-
-def _columns_of(item: Any, columns: list[str]) -> tuple[str, ...]:
-    named = (item,) if isinstance(item, str) else item
-    if not isinstance(named, tuple) or not all(isinstance(part, str) for part in named):
-        msg = (
-            "`subgroups` must name columns of the table, where the rows stay in their "
-            f"engine; got {item!r}. Make bands or labels a column of the table first."
-        )
-        raise TypeError(msg)
-    absent = [name for name in named if name not in columns]
-    if absent:
-        msg = f"`subgroups` names no column of the table: {absent}. It has {columns}."
-        raise ValueError(msg)
-    return named

@@ -1,0 +1,104 @@
+"""Do results stay the same, to the bit, on whatever joblib sends the work to?
+
+Ray and joblibspark are no part of the project's environments: where they are absent,
+their tests are skipped.
+"""
+
+import os
+import sys
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.linear_model import LinearRegression
+from sklearn.tree import DecisionTreeRegressor
+
+from sklearn_equity import LatentGMMSegmenter, LocalExpertStack, segmentation_stability
+
+# Clusters have habits of their own, and leave connections to be closed at exit.
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+
+def people(n_rows=300, seed=20261105):
+    rng = np.random.default_rng(seed)
+    shift = np.repeat([0.0, 3.0, 6.0], n_rows // 3)
+    return pd.DataFrame(rng.normal(size=(n_rows, 3)) + shift[:, np.newaxis])
+
+
+@pytest.fixture
+def dask_backend(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            dashboard_address=None,
+            local_directory=str(tmp_path),
+        ) as cluster,
+        distributed.Client(cluster),
+    ):
+        yield "dask"
+
+
+@pytest.fixture
+def ray_backend():
+    ray = pytest.importorskip("ray")
+    register = pytest.importorskip("ray.util.joblib").register_ray
+    paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    ray.init(num_cpus=2, include_dashboard=False, runtime_env={"env_vars": paths})
+    register()
+    yield "ray"
+    ray.shutdown()
+
+
+@pytest.fixture
+def spark_backend(monkeypatch):
+    sql = pytest.importorskip("pyspark.sql")
+    register = pytest.importorskip("joblibspark").register_spark
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
+    session = (
+        sql.SparkSession.builder.master("local[2]")
+        .config("spark.ui.enabled", "false")
+        .getOrCreate()
+    )
+    register()
+    yield "spark"
+    session.stop()
+
+
+@pytest.fixture(params=["loky", "threading", "dask", "ray", "spark"])
+def backend(request):
+    if request.param in ("loky", "threading"):
+        return request.param
+    return request.getfixturevalue(f"{request.param}_backend")
+
+
+def figures(n_jobs):
+    """Compute what goes through joblib: refits of segments, and members of a stack."""
+    rows = people()
+    stable = segmentation_stability(
+        LatentGMMSegmenter(3, random_state=0),
+        rows,
+        n_repeats=3,
+        random_state=0,
+        n_jobs=n_jobs,
+    )
+    truth = np.random.default_rng(1).normal(rows[0] + rows[1] * (rows[2] > 3.0))
+    stack = LocalExpertStack(
+        LinearRegression(),
+        others=[DecisionTreeRegressor(max_features=1, max_depth=3)],
+        random_state=0,
+        n_jobs=n_jobs,
+    )
+    predicted = stack.fit(rows.to_numpy(), truth).predict(rows.to_numpy())
+    return [stable.seeds.adjusted_rand, stable.halves.segment_jaccard, predicted]
+
+
+def test_every_backend_gives_the_same_bits(backend):
+    expected = figures(1)
+    with joblib.parallel_config(backend=backend):
+        found = figures(2)
+    for one, other in zip(found, expected, strict=True):
+        assert_array_equal(one, other)
