@@ -361,14 +361,16 @@ def _test(
 ) -> _Tested:
     before, after = np.array([rows.values() for rows in subgroup_rows]).T
     parts = [rows.parts_by_exchange() for rows in subgroup_rows]
-    sums = [SumOfParts.of(part) for part in parts]
+    everybody = parts[0] if np.isfinite(parts[0]).all() else np.zeros_like(parts[0])
+    skewness = SumOfParts.of(everybody).skewness
+    sums = [SumOfParts.of(part, skewness) for part in parts]
     harm = np.array([one.total for one in sums])
     finite = np.isfinite([[one.total, one.error] for one in sums]).all(axis=1)
     known = np.flatnonzero(judged & finite)
     chance = largest_by_chance(
         [parts[i] for i in known],
         [members[i] for i in known],
-        n_rows=len(members[0]),  # of everybody
+        everybody=everybody,
         n_resamples=n_resamples,
         rng=rng,
     )
@@ -377,8 +379,9 @@ def _test(
     for i in known:
         low[i], high[i] = sums[i].bounds(critical)
         # The other side is the same test of the parts with the other sign.
-        for p_values, signed in ((p_harm, parts[i]), (p_gain, -parts[i])):
-            at_least = (chance >= SumOfParts.of(signed).statistic).sum()
+        for p_values, sign in ((p_harm, 1.0), (p_gain, -1.0)):
+            one = SumOfParts.of(sign * parts[i], sign * skewness)
+            at_least = (chance >= one.statistic).sum()
             p_values[i] = (1.0 + at_least) / (1.0 + n_resamples)
     return _Tested(before, after, harm, low, high, p_harm, p_gain)
 

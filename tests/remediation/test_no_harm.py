@@ -246,7 +246,7 @@ def test_statistic_is_halls_for_every_flip():
     drawn = largest_by_chance(
         [parts],
         [np.arange(12)],
-        n_rows=12,
+        everybody=parts,
         n_resamples=20_000,
         rng=np.random.default_rng(0),
     )
