@@ -18,8 +18,9 @@ by transformation", Journal of the Royal Statistical Society B 54, 221-228).
 
 A small subgroup in which nobody of the tail happens to be looks straight, and its mean
 lies off: its own skewness tells least where it matters most. So the skewness of a
-subgroup is drawn towards that of everybody, by as much as 30 people weigh. The scale is
-not: a subgroup may truly be quieter than others, and would lose its power.
+subgroup is drawn towards that of everybody, by as much as 100 people weigh, where that
+is the larger of the two. The scale is not: a subgroup may truly be quieter than others,
+and its power would be gone.
 """
 
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ __all__ = ["SumOfParts", "largest_by_chance"]
 Vector = NDArray[np.float64]
 _BATCH = 2**20  # signs held at once, which a cache holds
 _STRAIGHT = 1e-6  # with less skewness the transformation is the identity
-_BORROWED = 30  # people of everybody's skewness that each subgroup is given
+_BORROWED = 100  # people who count as having everybody's skewness
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class SumOfParts:
     error : float
         Its standard error; NaN for fewer than two parts.
     skewness : float
-        That of the parts, drawn towards everybody's if that is given.
+        That of the parts, drawn towards everybody's if that is given and larger.
     n : int
         How many parts.
     """
@@ -91,9 +92,10 @@ class SumOfParts:
         return low, high
 
 
-def _borrow(own: Any, everybody: Any, n: int) -> Any:
-    """Draw the skewness of n parts towards that of all."""
-    return (n * own + _BORROWED * everybody) / (n + _BORROWED)
+def _borrow(own: Any, everybody: Any, n: int) -> Vector:
+    """Draw the skewness of n parts towards that of all, where that is the larger."""
+    drawn = (n * own + _BORROWED * everybody) / (n + _BORROWED)
+    return np.where(np.abs(everybody) > np.abs(own), drawn, own)
 
 
 def _hall(t: Vector, skewness: Vector, n: int) -> Vector:

@@ -339,14 +339,36 @@ def test_false_alarms_where_nothing_changed_are_at_the_nominal_level(draw, metri
     assert 0.023 <= improved <= 0.077
 
 
-@pytest.mark.slow
-def test_false_alarms_where_one_side_has_the_tail_are_at_most_fourfold():
-    # Both models miss the mean of everybody by .7, one below and one above: the squared
-    # errors agree in the mean, and differ by much for the few in the tail.
-    def draw(rng):
-        y_true, mean = _hba1c(rng)
-        return y_true, mean - 0.7, mean + 0.7
+def _off_by_a_shift(rng):
+    """Two models that miss everybody's mean by .7, one below and one above it.
 
+    The squared errors agree in the mean, and differ by much for the few in the tail.
+    """
+    y_true, mean = _hba1c(rng)
+    return y_true, mean - 0.7, mean + 0.7
+
+
+def _off_by_a_shift_and_unlike(rng):
+    """The same; wards differ in scale, and every other one has no tail."""
+    y_true, mean = _hba1c(rng)
+    sizes = np.geomspace(30, 400, 12).astype(int)
+    scale = np.repeat(np.exp(rng.normal(0.0, 0.5, 12)), sizes)
+    tailed = np.repeat(np.arange(12) % 2 == 0, sizes)
+    noise = np.where(tailed, y_true - mean, rng.normal(0.0, 6.4, N_ROWS))
+    return mean + scale * noise, mean - 0.7, mean + 0.7
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("draw", [_off_by_a_shift, _off_by_a_shift_and_unlike])
+def test_false_alarms_where_one_side_has_the_tail_are_at_the_nominal_level(draw):
     harmed, improved = _false_alarms(draw, 600, metric="rmse")
-    print(f"skewed: of 600 runs {harmed:.3f} harmed, {improved:.3f} improved (.05)")
-    assert max(harmed, improved) <= 0.2
+    print(f"{draw.__name__}: of 600 runs {harmed:.3f} harmed, {improved:.3f} improved")
+    # Three standard errors above .05; to the other side it may be cautious.
+    assert max(harmed, improved) <= 0.077
+
+
+def test_skewness_is_borrowed_only_where_everybodys_is_the_larger():
+    parts = np.random.default_rng(19).gamma(0.5, 1.0, 50) - 0.5
+    own = SumOfParts.of(parts).skewness
+    assert SumOfParts.of(parts, own / 2).skewness == own
+    assert SumOfParts.of(parts, -2 * own).skewness == pytest.approx(-own)
