@@ -93,9 +93,11 @@ class SumOfParts:
 
 
 def _borrow(own: Any, everybody: Any, n: int) -> Vector:
-    """Draw the skewness of n parts towards that of all, where that is the larger."""
+    """Draw the skewness of n parts towards that of all, if a tail may be missing."""
     drawn = (n * own + _BORROWED * everybody) / (n + _BORROWED)
-    return np.where(np.abs(everybody) > np.abs(own), drawn, own)
+    straight = np.abs(own) < 2.0 * np.sqrt(6.0 / n)  # two SEs of a normal sample's
+    missing = (np.abs(everybody) > np.abs(own)) & (straight | (own * everybody > 0.0))
+    return np.where(missing, drawn, own)
 
 
 def _hall(t: Vector, skewness: Vector, n: int) -> Vector:
