@@ -19,8 +19,8 @@ by transformation", Journal of the Royal Statistical Society B 54, 221-228).
 A small subgroup in which nobody of the tail happens to be looks straight, and its mean
 lies off: its own skewness tells least where it matters most. So the skewness of a
 subgroup is drawn towards that of everybody, by as much as 100 people weigh, where that
-is the larger of the two. The scale is not: a subgroup may truly be quieter than others,
-and its power would be gone.
+is the larger of the two and more than chance. The scale is not: a subgroup may truly be
+quieter than others, and its power would be gone.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 
-__all__ = ["SumOfParts", "largest_by_chance"]
+__all__ = ["SumOfParts", "evident_skewness", "largest_by_chance"]
 
 Vector = NDArray[np.float64]
 _BATCH = 2**20  # signs held at once, which a cache holds
@@ -92,12 +92,25 @@ class SumOfParts:
         return low, high
 
 
+def evident_skewness(parts: Vector) -> float:
+    """Return the skewness of the parts of everybody, or 0 if it may be chance."""
+    mean, cube = _powers(parts).sum(axis=0)
+    _, skewness = _flipped(mean, cube)
+    return float(skewness) if abs(skewness) > _skewness_by_chance(parts) else 0.0
+
+
+def _skewness_by_chance(parts: Vector) -> float:
+    """Return two standard errors of the skewness of parts whose signs are chance."""
+    square = (parts**2).mean()
+    if square == 0.0:
+        return np.inf
+    return float(2.0 * np.sqrt((parts**6).mean() / square**3 / len(parts)))
+
+
 def _borrow(own: Any, everybody: Any, n: int) -> Vector:
-    """Draw the skewness of n parts towards that of all, if a tail may be missing."""
+    """Draw the skewness of n parts towards that of all, where that is the larger."""
     drawn = (n * own + _BORROWED * everybody) / (n + _BORROWED)
-    straight = np.abs(own) < 2.0 * np.sqrt(6.0 / n)  # two SEs of a normal sample's
-    missing = (np.abs(everybody) > np.abs(own)) & (straight | (own * everybody > 0.0))
-    return np.where(missing, drawn, own)
+    return np.where(np.abs(everybody) > np.abs(own), drawn, own)
 
 
 def _hall(t: Vector, skewness: Vector, n: int) -> Vector:
@@ -153,6 +166,7 @@ def largest_by_chance(
     """
     n_rows = len(everybody)
     scaled, scaled_all = [_powers(part) for part in parts], _powers(everybody)
+    by_chance = _skewness_by_chance(everybody)
     largest = np.full(n_resamples, -np.inf)
     n_bytes = -(-n_rows // 8)
     for batch in gen_batches(n_resamples, max(_BATCH // n_rows, 1)):
@@ -160,6 +174,7 @@ def largest_by_chance(
         bits = np.unpackbits(rng.integers(256, size=shape, dtype=np.uint8), axis=1)
         signs = 2.0 * bits[:, :n_rows] - 1.0
         _, skewness_of_all = _flipped(*(signs @ scaled_all).T)
+        skewness_of_all[np.abs(skewness_of_all) <= by_chance] = 0.0
         for part, rows in zip(scaled, members, strict=True):
             mine = signs if len(rows) == n_rows else signs[:, rows]
             u, skewness = _flipped(*(mine @ part).T)
@@ -178,7 +193,7 @@ def _powers(parts: Vector) -> Vector:
     return powers
 
 
-def _flipped(mean: Vector, cube: Vector) -> tuple[Vector, Vector]:
+def _flipped(mean: Any, cube: Any) -> tuple[Vector, Vector]:
     """Return the means in SDs, and the skewnesses, of parts of mean square 1."""
     variance = np.maximum(1.0 - mean**2, 1e-12)
     skewness = (cube - 3.0 * mean + 2.0 * mean**3) / variance**1.5
