@@ -74,8 +74,6 @@ SEARCHES = {
 @pytest.mark.parametrize("remedy", REMEDIES)
 @pytest.mark.parametrize("search", SEARCHES)
 def test_every_remedy_in_every_search(search, remedy, routing):
-    if routing and search == "inside another":
-        pytest.skip("a stack asks of all that it holds whether they want weights")
     X, y = three_wards()
     with sklearn.config_context(enable_metadata_routing=routing):
         found = SEARCHES[search](clone(REMEDIES[remedy])).fit(X, y)
