@@ -34,6 +34,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_equity import (
     DeferralRegressor,
+    LocalExpertStack,
     SubgroupOversampler,
     SubgroupRecalibrator,
     WorstSubgroupReweighter,
@@ -73,6 +74,9 @@ def remedies(plain, segments, seed):
         "weights x2": SubgroupOversampler(plain, strategy="weight", **options),
         "reweight the worst": WorstSubgroupReweighter(plain, n_rounds=5, **options),
         "recalibrate": SubgroupRecalibrator(plain, **options),
+        "local experts": LocalExpertStack(
+            clone(plain).set_params(random_state=None), random_state=seed
+        ),
         "defer a tenth": DeferralRegressor(plain, random_state=seed),
         "defer, gap <= 1": DeferralRegressor(
             plain, coverage=1.0, max_gap=1.0, **options

@@ -51,7 +51,8 @@ class RemediationRound:
     multiplier : dict
         How often a row of each subgroup counts after the round.
     stopped : str or None
-        Why the rounds ended here; None if they went on or none were left.
+        Why the rounds ended here; None if they went on or none were left. If somebody
+        was harmed and the gap narrowed by it, "levelling down" is part of it.
     kept : bool
         False if what the round did was taken back.
     """
@@ -324,6 +325,8 @@ class Loop:
                 min_subgroup_size=self.min_subgroup_size,
                 random_state=self.random_state,
             )
+            if result.levelling_down:
+                return "someone harmed, levelling down"
             if result.harmed:
                 return "someone harmed"
         if "no_more_gain" in self.stop.words:

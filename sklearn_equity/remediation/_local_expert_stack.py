@@ -132,8 +132,8 @@ class LocalExpertStack(MetaEstimatorMixin, BaseEstimator):
     at 0 and 1.
 
     How much is simply a better model: of the reducible error of a network on 20,000
-    people of `make_health_cohort`, five populations held back, the stack alone closed
-    42% and the whole 55% (of the planted 25 and 54%); where subgroups are oblique the
+    people of `make_health_cohort`, ten populations held back, the stack alone closed
+    41% and the whole 57% (of the planted 24 and 59%); where subgroups are oblique the
     experts add next to nothing. Around a model that is already nearly right for most
     people it can cost them a little, .3% in RMSE with 8,000 rows: see the user guide.
     What it costs: the models of all folds are kept, and it explains itself only in its

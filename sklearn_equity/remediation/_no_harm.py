@@ -25,7 +25,11 @@ from sklearn_equity.fidelity import Metric, resolve_metric
 from sklearn_equity.remediation._change import check_answers, check_groupings
 from sklearn_equity.remediation._levelling import LevellingDown, find_levelling_down
 from sklearn_equity.remediation._paired import PairedRows, columns_of
-from sklearn_equity.remediation._sign_flips import SumOfParts, largest_by_chance
+from sklearn_equity.remediation._sign_flips import (
+    SumOfParts,
+    evident_skewness,
+    largest_by_chance,
+)
 
 __all__ = ["NoHarmResult", "no_harm_test"]
 
@@ -257,13 +261,19 @@ def no_harm_test(
     its quantile the bounds, the harm whose statistic it would be. Subgroups that share
     people flip together, so no more is paid for overlapping ones than they cost [1]_.
 
+    The skewness of a small subgroup is not known from its people alone, among whom
+    nobody of a long tail may be: it is drawn towards that of everybody, as if by 100
+    people more, where that is the larger of the two and more than chance.
+
     The test is exact where the two predictions of a person could be exchanged, as
     between a model and the same with another seed: measured, somebody was called harmed
     in 3 to 7% of runs at a nominal 5%, among 15 subgroups of 30 people or more. Else it
     holds for large subgroups. Where all of one model's predictions are shifted against
     the other's and the outcome has a long tail, a few people carry the difference of
-    small subgroups: somebody was called harmed in 10 to 14% of such runs (20 to 30%
-    with Student's statistic). Ask for more than 30 people a subgroup there.
+    small subgroups: somebody was called harmed in 4% of 600 runs (20 to 30% with
+    Student's statistic, 10% with each subgroup's own skewness), and in 7% where half of
+    the subgroups have no such tail. No power was lost by it: a harmed ward of 120
+    people was found in 90% of 250 runs, as without it.
 
     "Levelling down" is said of a grouping in which the gap between the people of
     subgroups worse than the median before and all others narrowed while a subgroup of
@@ -361,14 +371,16 @@ def _test(
 ) -> _Tested:
     before, after = np.array([rows.values() for rows in subgroup_rows]).T
     parts = [rows.parts_by_exchange() for rows in subgroup_rows]
-    sums = [SumOfParts.of(part) for part in parts]
+    everybody = parts[0] if np.isfinite(parts[0]).all() else np.zeros_like(parts[0])
+    skewness = evident_skewness(everybody)
+    sums = [SumOfParts.of(part, skewness) for part in parts]
     harm = np.array([one.total for one in sums])
     finite = np.isfinite([[one.total, one.error] for one in sums]).all(axis=1)
     known = np.flatnonzero(judged & finite)
     chance = largest_by_chance(
         [parts[i] for i in known],
         [members[i] for i in known],
-        n_rows=len(members[0]),  # of everybody
+        everybody=everybody,
         n_resamples=n_resamples,
         rng=rng,
     )
@@ -377,8 +389,9 @@ def _test(
     for i in known:
         low[i], high[i] = sums[i].bounds(critical)
         # The other side is the same test of the parts with the other sign.
-        for p_values, signed in ((p_harm, parts[i]), (p_gain, -parts[i])):
-            at_least = (chance >= SumOfParts.of(signed).statistic).sum()
+        for p_values, sign in ((p_harm, 1.0), (p_gain, -1.0)):
+            one = SumOfParts.of(sign * parts[i], sign * skewness)
+            at_least = (chance >= one.statistic).sum()
             p_values[i] = (1.0 + at_least) / (1.0 + n_resamples)
     return _Tested(before, after, harm, low, high, p_harm, p_gain)
 

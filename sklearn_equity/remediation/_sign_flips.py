@@ -15,20 +15,27 @@ standard deviation :math:`s` and skewness :math:`\gamma`, with :math:`t = m / s`
 
 It rises with t, so that bounds follow from it (Hall, 1992, "On the removal of skewness
 by transformation", Journal of the Royal Statistical Society B 54, 221-228).
+
+A small subgroup in which nobody of the tail happens to be looks straight, and its mean
+lies off: its own skewness tells least where it matters most. So the skewness of a
+subgroup is drawn towards that of everybody, by as much as 100 people weigh, where that
+is the larger of the two and more than chance. The scale is not: a subgroup may truly be
+quieter than others, and its power would be gone.
 """
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 
-__all__ = ["SumOfParts", "largest_by_chance"]
+__all__ = ["SumOfParts", "evident_skewness", "largest_by_chance"]
 
 Vector = NDArray[np.float64]
 _BATCH = 2**20  # signs held at once, which a cache holds
 _STRAIGHT = 1e-6  # with less skewness the transformation is the identity
+_BORROWED = 100  # people who count as having everybody's skewness
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class SumOfParts:
     error : float
         Its standard error; NaN for fewer than two parts.
     skewness : float
-        That of the parts.
+        That of the parts, drawn towards everybody's if that is given and larger.
     n : int
         How many parts.
     """
@@ -53,8 +60,8 @@ class SumOfParts:
     n: int
 
     @classmethod
-    def of(cls, parts: Vector) -> Self:
-        """Take the parts."""
+    def of(cls, parts: Vector, everybody: float | None = None) -> Self:
+        """Take the parts, and the skewness of those of everybody."""
         n = len(parts)
         total = float(parts.sum())
         centred = parts - parts.mean()
@@ -64,6 +71,8 @@ class SumOfParts:
         if variance == 0.0:
             return cls(total, 0.0, 0.0, n)
         skewness = float((centred**3).mean() / variance**1.5)
+        if everybody is not None:
+            skewness = float(_borrow(skewness, everybody, n))
         return cls(total, float(np.sqrt(n * variance * n / (n - 1))), skewness, n)
 
     @property
@@ -81,6 +90,27 @@ class SumOfParts:
             for value in (critical, -critical)
         )
         return low, high
+
+
+def evident_skewness(parts: Vector) -> float:
+    """Return the skewness of the parts of everybody, or 0 if it may be chance."""
+    mean, cube = _powers(parts).sum(axis=0)
+    _, skewness = _flipped(mean, cube)
+    return float(skewness) if abs(skewness) > _skewness_by_chance(parts) else 0.0
+
+
+def _skewness_by_chance(parts: Vector) -> float:
+    """Return two standard errors of the skewness of parts whose signs are chance."""
+    square = (parts**2).mean()
+    if square == 0.0:
+        return np.inf
+    return float(2.0 * np.sqrt((parts**6).mean() / square**3 / len(parts)))
+
+
+def _borrow(own: Any, everybody: Any, n: int) -> Vector:
+    """Draw the skewness of n parts towards that of all, where that is the larger."""
+    drawn = (n * own + _BORROWED * everybody) / (n + _BORROWED)
+    return np.where(np.abs(everybody) > np.abs(own), drawn, own)
 
 
 def _hall(t: Vector, skewness: Vector, n: int) -> Vector:
@@ -103,7 +133,7 @@ def largest_by_chance(
     parts: list[Vector],
     members: list[NDArray[np.intp]],
     *,
-    n_rows: int,
+    everybody: Vector,
     n_resamples: int,
     rng: np.random.Generator,
 ) -> Vector:
@@ -116,8 +146,8 @@ def largest_by_chance(
         centred: they sum to it.
     members : list of ndarrays
         Of each subgroup, its row numbers.
-    n_rows : int
-        How many rows there are.
+    everybody : ndarray of shape (n_rows,)
+        The parts of all rows in their own difference, whose skewness is borrowed.
     n_resamples : int
         How many times to flip all signs.
     rng : Generator
@@ -134,28 +164,37 @@ def largest_by_chance(
     mean cube q say it all: the variance is :math:`1 - m^2`, the third central moment
     :math:`q - 3 m + 2 m^3`.
     """
-    scaled = []
-    for part in parts:
-        size = np.sqrt((part**2).mean()) if len(part) else 0.0
-        unit = part / size if size > 0.0 else np.zeros_like(part)
-        scaled.append(np.column_stack([unit, unit**3]) / max(len(part), 1))
+    n_rows = len(everybody)
+    scaled, scaled_all = [_powers(part) for part in parts], _powers(everybody)
+    by_chance = _skewness_by_chance(everybody)
     largest = np.full(n_resamples, -np.inf)
     n_bytes = -(-n_rows // 8)
     for batch in gen_batches(n_resamples, max(_BATCH // n_rows, 1)):
         shape = (len(largest[batch]), n_bytes)
         bits = np.unpackbits(rng.integers(256, size=shape, dtype=np.uint8), axis=1)
         signs = 2.0 * bits[:, :n_rows] - 1.0
+        _, skewness_of_all = _flipped(*(signs @ scaled_all).T)
+        skewness_of_all[np.abs(skewness_of_all) <= by_chance] = 0.0
         for part, rows in zip(scaled, members, strict=True):
             mine = signs if len(rows) == n_rows else signs[:, rows]
-            mean, cube = (mine @ part).T
-            np.maximum(
-                largest[batch], _flipped(mean, cube, len(rows)), out=largest[batch]
-            )
+            u, skewness = _flipped(*(mine @ part).T)
+            n = len(rows)
+            skewness = _borrow(skewness, skewness_of_all, n)
+            statistic = _hall(u * np.sqrt(n - 1.0), skewness, n)
+            np.maximum(largest[batch], statistic, out=largest[batch])
     return largest
 
 
-def _flipped(mean: Vector, cube: Vector, n: int) -> Vector:
-    """Return the statistics of parts of mean square 1 from their first moments."""
+def _powers(parts: Vector) -> Vector:
+    """Bring parts to a mean square of 1; return what flips make means and cubes of."""
+    size = np.sqrt((parts**2).mean()) if len(parts) else 0.0
+    unit = parts / size if size > 0.0 else np.zeros_like(parts)
+    powers: Vector = np.column_stack([unit, unit**3]) / max(len(parts), 1)
+    return powers
+
+
+def _flipped(mean: Any, cube: Any) -> tuple[Vector, Vector]:
+    """Return the means in SDs, and the skewnesses, of parts of mean square 1."""
     variance = np.maximum(1.0 - mean**2, 1e-12)
     skewness = (cube - 3.0 * mean + 2.0 * mean**3) / variance**1.5
-    return _hall(mean * np.sqrt((n - 1.0) / variance), skewness, n)
+    return mean / np.sqrt(variance), skewness

@@ -16,7 +16,8 @@ from scipy.stats import t as student_t
 
 from sklearn_equity._checks import WITHHELD, format_label
 from sklearn_equity._optional import build_frame
-from sklearn_equity.remediation import EVERYBODY, FidelityChange
+from sklearn_equity.remediation import EVERYBODY, FidelityChange, LevellingDown
+from sklearn_equity.remediation._levelling import find_levelling_down
 from sklearn_equity.report._comparison_content import report_of_comparison
 from sklearn_equity.report._markdown import render_markdown
 from sklearn_equity.report._suppression import DEFAULT_LIMIT
@@ -162,7 +163,7 @@ class AuditComparison:
         )
 
     def sentences(self) -> tuple[str, ...]:
-        """Say who got worse, who got better, and who is in one audit alone.
+        """Say who got worse or better, who is in one audit alone, and levelling down.
 
         Returns
         -------
@@ -186,7 +187,7 @@ class AuditComparison:
             if keys:
                 names = "; ".join(f"{g} = {format_label(label)}" for g, label in keys)
                 sentences.append(f"In the {where} audit alone: {names}.")
-        return tuple(sentences)
+        return (*sentences, *map(str, self.levelling_down))
 
     def to_markdown(self, *, suppress_below: int | None = DEFAULT_LIMIT) -> str:
         """Write the comparison as Markdown, those who got worse first.
@@ -208,7 +209,8 @@ class AuditComparison:
 
     def __str__(self) -> str:
         shown = self._for_others()
-        _, _, _, *table = str(shown.as_change()).split("\n")
+        change = shown.as_change()
+        table = str(change).split("\n")[len(change.sentences()) :]
         return "\n".join([*shown.sentences(), "", *table])
 
     def __repr__(self) -> str:
@@ -233,6 +235,25 @@ class AuditComparison:
         """
         label = format_label(self.subgroup[i])
         return label if i == 0 else f"{self.grouping[i]} = {label}"
+
+    @property
+    def levelling_down(self) -> tuple[LevellingDown, ...]:
+        """The groupings whose gap narrowed while some of the better served got worse.
+
+        By the numbers of people of the smaller audit; see `FidelityChange`.
+        """
+        table = self.before.fidelity
+        return find_levelling_down(
+            self.grouping,
+            self.subgroup,
+            np.minimum(self.n_before, self.n_after),
+            losses=(
+                table.as_loss(self.estimate_before),
+                table.as_loss(self.estimate_after),
+            ),
+            judged=np.array([v != "insufficient evidence" for v in self.verdict]),
+            harmed=np.array([v == "worse" for v in self.verdict]),
+        )
 
     def _is_worse(self, i: int) -> bool:
         return self.verdict[i] == "worse"
@@ -273,6 +294,7 @@ class AuditComparison:
             metric=self.before.fidelity.metric,
             greater_is_better=self.before.fidelity.greater_is_better,
             confidence_level=self.before.fidelity.confidence_level,
+            levelling_down=self.levelling_down,
         )
 
 

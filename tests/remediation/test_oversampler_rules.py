@@ -214,7 +214,7 @@ def test_harm_takes_the_round_back():
         random_state=0,
     ).fit(X, y, subgroups=ward)
     (done,) = remedied.history_
-    assert done.stopped == "someone harmed"
+    assert done.stopped == "someone harmed, levelling down"
     assert not done.kept
     assert done.under_served == ("B",)
     assert remedied.multiplier_ == {"A": 1.0, "B": 1.0}

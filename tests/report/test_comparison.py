@@ -66,6 +66,24 @@ def test_who_got_worse_is_named_and_who_got_better(audits):
     assert "ward = east" in found.sentences()[1]
 
 
+def test_levelling_down_is_named_where_only_the_better_served_lost(people, audits):
+    assert audits[0].compare(audits[1]).levelling_down == ()  # the worst got worse
+    error = people["old"] - people["y"]
+    noisy = people["ward"] == "north"
+    people["first"] = people["y"] + np.where(noisy, 4.0, 1.0) * error
+    people["second"] = people["y"] + np.where(noisy, 4.0, 2.0) * error
+    first, second = (
+        audit_frame(people, y_pred=p, subgroups="ward", **SETTINGS)
+        for p in ("first", "second")
+    )
+    found = first.compare(second)
+    (named,) = found.levelling_down
+    assert named.harmed == ("east", "south")
+    assert named.share == pytest.approx(1.0)
+    for shown in (str(found), found.to_markdown()):
+        assert shown.count("Levelling down of ward: the gap narrowed from") == 1
+
+
 def test_the_other_way_round_is_the_opposite(audits):
     one, other = audits[0].compare(audits[1]), audits[1].compare(audits[0])
     swapped = {"worse": "better", "better": "worse"}
