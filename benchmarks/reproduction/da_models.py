@@ -1,4 +1,4 @@
-"""Do models make the inequality of their data worse, as section 3.4 of the DA paper has?
+"""Do models make the inequality of their data worse, as published of the DA framework?
 
     python benchmarks/reproduction/da_models.py [nhanes_1999_2014.parquet]
         [obermeyer_holdout.parquet] [--seed 1]
@@ -74,8 +74,8 @@ N_CONTROLS = 3
 # People of each side in a window of the curve, at least; the paper does not say.
 MIN_ROWS = {KIDNEY: 20, TRANSPLANT: 5}
 WHY = {
-    "NHANES": "other people, and a resource that diagnoses tell less of: probabilities\n"
-    "   of .5 and more are few, and intervals wide.",
+    "NHANES": "other people, and a resource of which diagnoses tell less: few have a\n"
+    "   probability of .5 or more, and intervals are wide.",
     "Obermeyer": "what is predicted follows from need as scored the year before, so\n"
     "   that people of equal probability are more alike than those who were given it.",
 }

@@ -252,7 +252,8 @@ def table_2(options, test, segments, fidelity, strata):
         f"{int(found.sets_apart.sum())} of {len(rows)} differences have q <= .05"
         f"{'':17} published: most of 125\n"
         f"NRMSE of {len(ours)} segments {ours.min():.3f} to {ours.max():.3f}, of "
-        f"strata {basic.min():.3f} to {basic.max():.3f}   published: wider, and lower fidelity"
+        f"strata {basic.min():.3f} to {basic.max():.3f}   "
+        "published: wider, and lower fidelity"
     )
     where = {str(name): i for i, name in enumerate(fidelity.subgroup)}
     for name, part in rows[rows["sets_apart"]].groupby("subgroup", sort=False):
