@@ -223,7 +223,7 @@ def main():
     """Run all, tell how each ended, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="*", default=[], help="names of scripts")
-    parser.add_argument("--limit", type=float, default=3600.0, help="seconds a script")
+    parser.add_argument("--limit", type=float, default=1800.0, help="seconds a script")
     parser.add_argument("--full", action="store_true", help="the long forms")
     parser.add_argument("--note", default="", help="what to say of the machine")
     asked = parser.parse_args()
