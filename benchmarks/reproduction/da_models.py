@@ -235,21 +235,20 @@ def from_obermeyer(people):
 
 def given_scores(people):
     """Print the same of the scores that come with the hold-out, by rank."""
-    print("Obermeyer, the scores of the data, from the 55th percentile on")
+    print("Obermeyer, the scores of the data from the 55th percentile on, 3 conditions")
     for score in (
         *("risk_score_t", "log_cost_t_hat"),
         *("log_cost_avoidable_t_hat", "gagne_sum_t_hat"),
     ):
-        print(
-            f"  {score:25} "
-            + str(
-                model_inequality(
-                    people[score], people["gagne_sum_t"].to_numpy(float), scale="rank",
-                    subgroups=people["race"].str.title(), compare=("Black", "White"),
-                    threshold=3.0, bounds=(0.0, 17.0), decision_threshold=0.55,
-                )
-            )
+        found = model_inequality(
+            people[score], people["gagne_sum_t"].to_numpy(float), scale="rank",
+            subgroups=people["race"].str.title(), compare=("Black", "White"),
+            threshold=3.0, bounds=(0.0, 17.0), n_steps=1, decision_threshold=0.55,
         )  # fmt: skip
+        print(
+            f"  {score:25} {percent(found.estimate)} [{percent(found.ci_low)}, "
+            f"{percent(found.ci_high)}] {found.verdict}"
+        )
 
 
 def report(name, verdicts):
