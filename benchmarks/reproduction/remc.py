@@ -296,7 +296,9 @@ def tables_3_and_4(options, parts, labels):
         ])  # fmt: skip
     mean = np.mean(found, axis=0)
     change = np.diff(found, axis=1)[:, 0]
-    spread = change.std(axis=0, ddof=1) if options.trials > 1 else 0 * change[0]
+    spread = (
+        change.std(axis=0, ddof=1) if options.trials > 1 else np.zeros_like(change[0])
+    )
     print(
         f"\n5. Tables 3 and 4, Fig. 6: rows repeated {MULTIPLIER} times, "
         f"{options.trials} trials\n"
