@@ -3,13 +3,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+RIVALS := benchmarks/.venv
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # One thread for each numerical library: two workers on two cores don't fight.
 export OMP_NUM_THREADS ?= 1
 # Packages are compiled when they are imported, and most of their files never are.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test test-slow fuzz bench lint docs figures clean
+.PHONY: demo test test-slow fuzz bench history lint docs figures clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m sklearn_equity demo
@@ -26,9 +27,17 @@ SEED ?= 0
 fuzz: $(VENV)/.test
 	$(BIN)/python tests/fuzz --cases $(CASES) --seed $(SEED)
 
-# Every script of benchmarks/comparisons, short form; the table lies in benchmarks/results.
-bench: $(VENV)/.test
-	$(BIN)/python benchmarks/run.py
+# Every script of benchmarks/comparisons, short form, beside its rivals: writes
+# docs/benchmarks.md. `make bench ONLY="density_intervals metrics_aif360"` for some.
+bench: $(RIVALS)/.made
+	$(RIVALS)/bin/python benchmarks/run.py $(if $(ONLY),--only $(ONLY))
+
+# Our own history, by asv: time, peak memory and import time of this commit, or of
+# others: `make history COMMITS=v0.1..HEAD`. The results lie in benchmarks/asv/results.
+COMMITS ?= HEAD^!
+history: $(RIVALS)/.made
+	cd benchmarks/asv && ../../$(RIVALS)/bin/asv machine --yes
+	cd benchmarks/asv && ../../$(RIVALS)/bin/asv run '$(COMMITS)'
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
@@ -65,6 +74,13 @@ $(VENV)/.slow: $(VENV)/.test
 	$(PIP) install -qq --no-compile --constraint constraints.txt --group browser --group spark
 	touch $@
 
+# An environment of its own: rivals bring what the project does not want.
+$(RIVALS)/.made: benchmarks/rivals.txt constraints.txt pyproject.toml
+	test -x $(RIVALS)/bin/python || $(PYTHON) -m venv $(RIVALS)
+	$(RIVALS)/bin/python -m pip install -qq --no-compile --upgrade "pip>=25.1"
+	$(RIVALS)/bin/python -m pip install -qq --no-compile --constraint constraints.txt --requirement benchmarks/rivals.txt --editable .
+	touch $@
+
 # The types of a package can be checked only where it is installed.
 $(VENV)/.lint: $(VENV)/.test
 	$(PIP) install -qq --no-compile --constraint constraints.txt --group lint
@@ -75,5 +91,5 @@ $(VENV)/.docs: $(VENV)/.demo
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(RIVALS) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -rf docs/_build docs/api/generated docs/gallery docs/sg_execution_times.rst

@@ -1,6 +1,7 @@
 """Is our A-D comparison of two groups faster and nearer the truth than daindex 0.10's?
 
-daindex wants an environment of its own (it brings matplotlib and seaborn):
+daindex is looked for here, or in an environment of its own (it brings matplotlib and
+seaborn):
 
     python -m venv /tmp/rival
     /tmp/rival/bin/pip install daindex==0.10.0
@@ -23,6 +24,7 @@ import sys
 import time
 import tracemalloc
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -174,6 +176,8 @@ def main():
         worker, n_rows, situation = arguments.worker
         print(json.dumps(WORKERS[worker](int(n_rows), situation)))
         return
+    if arguments.rival is None and find_spec("daindex"):
+        arguments.rival = sys.executable
     if arguments.rival and not Path(arguments.rival).exists():
         parser.error(f"there is no {arguments.rival}; see the top of this file")
     report(10_000, "equal", arguments.rival)
