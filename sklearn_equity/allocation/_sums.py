@@ -5,7 +5,7 @@ this stage finish them: rows in memory are the case of one part.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from typing import Any
 
@@ -31,6 +31,7 @@ from sklearn_equity.allocation._severity_rule import (
     check_alike,
     display_order,
     make_rule,
+    read_rule,
     thresholds_here,
 )
 from sklearn_equity.allocation._sides import CutCohort
@@ -41,7 +42,14 @@ from sklearn_equity.allocation._steps import (
     WeightRule,
 )
 from sklearn_equity.allocation._windows import CellSums, find_cells, sum_cells
-from sklearn_equity.sufficient_statistics import fold_parts, pack, to_suppress, unpack
+from sklearn_equity.sufficient_statistics import (
+    check_shapes,
+    fold_parts,
+    pack,
+    reading,
+    to_suppress,
+    unpack,
+)
 
 __all__ = ["DeteriorationSums"]
 
@@ -525,8 +533,11 @@ class DeteriorationSums:
             If the bytes are something else, of a later version, or damaged.
         """
         header, arrays = unpack("DeteriorationSums", data)
-        rule = SeverityRule(**header["rule"])
-        return cls(tuple(header["labels"]), CellSums(*arrays), rule)
+        with reading("DeteriorationSums"):
+            rule, labels = read_rule(header["rule"]), tuple(header["labels"])
+            shape = len(labels), rule.windows.n_cells
+            check_shapes(labels, arrays, *[shape] * len(fields(CellSums)))
+            return cls(labels, CellSums(*arrays), rule)
 
 
 def _sum_up(

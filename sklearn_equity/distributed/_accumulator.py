@@ -23,6 +23,7 @@ from sklearn_equity.fidelity import (
 from sklearn_equity.sufficient_statistics import (
     SubgroupMoments,
     pack,
+    reading,
     to_suppress,
     unpack,
 )
@@ -332,14 +333,27 @@ class AuditAccumulator:
             If the bytes are something else, of a later version, or damaged.
         """
         header, arrays = unpack("AuditAccumulator", data)
-        parts = [SubgroupMoments.from_bytes(array.tobytes()) for array in arrays]
-        read = cls(metric=header["metric"], normalization=header["normalization"])
-        read._origin = header["origin"]
-        read._counts = header["counts"]
-        names = header["groupings"]
-        read._moments = dict(zip(names, parts, strict=False))
-        read._everybody = parts[-1] if parts else None
+        with reading("AuditAccumulator"):
+            parts = [SubgroupMoments.from_bytes(array.tobytes()) for array in arrays]
+            read = cls(metric=header["metric"], normalization=header["normalization"])
+            if parts:
+                *groupings, read._everybody = parts
+                read._moments = dict(zip(header["groupings"], groupings, strict=True))
+                read._origin = float(header["origin"])
+                read._counts = _counts_of(header["counts"])
+                read._check_columns()
         return read
+
+    def _check_columns(self) -> None:
+        """Refuse parts that are not of this metric."""
+        if self._chosen.columns is None or self._everybody is None:
+            raise TypeError(f"{self._chosen.name!r} does not follow from sums.")
+        n_columns = len(self._chosen.columns(np.zeros(1), np.zeros(1))) + 1
+        for part in (self._everybody, *self._moments.values()):
+            if len(part.columns) != n_columns:
+                raise ValueError(f"sums of {part.columns}")
+        if self._everybody.subgroups != ("all",):
+            raise ValueError(f"everybody is {self._everybody.subgroups}")
 
 
 def _count(values: NDArray[np.float64], name: str) -> dict[str, int]:
@@ -349,6 +363,13 @@ def _count(values: NDArray[np.float64], name: str) -> dict[str, int]:
         f"{name}_above": int((values > 1.0).sum()),
         f"{name}_broken": int(((values > 0.0) & (values < 1.0)).sum()),
     }
+
+
+def _counts_of(written: dict[str, Any]) -> dict[str, int]:
+    """Read what `_count` has counted."""
+    nobody = np.zeros(0)
+    names = _count(nobody, "y_true") | _count(nobody, "y_pred")
+    return {name: int(written[name]) for name in names}
 
 
 def _moved(moments: SubgroupMoments, step: float) -> SubgroupMoments:

@@ -14,7 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from sklearn_equity._checks import check_numbers, check_sample_weight, check_subgroups
 from sklearn_equity._factorize import is_missing
-from sklearn_equity.sufficient_statistics._packing import pack, unpack
+from sklearn_equity.sufficient_statistics._packing import (
+    check_shapes,
+    pack,
+    reading,
+    unpack,
+)
 from sklearn_equity.sufficient_statistics._sums import subgroup_sums
 from sklearn_equity.sufficient_statistics._tables import frame_of
 
@@ -410,9 +415,12 @@ class SubgroupMoments:
         ValueError
             If the bytes are something else, of a later version, or damaged.
         """
-        header, (n, mean, scatter) = unpack("SubgroupMoments", data)
-        columns, labels = tuple(header["columns"]), tuple(header["subgroups"])
-        return cls(columns, labels, n, mean, scatter)
+        header, arrays = unpack("SubgroupMoments", data)
+        with reading("SubgroupMoments"):
+            columns, labels = tuple(header["columns"]), tuple(header["subgroups"])
+            shape = len(labels), len(columns)
+            check_shapes(labels, arrays, shape[:1], shape, (*shape, shape[1]))
+            return cls(columns, labels, *arrays)
 
 
 def _stack(parts: Sequence[SubgroupMoments]) -> SubgroupMoments:

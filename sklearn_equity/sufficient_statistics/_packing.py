@@ -1,19 +1,22 @@
 """How do statistics travel: as bytes with a name, a version and a checksum?
 
-No pickle: what is read can only be numbers and labels, whoever sent it.
+No pickle: what is read can only be numbers and labels, whoever sent it. The checksum
+tells of accidents; whoever means harm can write one that agrees, so that the content is
+checked as well.
 """
 
 import hashlib
 import json
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["pack", "unpack"]
+__all__ = ["check_shapes", "pack", "reading", "unpack"]
 
 VERSION = 1
 _MAGIC = b"SKEQ"
@@ -55,18 +58,58 @@ def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], list[NDArray[Any]]]:
             "bytes again."
         )
         raise ValueError(msg)
-    words = json.loads(body[_HEAD.size : _HEAD.size + length])
-    if words["kind"] != kind:
-        msg = f"`data` must hold a {kind}; it holds a {words['kind']}."
-        raise ValueError(msg)
-    arrays, offset = [], _HEAD.size + length
-    for name, shape in words["arrays"]:
+    with reading(kind):
+        words = json.loads(body[_HEAD.size : _HEAD.size + length])
+        found = words["kind"]
+    if found != kind:
+        raise ValueError(f"`data` must hold a {kind}; it holds a {found}.")
+    with reading(kind):
+        return _decode(words["header"]), _arrays(
+            words["arrays"], body[_HEAD.size + length :]
+        )
+
+
+def _arrays(described: Any, body: bytes) -> list[NDArray[Any]]:
+    arrays, offset = [], 0
+    for name, shape in described:
         dtype = np.dtype(name)
+        if dtype.kind not in "iuf" or not all(size >= 0 for size in shape):
+            raise ValueError(f"an array of {name!r} and shape {shape}")
         size = math.prod(shape)
         array = np.frombuffer(body, dtype, size, offset).reshape(shape)
         arrays.append(array.astype(dtype.newbyteorder("=")))
         offset += size * dtype.itemsize
-    return _decode(words["header"]), arrays
+    return arrays
+
+
+@contextmanager
+def reading(kind: str) -> Iterator[None]:
+    """Say in one way of all that can be wrong with content that it is."""
+    try:
+        yield
+    except (
+        *(ArithmeticError, AttributeError, LookupError, MemoryError),
+        *(RecursionError, TypeError, ValueError),
+    ) as error:
+        why = f"{type(error).__name__}: {error}"
+        msg = (
+            f"`data` is damaged: its checksum agrees, but it holds no {kind} "
+            f"({why[:200]}). Ask its sender."
+        )
+        raise ValueError(msg) from error
+
+
+def check_shapes(
+    labels: Sequence[Any], arrays: Sequence[NDArray[Any]], *shapes: tuple[int, ...]
+) -> None:
+    """Refuse labels that come twice, and arrays of other shapes, counts first."""
+    if len(set(labels)) < len(labels):
+        raise ValueError("a label comes twice")
+    came = [array.shape for array in arrays]
+    if came != list(shapes):
+        raise ValueError(f"arrays of shapes {came}, not {list(shapes)}")
+    if (arrays[0] < 0).any():
+        raise ValueError("a negative count")
 
 
 def _encode(value: Any) -> Any:
