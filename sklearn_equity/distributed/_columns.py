@@ -142,7 +142,7 @@ class _Counts(Mapping[str, int]):
 def _check_types(frame: nw.LazyFrame[Any], named: dict[str, str]) -> None:
     schema = frame.collect_schema()
     for argument, column in named.items():
-        if column not in schema:
+        if not isinstance(column, str) or column not in schema:
             msg = (
                 f"`{argument}` names no column of the table: [{column!r}]. "
                 f"It has {list(schema)}."

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import narwhals.stable.v2 as nw
+
 from sklearn_equity._checks import MissingPolicy, format_label
 from sklearn_equity.distributed._columns import look_over
 from sklearn_equity.distributed._sums import (
@@ -143,6 +145,7 @@ def fidelity_of_table(
     groupings = _name_groupings(subgroups, frame.collect_schema().names())
     look = look_over(frame, named, chosen)
     keys = list(dict.fromkeys(key for columns in groupings.values() for key in columns))
+    _check_labels(frame, keys)
     joint = moments_of_table(
         frame,
         chosen,
@@ -185,6 +188,20 @@ def _check_number_of_labels(part: SubgroupMoments, title: str) -> None:
             "table."
         )
         raise ValueError(msg)
+
+
+def _check_labels(frame: nw.LazyFrame[Any], keys: list[str]) -> None:
+    """Refuse columns whose values are no labels, which can't be grouped by."""
+    schema = frame.collect_schema()
+    for key in keys:
+        found = schema[key]
+        is_python = found == nw.Object and frame.implementation.is_polars()
+        if found.is_nested() or is_python:
+            msg = (
+                f"`subgroups` ({key!r}) must hold one label a row; the table says that "
+                f"it holds {found}. Convert the column."
+            )
+            raise ValueError(msg)
 
 
 def _name_groupings(subgroups: Any, columns: list[str]) -> dict[str, tuple[str, ...]]:
