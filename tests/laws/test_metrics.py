@@ -91,7 +91,7 @@ def test_perfect_predictions_have_the_declared_best_value(metric):
 @few
 @given(seed=st.integers(0, 10_000))
 def test_worse_predictions_have_a_higher_loss(metric, seed):
-    """Of so many people that no draw turns it round; of risks that are none too many."""
+    """Of so many people that chance turns it round nowhere; of risks that are true."""
     y_true, y_pred, codes = population(metric, seed, n_rows=2000, n_subgroups=1)
     if metric.name.startswith("calibration"):
         y_true, y_pred, codes = perfect(metric)

@@ -2,10 +2,10 @@
 
     python tests/mutation [--stage fidelity ...] [--mutants 40] [--seed 0]
 
-Changes one line of a copy of the package, and runs those of the stage's ordinary tests
-that touch the line (20 seconds of the fastest) until one fails: the mutant is killed, or
-it survives. Prints every survivor, and the share killed with its 95% interval. The exit
-status is 1 if any stage is below 85%.
+Changes one line of a copy of the package, and runs those of the stage's ordinary
+tests that touch the line (20 seconds of the fastest) until one fails: the mutant is
+killed, or it survives. Prints every survivor, and the share killed with its 95%
+interval. The exit status is 1 if any stage is below 85%.
 """
 
 import argparse
