@@ -443,3 +443,24 @@ def test_subgroups_equal_in_the_metric_but_of_very_heavy_tails(capsys):
     assert abs(corrected) < 0.03
     assert rejected <= 0.2
     assert covered >= 0.9
+
+
+# ---- what noise alone would show ---------------------------------------------------
+def test_gap_if_equal_against_theory_about_zero():
+    """Biases are signed: the mean gap of two normal draws is 2 / sqrt(pi)."""
+    found = inequality_index(
+        _table([-0.01, 0.01], [1.0, 1.0]), index="max_gap", random_state=0
+    )
+    assert_allclose(found.if_equal, 2.0 / np.sqrt(np.pi), rtol=0.06)
+
+
+def test_gini_if_equal_against_draws_of_its_own():
+    one, other = np.random.default_rng(7).normal(5.0, 1.0, size=(2, 100_000))
+    expected = np.mean(abs(one - other) / (2.0 * (one + other)))
+    found = inequality_index(_table([5.0, 5.0], [1.0, 1.0]), random_state=0)
+    assert_allclose(found.if_equal, expected, rtol=0.06)
+
+
+def test_errors_are_not_drawn_below_zero():
+    found = inequality_index(_table([0.1, 0.1], [1.0, 1.0]), random_state=0)
+    assert 0.0 < found.if_equal <= 0.5  # of two subgroups
