@@ -21,6 +21,7 @@ from sklearn_equity._checks import SubgroupCodes
 from sklearn_equity.fidelity._metrics import resolve_metric
 from sklearn_equity.fidelity._population import Population
 from sklearn_equity.fidelity._shuffles import shuffled_figures
+from sklearn_equity.inequality._noise import Draws, NoiseModel, _own_scale
 
 N_SUBGROUPS = 50
 ERRORS = {
@@ -464,3 +465,21 @@ def test_gini_if_equal_against_draws_of_its_own():
 def test_errors_are_not_drawn_below_zero():
     found = inequality_index(_table([0.1, 0.1], [1.0, 1.0]), random_state=0)
     assert 0.0 < found.if_equal <= 0.5  # of two subgroups
+
+
+def test_a_standard_error_far_beyond_chance_is_believed():
+    """The noise of its draws is then as much wider as it says."""
+    rng = np.random.default_rng(8)
+    drawn = 5.0 * np.exp(0.01 * rng.normal(size=(200, 3)))
+    found = _own_scale(np.array([15.0, 5.0, 5.0 / 3.0]), drawn)
+    assert_allclose(found, [3.0, 1.0, 1.0 / 3.0], rtol=0.01)
+
+
+def test_large_differences_weigh_subgroups_alike_whatever_their_size():
+    """Their variance is then the plain one; DerSimonian and Kacker (2007), eq. 8."""
+    estimate, n = np.array([0.0, 10.0, 20.0, 40.0]), np.array([100, 100, 100, 90_000])
+    figures = Draws(estimate[np.newaxis], (1.0 / np.sqrt(n))[np.newaxis])
+    model = SimpleNamespace(n=n, voice=np.full(4, 0.25))
+    total, noise = NoiseModel._variances(model, figures)
+    assert_allclose(total, np.var(estimate, ddof=1), rtol=1e-3)
+    assert_allclose(noise, np.mean(1.0 / n), rtol=1e-3)
