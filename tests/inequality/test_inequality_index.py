@@ -21,7 +21,7 @@ from sklearn_equity._checks import SubgroupCodes
 from sklearn_equity.fidelity._metrics import resolve_metric
 from sklearn_equity.fidelity._population import Population
 from sklearn_equity.fidelity._shuffles import shuffled_figures
-from sklearn_equity.inequality._noise import Draws, NoiseModel, _own_scale
+from sklearn_equity.inequality._noise import Draws, NoiseModel, _density, _own_scale
 
 N_SUBGROUPS = 50
 ERRORS = {
@@ -483,3 +483,22 @@ def test_large_differences_weigh_subgroups_alike_whatever_their_size():
     total, noise = NoiseModel._variances(model, figures)
     assert_allclose(total, np.var(estimate, ddof=1), rtol=1e-3)
     assert_allclose(noise, np.mean(1.0 / n), rtol=1e-3)
+
+
+def test_standard_errors_are_shrunken_by_hand():
+    """Morris (1983): their logarithms, twice as large, vary by chance by 4 a**2."""
+    a, own = 0.2, np.array([0.3, 0.0, -0.3])
+    drawn = 5.0 * np.exp(np.tile([[a], [-a]], (50, 3)))
+    beyond = np.sum((2.0 * own) ** 2) / 3 - 4.0 * a**2
+    assert_allclose(beyond, 0.08)
+    shrinkage = 0.08 / (0.08 + 0.16)
+    typical = np.log(np.cosh(2.0 * a)) / 2.0
+    expected = np.exp(shrinkage * (own - typical))
+    assert_allclose(_own_scale(5.0 * np.exp(own), drawn), expected)
+
+
+def test_nothing_near_is_impossible():
+    """Beyond all errors that were drawn, a hundredth of a normal curve is left."""
+    pivots = np.linspace(-3.0, 3.0, 1000)
+    found = _density(pivots, np.array([0.0, 6.0]))
+    assert_allclose(found, [1.0 / 6.0 + 0.01, 0.01 * np.exp(-18.0)], rtol=0.02)
