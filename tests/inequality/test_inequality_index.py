@@ -21,7 +21,13 @@ from sklearn_equity._checks import SubgroupCodes
 from sklearn_equity.fidelity._metrics import resolve_metric
 from sklearn_equity.fidelity._population import Population
 from sklearn_equity.fidelity._shuffles import shuffled_figures
-from sklearn_equity.inequality._noise import Draws, NoiseModel, _density, _own_scale
+from sklearn_equity.inequality._noise import (
+    Draws,
+    NoiseModel,
+    _density,
+    _own_scale,
+    _variance_by_size,
+)
 
 N_SUBGROUPS = 50
 ERRORS = {
@@ -502,3 +508,8 @@ def test_nothing_near_is_impossible():
     pivots = np.linspace(-3.0, 3.0, 1000)
     found = _density(pivots, np.array([0.0, 6.0]))
     assert_allclose(found, [1.0 / 6.0 + 0.01, 0.01 * np.exp(-18.0)], rtol=0.02)
+
+
+def test_a_variance_by_size_is_the_mean_of_all_for_one_row_over_the_rows():
+    found = _variance_by_size(np.array([[2.0, 4.0]]), np.array([10, 20]))
+    assert_allclose(found, [[18.0, 9.0]])  # (4 * 10 + 16 * 20) / 2 = 180
