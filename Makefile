@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 # Packages are compiled when they are imported, and most of their files never are.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test test-slow fuzz bench history lint docs figures clean
+.PHONY: demo test test-slow fuzz coverage mutate bench history lint docs figures clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m sklearn_equity demo
@@ -26,6 +26,19 @@ CASES ?= 20000
 SEED ?= 0
 fuzz: $(VENV)/.test
 	$(BIN)/python tests/fuzz --cases $(CASES) --seed $(SEED)
+
+# Lines and branches that the ordinary tests run: 95% at least. One process, as the tests
+# start others, which are counted too.
+coverage: $(VENV)/.coverage
+	$(BIN)/python -m coverage erase
+	COVERAGE_CORE=ctrace $(BIN)/python -m coverage run -m pytest -p no:xdist -q
+	$(BIN)/python -m coverage combine -q
+	$(BIN)/python -m coverage report
+
+# Small mistakes, made in a copy of four stages: would a test fail? A sample, from a seed.
+MUTANTS ?= 40
+mutate: $(VENV)/.coverage
+	$(BIN)/python tests/mutation --mutants $(MUTANTS) --seed $(SEED)
 
 # Every script of benchmarks/comparisons, short form, beside its rivals: writes
 # docs/benchmarks.md. `make bench ONLY="density_intervals metrics_aif360"` for some.
@@ -43,6 +56,7 @@ lint: $(VENV)/.lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --strict --follow-imports=silent tests/typing/example.py
 
 # The guide, its gallery run on the way; a warning is an error.
 docs: $(VENV)/.docs
@@ -66,6 +80,10 @@ $(VENV)/.demo: $(VENV)/.base
 
 $(VENV)/.test: $(VENV)/.demo
 	$(PIP) install -qq --no-compile --constraint constraints.txt --group test
+	touch $@
+
+$(VENV)/.coverage: $(VENV)/.test
+	$(PIP) install -qq --no-compile --constraint constraints.txt --group coverage
 	touch $@
 
 # The browser and Java are not Python's: `apt-get install chromium default-jre`, or the

@@ -1,5 +1,6 @@
 """What the fuzzer found: input that ended in words of other libraries, or in none."""
 
+import sys
 import warnings
 
 import matplotlib.pyplot as plt
@@ -102,7 +103,9 @@ def test_weights_whose_sums_are_no_numbers_are_refused(size):
 
 
 def test_a_gap_that_is_no_number_is_refused():
-    with pytest.raises(ValueError, match="`values` must have a finite gap"):
+    with pytest.raises(
+        ValueError, match=r"`values` must have a finite gap; got -1e\+308 to 1e\+308"
+    ):
         se.max_gap([-1e308, 1e308])
 
 
@@ -165,3 +168,51 @@ def test_bands_of_numbers_whose_span_is_none_are_named():
 def test_an_estimator_that_is_not_fitted_says_so():
     with pytest.raises(NotFittedError):
         se.BoundedKDE().cdf([0.0])
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pl.Series([[1]] * 60),
+        pl.Series([{"a": 1}] * 60),
+        pl.Series([object() for _ in range(60)], dtype=pl.Object),
+    ],
+    ids=["lists", "records", "objects"],
+)
+def test_a_column_of_a_table_that_holds_no_labels_is_refused_by_name(column):
+    table = pl.DataFrame({"truth": TRUTH, "guess": GUESS, "ward": column}).lazy()
+    with pytest.raises(ValueError, match=r"`subgroups` \('ward'\) must hold one label"):
+        se.fidelity_of_table(table, y_true="truth", y_pred="guess", subgroups="ward")
+
+
+def test_a_column_is_named_by_text():
+    table = pl.DataFrame({"truth": TRUTH, "guess": GUESS, "ward": WARD}).lazy()
+    with pytest.raises(ValueError, match=r"`y_pred` names no column of the table"):
+        se.fidelity_of_table(table, y_true="truth", y_pred={1}, subgroups="ward")
+
+
+@pytest.mark.parametrize(
+    "metric",
+    ["brier", "nrmse", "r2", "roc_auc", "average_precision", "calibration_slope"],
+)
+def test_a_small_subgroup_takes_few_steps(metric):
+    """So that 10,000 take seconds; steps are counted, as seconds are the machine's."""
+    rng = np.random.default_rng(1)
+    truth, guess = rng.integers(0, 2, 200), rng.uniform(0.01, 0.99, 200)
+    ward = np.arange(200) % 100
+    n_calls = 0
+
+    def count(frame, event, argument):
+        nonlocal n_calls
+        n_calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        table = se.subgroup_fidelity(
+            truth * 1.0, guess, subgroups=ward, metric=metric, n_resamples=50,
+            min_subgroup_size=10, random_state=0,
+        )  # fmt: skip
+    finally:
+        sys.setprofile(None)
+    assert len(table.estimate) == 100
+    assert n_calls < 350 * 100

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from sklearn_equity.allocation._windows import Windows
 from sklearn_equity.sufficient_statistics import label_order
 
 _BY_ROW = "by row"
+_MOST_POINTS = 1_000_000  # in a file that comes from elsewhere
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,24 @@ def make_rule(
         float(half_width),
         int(n_points),
     )
+
+
+def read_rule(written: dict[str, Any]) -> SeverityRule:
+    """Make a rule of what `asdict` wrote of it, with all the checks of a new one."""
+    rule = SeverityRule(**written)
+    kinds = {"step": StepRule, "direction": Direction, "boundary": Boundary}
+    for name, kind in kinds.items():
+        if getattr(rule, name) not in get_args(kind):
+            raise ValueError(f"`{name}` is {getattr(rule, name)!r}")
+    if rule.n_points > _MOST_POINTS:
+        raise ValueError(f"`n_points` is {rule.n_points}")
+    threshold: Any = rule.threshold
+    if isinstance(threshold, tuple):
+        threshold = dict(threshold)
+    options = {name: written[name] for name in written if name != "threshold"}
+    options |= {"weights": list(rule.weights), "n_steps": len(rule.weights)}
+    check_alike(rule, make_rule(threshold=threshold, **options))
+    return rule
 
 
 def thresholds_here(

@@ -34,6 +34,7 @@ from sklearn_equity.allocation._severity_rule import (
     check_alike,
     display_order,
     make_rule,
+    read_rule,
     thresholds_here,
 )
 from sklearn_equity.allocation._sides import CutCohort
@@ -58,8 +59,6 @@ from sklearn_equity.sufficient_statistics import (
 )
 
 __all__ = ["DeteriorationSums"]
-
-_MOST_POINTS = 10**6  # of a curve that is read from bytes, whoever made them
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -545,10 +544,8 @@ class DeteriorationSums:
         """
         header, arrays = unpack("DeteriorationSums", data)
         with well_formed("DeteriorationSums"):
-            rule, labels = SeverityRule(**header["rule"]), tuple(header["labels"])
+            rule, labels = read_rule(header["rule"]), tuple(header["labels"])
             sums = CellSums(*arrays)
-            if rule.n_points > _MOST_POINTS:
-                raise ValueError(f"a curve of {rule.n_points} points")
             shape = (len(set(labels)), rule.windows.n_cells)
             if any(part.shape != shape for part in sums.parts()):
                 raise ValueError(f"sums of shape {shape} follow from labels and rule")

@@ -1,5 +1,7 @@
 """How far does a function of sums stray, when the sums do?"""
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +16,7 @@ __all__ = [
 ]
 
 Vector = NDArray[np.float64]
+Indices = NDArray[np.intp]
 
 
 def delta_method(
@@ -25,7 +28,7 @@ def delta_method(
     the influences of the units add up to 0 and their squares to the variance.
     """
     finish = _finish_of(metric)
-    first, second = np.triu_indices(sums.shape[-1])
+    first, second = _pairs(sums.shape[-1])
     gradient = gradient_of(finish, sums, moments[..., first == second])
     twice = np.where(first == second, 1.0, 2.0)
     products = gradient[..., first] * gradient[..., second] * moments * twice
@@ -70,9 +73,15 @@ def gradient_of(finish: Finish, sums: Vector, squares: Vector) -> Vector:
     return gradient
 
 
+@cache
+def _pairs(n_columns: int) -> tuple[Indices, Indices]:
+    """List the pairs of columns, each once; asked for in every subgroup."""
+    return np.triu_indices(n_columns)
+
+
 def with_products(units: Vector) -> Vector:
     """Add to each unit's columns the products of all pairs of them."""
-    first, second = np.triu_indices(units.shape[1])
+    first, second = _pairs(units.shape[1])
     return np.hstack([units, units[:, first] * units[:, second]])
 
 

@@ -111,7 +111,12 @@ def _infer_from_sums(
     rng: np.random.Generator,
     pivots: PivotQuantiles | None,
 ) -> tuple[Vector, Interval | None]:
-    """Return resampled estimates and the studentised interval, if there is one."""
+    """Return resampled estimates and the studentised interval, if there is one.
+
+    Where there are too few rows for one, it isn't computed: thousands of such subgroups
+    are quick.
+    """
+    too_few = len(data.y_true) < _FEWEST_ROWS
     units = _units(metric, data, rng)
     if metric.finish is None:
         raise TypeError(f"The metric {metric.name!r} does not follow from sums.")
@@ -119,9 +124,14 @@ def _infer_from_sums(
         return metric.finish(resampled_sums(units, n_resamples, rng)), None
     if pivots is not None:
         replicates = metric.finish(resampled_sums(units, n_resamples, rng))
+        if too_few:
+            return replicates, None
         quantiles = pivots.at(len(data.y_true))
         return replicates, _pivotal_interval(metric, units, quantiles)
-    replicates, own = _studentized(metric, units, n_resamples, rng)
+    resampled = resampled_sums(with_products(units), n_resamples, rng)
+    if too_few:
+        return metric.finish(resampled[:, : units.shape[1]]), None
+    replicates, own = _studentized(metric, units, resampled)
     defined = own[np.isfinite(own)]
     if len(defined) < _LEAST_DEFINED * n_resamples:
         return replicates, None
@@ -145,11 +155,10 @@ def _units(
 
 
 def _studentized(
-    metric: Metric, units: Vector, n_resamples: int, rng: np.random.Generator
+    metric: Metric, units: Vector, resampled: Vector
 ) -> tuple[Vector, Vector]:
     """Return resampled estimates, and their errors in their own standard errors."""
     n_columns = units.shape[1]
-    resampled = resampled_sums(with_products(units), n_resamples, rng)
     sums, moments = resampled[:, :n_columns], resampled[:, n_columns:]
     replicates, errors = delta_method(metric, sums, moments)
     center, _ = delta_method(metric, *moments_of(units))

@@ -18,7 +18,7 @@ from sklearn_equity.fidelity._measurement import Settings
 from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._named_groupings import name_groupings
 from sklearn_equity.fidelity._table import SubgroupTable
-from sklearn_equity.fidelity._table_checks import check_types
+from sklearn_equity.fidelity._table_checks import check_labels, check_types
 from sklearn_equity.fidelity._table_sums import (
     metric_of_sums,
     moments_of_table,
@@ -161,6 +161,7 @@ def fidelity_of_table(
     groupings = name_groupings(subgroups, columns, max_depth=max_depth)
     check_types(frame, named)
     keys = list(dict.fromkeys(key for columns in groupings.values() for key in columns))
+    check_labels(frame, keys)
     joint = moments_of_table(frame, chosen, named, keys)
     parts = {
         title: single_grouping(

@@ -36,8 +36,8 @@ def _check_risks(metric: str, y_true: Vector, y_pred: Vector) -> None:
 def _fit(design: Vector, offset: Vector, y_true: Vector, weights: Vector) -> Vector:
     """Maximise the weighted logistic likelihood; NaN where it has no maximum."""
     unknown = np.full(design.shape[1], np.nan)
-    held = y_true[weights > 0.0]
-    if len(held) == 0 or held.min() == held.max():
+    held = weights > 0.0
+    if _are_apart(design[held], y_true[held]):
         return unknown
     coefficients = np.zeros(design.shape[1])
     for _ in range(_MOST_STEPS):
@@ -55,6 +55,17 @@ def _fit(design: Vector, offset: Vector, y_true: Vector, weights: Vector) -> Vec
         if longest <= _SMALL_STEP:
             return coefficients
     return unknown
+
+
+def _are_apart(design: Vector, y_true: Vector) -> bool:
+    """Tell whether no finite coefficients are the best: the classes don't overlap."""
+    ones = design[y_true == 1.0, 0]
+    zeros = design[y_true == 0.0, 0]
+    if len(ones) == 0 or len(zeros) == 0:
+        return True
+    if design.shape[1] == 1:  # an intercept alone
+        return False
+    return bool(zeros.max() <= ones.min() or ones.max() <= zeros.min())
 
 
 def _sandwich(

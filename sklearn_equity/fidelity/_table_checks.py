@@ -18,7 +18,7 @@ from sklearn_equity.sufficient_statistics import (
     partitions_with_gaps,
 )
 
-__all__ = ["check_types", "number", "refuse_unfit", "sums_for_checks"]
+__all__ = ["check_labels", "check_types", "number", "refuse_unfit", "sums_for_checks"]
 
 # The end of a column that tells that nothing is to be counted, and how.
 _ENDS: dict[str, tuple[str, Callable[[NDArray[np.float64]], Any]]] = {
@@ -156,7 +156,7 @@ def check_types(frame: nw.LazyFrame[Any], named: dict[str, str]) -> None:
     """Refuse columns that are absent or hold something else than numbers."""
     schema = frame.collect_schema()
     for argument, column in named.items():
-        if column not in schema:
+        if not isinstance(column, str) or column not in schema:
             msg = (
                 f"`{argument}` names no column of the table: [{column!r}]. "
                 f"It has {list(schema)}."
@@ -166,6 +166,20 @@ def check_types(frame: nw.LazyFrame[Any], named: dict[str, str]) -> None:
             msg = (
                 f"`{argument}` ({column!r}) must hold numbers; the table says that it "
                 f"holds {schema[column]}. Convert the column."
+            )
+            raise ValueError(msg)
+
+
+def check_labels(frame: nw.LazyFrame[Any], keys: list[str]) -> None:
+    """Refuse columns whose values are no labels, which can't be grouped by."""
+    schema = frame.collect_schema()
+    for key in keys:
+        found = schema[key]
+        is_python = found == nw.Object and frame.implementation.is_polars()
+        if found.is_nested() or is_python:
+            msg = (
+                f"`subgroups` ({key!r}) must hold one label a row; the table says that "
+                f"it holds {found}. Convert the column."
             )
             raise ValueError(msg)
 

@@ -6,6 +6,7 @@ the variance that sampling error alone gives them, and the index is that of esti
 drawn together until their variance is what remains.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from sklearn_equity._checks import check_confidence_level
+from sklearn_equity.exceptions import DegenerateInequalityWarning
 from sklearn_equity.inequality._extremes import max_gap, max_ratio
 from sklearn_equity.inequality._indices import (
     atkinson,
@@ -432,4 +434,8 @@ def _fill(figures: Vector) -> Vector:
 def _mean_index(model: NoiseModel, function: Index, *, signed: bool) -> float:
     draws = model.draws.estimate
     draws = draws if signed else np.maximum(draws, 0.0)
-    return float(np.mean([function(one, sample_weight=model.voice) for one in draws]))
+    with warnings.catch_warnings():
+        # Of a draw, whose errors may all be 0; the caller's are not.
+        warnings.simplefilter("ignore", DegenerateInequalityWarning)
+        drawn = [function(one, sample_weight=model.voice) for one in draws]
+    return float(np.mean(drawn))

@@ -80,10 +80,14 @@ def well_formed(kind: str) -> Iterator[None]:
     try:
         yield
     except (
-        *(ArithmeticError, AttributeError, LookupError, RecursionError),
-        *(TypeError, ValueError),
+        *(ArithmeticError, AttributeError, LookupError, MemoryError),
+        *(RecursionError, TypeError, ValueError),
     ) as error:
-        msg = f"`data` is no well-formed {kind}: {type(error).__name__}: {error}."
+        why = f"{type(error).__name__}: {error}"
+        msg = (
+            f"`data` is damaged: its checksum agrees, but it holds no {kind} "
+            f"({why[:200]}). Ask its sender."
+        )
         raise ValueError(msg) from error
 
 

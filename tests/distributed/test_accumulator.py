@@ -120,7 +120,7 @@ def test_bytes_of_other_sums_are_refused():
         {"origin": "far"},
     ):
         sent = pack("AuditAccumulator", header | change, parts)
-        with pytest.raises(ValueError, match="is no well-formed AuditAccumulator"):
+        with pytest.raises(ValueError, match="holds no AuditAccumulator"):
             AuditAccumulator.from_bytes(sent)
 
 

@@ -1,6 +1,7 @@
 """Which call is made in which case? Everything follows from a seed and a number."""
 
 import contextlib
+import hashlib
 import inspect
 import io
 import tempfile
@@ -14,7 +15,15 @@ import pandas as pd
 from draw import Draw
 from judge import judge
 from sklearn.linear_model import Ridge
-from targets import ESTIMATORS, FUNCTIONS, QUICK, SMALL, can_be_shown, names_of
+from targets import (
+    ESTIMATORS,
+    FUNCTIONS,
+    QUICK,
+    SMALL,
+    can_be_shown,
+    names_of,
+    table_is_sound,
+)
 
 import sklearn_equity as se
 from sklearn_equity.__main__ import main
@@ -78,17 +87,21 @@ def _data(draw, kinds, metric=None):
         elif kind in ("table", "column"):
             width = 1 if kind == "column" else None
             drawn[name] = draw.table(name, n_columns=width)
+        elif kind == "truths":
+            drawn[name] = draw.truths(name)
         elif kind == "masks":
             drawn[name] = draw.table(name, n_columns=3, whole=True)
-        elif kind[0] == "optional vector":
-            if draw.rng.random() < 0.3:
-                drawn[name] = draw.vector(name, low=kind[1], high=kind[2])
-        elif metric in _BINARY:
-            whole = name.startswith("y_true") or metric not in _SCORES
-            drawn[name] = draw.vector(name, high=2.0 if whole else 1.0, whole=whole)
-        else:
-            drawn[name] = draw.vector(name, low=kind[1], high=kind[2])
+        elif kind[0] != "optional vector" or draw.rng.random() < 0.3:
+            drawn[name] = _numbers(draw, name, kind, metric)
     return drawn
+
+
+def _numbers(draw, name, kind, metric):
+    what, low, high = kind
+    if what == "vector" and metric in _BINARY:
+        whole = name.startswith("y_true") or metric not in _SCORES
+        return draw.vector(name, high=2.0 if whole else 1.0, whole=whole)
+    return draw.vector(name, low=low, high=high, whole=what == "whole")
 
 
 def _options(draw, spec):
@@ -231,6 +244,68 @@ def _audit_frame_case(target, draw):
         draw.given,
         _page_is_escaped,
     )
+
+
+def _table_in_its_engine_case(target, draw):
+    """`fidelity_of_table` and `audit_frame` of polars, lazy or eager."""
+    n_rows, many = draw.size(may_be_many=True), draw.n_rows >= 20_000
+    binary = draw.rng.random() < 0.3
+    truth = draw.rng.uniform(20.0, 60.0, n_rows)
+    guess = truth + draw.rng.normal(size=n_rows)
+    if binary:
+        truth, guess = (truth > 40.0) * 1.0, draw.rng.uniform(0.01, 0.99, n_rows)
+    table = draw.polars_table(
+        {
+            "truth": truth,
+            "guess": guess,
+            "ward": np.arange(n_rows) % (10_000 if many else 3),
+            "<b>weight": draw.rng.uniform(0.1, 1.0, n_rows),
+        }
+    )
+    options = draw.options(
+        {"metric": draw.choose(("brier", "log_loss") if binary else
+                               ("mae", "nrmse", "r2", "bias", "rmse", "roc_auc")),
+         "missing": draw.choose(("raise", "group", "drop")), "confidence_level": 0.9,
+         "sample_weight": draw.choose((None, "<b>weight")), "tolerance": 0.1,
+         "normalization": draw.choose(("mean", "std", None, 10.0)), **SMALL}
+    )  # fmt: skip
+    columns = draw.options(
+        {"y_true": "truth", "y_pred": "guess",
+         "subgroups": draw.choose(("ward", ["ward"], ("ward",), {"<i>": "ward"}))}
+    )  # fmt: skip
+    function = getattr(se, target.split()[0])
+    return Case(
+        target,
+        lambda: function(table, **columns, **options),
+        names_of(function),
+        draw.given,
+        _page_is_escaped if "audit" in target else table_is_sound,
+    )
+
+
+def _file_case(target, draw):
+    """Bytes that are changed, cut or sealed again on their way."""
+    kind = getattr(se, draw.choose(("SubgroupMoments", "AuditAccumulator")))
+    values, ward = draw.rng.uniform(20.0, 60.0, 60), np.arange(60) % 3
+    if kind is se.SubgroupMoments:
+        sent = kind.from_arrays({"error": values}, subgroups=ward).to_bytes()
+    else:
+        sent = kind(metric="mae").update(values, values + 1.0, ward).to_bytes()
+    data = bytearray(sent)
+    for at in draw.rng.integers(0, len(data), draw.rng.integers(0, 4)):
+        data[at] = draw.rng.integers(256)
+    if draw.rng.random() < 0.7:
+        data[-32:] = hashlib.sha256(data[:-32]).digest()
+    if draw.rng.random() < 0.2:
+        del data[draw.rng.integers(len(data)) :]
+    draw.given["data"] = bytes(data)
+    return Case(
+        target, lambda: kind.from_bytes(bytes(data)), {"data"}, draw.given, _is_shown
+    )
+
+
+def _is_shown(result):
+    repr(result)
 
 
 def _discovery_case(target, draw):
@@ -462,6 +537,9 @@ OTHERS = {
     "required_sample_size": (_table_case, 0.5),
     "audit": (_audit_case, 0.7),
     "audit_frame": (_audit_frame_case, 0.7),
+    "audit_frame of polars": (_table_in_its_engine_case, 0.5),
+    "fidelity_of_table": (_table_in_its_engine_case, 0.8),
+    "bytes": (_file_case, 0.4),
     "find_underserved": (_discovery_case, 0.25),
     "remediation_path": (_path_case, 0.2),
     "equity_scorer": (_scorer_case, 1.0),

@@ -6,6 +6,7 @@ from typing import Any
 import hostile
 import numpy as np
 import pandas as pd
+import polars as pl
 
 SIZES = (1, 2, 3, 10, 60, 200)
 ODDS_OF_SIZES = (0.04, 0.04, 0.04, 0.13, 0.35, 0.4)
@@ -50,6 +51,24 @@ class Draw:
             sound = np.floor(sound)
         containers = hostile.CONTAINERS + hostile.NUMBER_CONTAINERS
         return self._finish("vector", name, sound, containers, hostile.BROKEN_VECTORS)
+
+    def truths(self, name):
+        """Draw whether, for each row."""
+        sound = self.rng.random(self.n_rows) < 0.3
+        broken = hostile.BROKEN_VECTORS + hostile.BROKEN_LABELS
+        return self._finish("vector", name, sound, hostile.CONTAINERS, broken)
+
+    def polars_table(self, sound):
+        """Draw a table, lazy or eager, some of whose columns are not what they say."""
+        table = pl.DataFrame(sound)
+        for name, values in sound.items():
+            if self.rng.random() < PLACE_OF["vector"]:
+                odd = self.choose(hostile.COLUMNS)(self.rng, values)
+                table = table.with_columns(odd.alias(name))
+        table = table.clear() if self.rng.random() < 0.02 else table
+        table = table.lazy() if self.rng.random() < 0.6 else table
+        self.given["table"] = table.lazy().collect_schema()
+        return table
 
     def labels(self, name):
         """Draw one label a row."""

@@ -267,6 +267,34 @@ BROKEN_TABLES = (
     lambda rng, t: object(),
 )
 
+# ---- columns of a table of polars ------------------------------------------------
+COLUMNS = (
+    lambda rng, v: pl.Series(np.asarray(v), dtype=pl.Float32),
+    lambda rng, v: pl.Series(_sprinkle(rng, v, np.nan)),
+    lambda rng, v: pl.Series(_sprinkle(rng, v, np.inf)),
+    lambda rng, v: pl.Series([None, *v[1:]], dtype=pl.Float64, strict=False),
+    lambda rng, v: pl.Series([None] * len(v)),
+    lambda rng, v: pl.Series(_sprinkle(rng, v, rng.choice(SPECIAL_NUMBERS))),
+    lambda rng, v: pl.Series(np.asarray(v) * rng.choice([1e-300, 1e160, 1e300])),
+    lambda rng, v: pl.Series(-np.asarray(v)),
+    lambda rng, v: pl.Series(np.zeros(len(v))),
+    lambda rng, v: pl.Series(np.asarray(v) > 0.5),
+    lambda rng, v: pl.Series([2**63 + 1] * len(v), dtype=pl.UInt64),
+    lambda rng, v: pl.Series([-(2**63)] * len(v), dtype=pl.Int64),
+    lambda rng, v: pl.Series(range(len(v)), dtype=pl.Int32).cast(pl.Decimal(20, 3)),
+    lambda rng, v: pl.Series(rng.choice(_object_array(ODD_WORDS), size=len(v))),
+    lambda rng, v: pl.Series(["1.5"] * len(v)),
+    lambda rng, v: pl.Series(["<td>", "b"] * len(v), dtype=pl.Categorical)[: len(v)],
+    lambda rng, v: pl.Series(["x"] * len(v), dtype=pl.Enum(["y", "x", "<script>"])),
+    lambda rng, v: pl.Series([f"<td>{i}" for i in range(len(v))]),
+    lambda rng, v: pl.Series(range(len(v))).cast(pl.Date),
+    lambda rng, v: pl.Series(range(len(v))).cast(pl.Duration("us")),
+    lambda rng, v: pl.Series([[1.0]] * len(v), dtype=pl.List(pl.Float64)),
+    lambda rng, v: pl.Series([{"a": 1}] * len(v), dtype=pl.Struct({"a": pl.Int8})),
+    lambda rng, v: pl.Series([b"x"] * len(v), dtype=pl.Binary),
+    lambda rng, v: pl.Series([object() for _ in v], dtype=pl.Object),
+)
+
 # ---- options ---------------------------------------------------------------------
 # No huge counts: who asks for a billion resamples gets them.
 BROKEN_OPTIONS = (

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -248,6 +248,11 @@ FUNCTIONS = {
          "min_subgroup_size": 10},
         promise=can_be_shown,
     ),
+    "excluded_who": Function(
+        {"excluded": "truths", "characteristics": "table"},
+        {"n_bands": 3, "confidence_level": 0.9},
+        promise=can_be_shown,
+    ),
     "triage": Function(
         {"X": "table", "y_true": OUTCOME, "y_pred": OUTCOME, "findings": "labels"},
         {"confidence_level": 0.95, "estimator": Ridge(), "cv": 3,
@@ -368,6 +373,14 @@ ESTIMATORS = {
          "min_coverage": 0.5, "min_subgroup_size": 10, "random_state": 0},
         REMEDY,
         ("predict", "defer"),
+        weight=0.2,
+    ),
+    "DeferralClassifier": Estimator(
+        {"estimator": LogisticRegression(), "segmenter": None, "metric": "accuracy",
+         "withhold_by": Ridge(), "coverage": 0.9, "max_gap": None,
+         "min_coverage": 0.5, "min_subgroup_size": 10, "random_state": 0},
+        {**REMEDY, "y": ("whole", 0.0, 2.0)},
+        ("predict", "predict_proba", "defer"),
         weight=0.2,
     ),
     "LocalExpertStack": Estimator(

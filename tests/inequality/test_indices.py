@@ -205,3 +205,8 @@ def test_atkinson_of_a_far_order_knows_the_least_value_alone(epsilon):
 def test_an_order_that_leaves_the_range_of_numbers_is_refused():
     with pytest.raises(ValueError, match="`alpha` must be nearer to 0"):
         generalized_entropy([1.0, 3.0], alpha=1e5)
+
+
+def test_a_gap_that_is_no_number_is_told_by_its_ends():
+    with pytest.raises(ValueError, match=r"finite gap; got -1e\+308 to 1e\+308"):
+        max_gap([-1e308, 1e308])

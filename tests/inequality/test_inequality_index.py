@@ -21,6 +21,13 @@ from sklearn_equity._checks import SubgroupCodes
 from sklearn_equity.fidelity._metrics import resolve_metric
 from sklearn_equity.fidelity._population import Population
 from sklearn_equity.fidelity._shuffles import shuffled_figures
+from sklearn_equity.inequality._noise import (
+    Draws,
+    NoiseModel,
+    _density,
+    _own_scale,
+    _variance_by_size,
+)
 
 N_SUBGROUPS = 50
 ERRORS = {
@@ -440,3 +447,66 @@ def test_subgroups_equal_in_the_metric_but_of_very_heavy_tails(capsys):
     assert abs(corrected) < 0.03
     assert rejected <= 0.15
     assert covered >= 0.9
+
+
+# ---- what noise alone would show ---------------------------------------------------
+def test_gap_if_equal_against_theory_about_zero():
+    """Biases are signed: the mean gap of two normal draws is 2 / sqrt(pi)."""
+    found = inequality_index(
+        _table([-0.01, 0.01], [1.0, 1.0]), index="max_gap", random_state=0
+    )
+    assert_allclose(found.if_equal, 2.0 / np.sqrt(np.pi), rtol=0.06)
+
+
+def test_gini_if_equal_against_draws_of_its_own():
+    one, other = np.random.default_rng(7).normal(5.0, 1.0, size=(2, 100_000))
+    expected = np.mean(abs(one - other) / (2.0 * (one + other)))
+    found = inequality_index(_table([5.0, 5.0], [1.0, 1.0]), random_state=0)
+    assert_allclose(found.if_equal, expected, rtol=0.06)
+
+
+def test_errors_are_not_drawn_below_zero():
+    found = inequality_index(_table([0.1, 0.1], [1.0, 1.0]), random_state=0)
+    assert 0.0 < found.if_equal <= 0.5  # of two subgroups
+
+
+def test_a_standard_error_far_beyond_chance_is_believed():
+    """The noise of its draws is then as much wider as it says."""
+    rng = np.random.default_rng(8)
+    drawn = 5.0 * np.exp(0.01 * rng.normal(size=(200, 3)))
+    found = _own_scale(np.array([15.0, 5.0, 5.0 / 3.0]), drawn)
+    assert_allclose(found, [3.0, 1.0, 1.0 / 3.0], rtol=0.01)
+
+
+def test_large_differences_weigh_subgroups_alike_whatever_their_size():
+    """Their variance is then the plain one; DerSimonian and Kacker (2007), eq. 8."""
+    estimate, n = np.array([0.0, 10.0, 20.0, 40.0]), np.array([100, 100, 100, 90_000])
+    figures = Draws(estimate[np.newaxis], (1.0 / np.sqrt(n))[np.newaxis])
+    model = SimpleNamespace(n=n, voice=np.full(4, 0.25))
+    total, noise = NoiseModel._variances(model, figures)
+    assert_allclose(total, np.var(estimate, ddof=1), rtol=1e-3)
+    assert_allclose(noise, np.mean(1.0 / n), rtol=1e-3)
+
+
+def test_standard_errors_are_shrunken_by_hand():
+    """Morris (1983): their logarithms, twice as large, vary by chance by 4 a**2."""
+    a, own = 0.2, np.array([0.3, 0.0, -0.3])
+    drawn = 5.0 * np.exp(np.tile([[a], [-a]], (50, 3)))
+    beyond = np.sum((2.0 * own) ** 2) / 3 - 4.0 * a**2
+    assert_allclose(beyond, 0.08)
+    shrinkage = 0.08 / (0.08 + 0.16)
+    typical = np.log(np.cosh(2.0 * a)) / 2.0
+    expected = np.exp(shrinkage * (own - typical))
+    assert_allclose(_own_scale(5.0 * np.exp(own), drawn), expected)
+
+
+def test_nothing_near_is_impossible():
+    """Beyond all errors that were drawn, a hundredth of a normal curve is left."""
+    pivots = np.linspace(-3.0, 3.0, 1000)
+    found = _density(pivots, np.array([0.0, 6.0]))
+    assert_allclose(found, [1.0 / 6.0 + 0.01, 0.01 * np.exp(-18.0)], rtol=0.02)
+
+
+def test_a_variance_by_size_is_the_mean_of_all_for_one_row_over_the_rows():
+    found = _variance_by_size(np.array([[2.0, 4.0]]), np.array([10, 20]))
+    assert_allclose(found, [[18.0, 9.0]])  # (4 * 10 + 16 * 20) / 2 = 180

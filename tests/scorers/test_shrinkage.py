@@ -377,3 +377,30 @@ def test_noise_with_weights_is_that_of_the_effective_rows():
     weight = rng.choice([0.2, 1.0, 5.0], len(y))
     found = noise_of("mae", y, error, rng.integers(0, 20, len(y)), weight)
     assert_allclose(found, 2.0, rtol=0.05)
+
+
+def test_a_metric_of_the_callers_own_is_shrunken_as_the_same_metric_by_name():
+    """Its noise is known from leaving parts out, the other's from influences."""
+    rng = np.random.default_rng(11)
+    ward = np.arange(1200) % 6
+    truth = rng.uniform(30.0, 60.0, 1200)
+    X = pd.DataFrame({"prediction": truth + rng.normal(size=1200) * (2.0 + 0.1 * ward)})
+
+    def score(metric, shrink, **options):
+        scorer = equity_scorer(
+            metric,
+            subgroups=lambda _: ward,
+            aggregate="worst",
+            shrink=shrink,
+            **options,
+        )
+        return -scorer(Replay(), X, truth)
+
+    own = {"greater_is_better": False}
+    plain = score("mae", shrink=False)
+    assert_allclose(score(mean_absolute_error, shrink=False, **own), plain)
+    by_name = score("mae", shrink=True)
+    by_parts = score(mean_absolute_error, shrink=True, **own)
+    overall = mean_absolute_error(truth, X["prediction"])
+    assert overall < by_name < plain
+    assert_allclose(by_parts, by_name, atol=0.35 * (plain - by_name))

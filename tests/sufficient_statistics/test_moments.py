@@ -186,7 +186,7 @@ LABELS = {"dict": [["columns", ["x"]], ["subgroups", ["a"]]]}
     ],
 )
 def test_hostile_bytes_with_a_true_checksum_are_refused(words, body):
-    with pytest.raises(ValueError, match="is no well-formed SubgroupMoments"):
+    with pytest.raises(ValueError, match="holds no SubgroupMoments"):
         SubgroupMoments.from_bytes(signed(words, body))
 
 
