@@ -116,7 +116,7 @@ class DeferralRegressor(DeferralModel):
     >>> for record in model.subgroups_:
     ...     print(record.subgroup, f"{record.coverage:.0%} with a prediction")
     A 100% with a prediction
-    B 90% with a prediction
+    B 88% with a prediction
     >>> "subgroups = B" in model.excluded_.over_represented
     True
     >>> silent = np.isnan(model.predict(X, subgroups=ward))
