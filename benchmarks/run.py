@@ -171,7 +171,8 @@ def rows_of_rivals(runs):
         lines = [] if one is None else one.printed.splitlines()
         told = [" ".join(line.split()) for line in lines if re.search(pattern, line)]
         cell = "<br>".join(f"`{line}`".replace("|", "/") for line in told)
-        yield f"| {rival} | [{name}](#{name.replace('_', '-')}) | {cell or 'not run'} |"
+        script = name if one is None else f"[{name}](#{name.replace('_', '-')})"
+        yield f"| {rival} | {script} | {cell or 'not run'} |"
 
 
 def page(runs):
