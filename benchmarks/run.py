@@ -33,7 +33,7 @@ PAGE = FOLDER.parent / "docs" / "benchmarks.md"
 RIVALS = (
     ("fairlearn MetricFrame", "fidelity_metricframe", r"^ +rmse .*read"),
     ("the same, bootstrap", "fidelity_metricframe", r"^ +rmse .*replicates"),
-    ("fairlearn in a scorer", "scorers_metricframe", r"MetricFrame"),
+    ("fairlearn in a scorer", "scorers_metricframe", r"^ *(metric|mae|r2) "),
     ("daindex", "allocation_daindex", r"\| daindex"),
     ("AIF360.sklearn, metrics", "metrics_aif360", r"^(AIF360|ours)"),
     ("AIF360.sklearn, indices", "metrics_aif360", r" ours .*AIF360"),
