@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import sys
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -37,12 +38,15 @@ class Touched:
 class Watch:
     """Tell coverage which test runs, and hold the time of each."""
 
-    def __init__(self, running):
+    def __init__(self, running, caches):
         self.running = running
+        self.caches = caches
         self.seconds = {}
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item):
+        for cached in self.caches:  # else its first test alone would touch it
+            cached.cache_clear()
         self.running.switch_context(item.nodeid)
         start = time.process_time()
         try:
@@ -70,6 +74,13 @@ def import_all(package):
     return found
 
 
+def caches_of(package):
+    """Find the functions of a package that remember what they returned."""
+    modules = [sys.modules[name] for name in sys.modules if name.startswith(package)]
+    found = [value for module in modules for value in vars(module).values()]
+    return [value for value in found if hasattr(value, "cache_clear")]
+
+
 def measure(root, tests, package):
     """Run tests under coverage; return what each line is touched by."""
     running = coverage.Coverage(
@@ -77,7 +88,7 @@ def measure(root, tests, package):
     )
     running.start()
     import_all(package)  # under no test's name: it concerns all of them
-    watch = Watch(running)
+    watch = Watch(running, caches_of(package))
     status = pytest.main([*OPTIONS, *tests], plugins=[watch])
     running.stop()
     if status != 0:
