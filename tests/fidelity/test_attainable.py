@@ -260,7 +260,9 @@ def test_unseen_predictions_of_a_ridge_are_those_of_refits_without_the_row():
         # Minimises sum w (t - x b)^2 + 30 |b|^2: rows of a least squares problem.
         root = np.sqrt(weights[rows])
         A = np.vstack([design[rows] * root[:, None], np.sqrt(30.0) * np.eye(5)])
-        return np.linalg.lstsq(A, np.append(target[rows] * root, np.zeros(5)))[0]
+        return np.linalg.lstsq(
+            A, np.append(target[rows] * root, np.zeros(5)), rcond=None
+        )[0]
 
     assert_allclose(coefficients, fit(np.arange(25)), atol=1e-12)
     slow = [design[i] @ fit(np.delete(np.arange(25), i)) for i in range(25)]
