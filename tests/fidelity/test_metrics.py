@@ -8,14 +8,17 @@ import sklearn.metrics
 from sklearn.metrics import (
     accuracy_score,
     fbeta_score,
+    log_loss,
     make_scorer,
     mean_pinball_loss,
     mean_poisson_deviance,
+    roc_auc_score,
     root_mean_squared_error,
 )
 
 from sklearn_equity._checks import SubgroupCodes
 from sklearn_equity.fidelity import resolve_metric, subgroup_estimates
+from sklearn_equity.fidelity._response import response_of
 
 
 # ---- scikit-learn's functions ------------------------------------------------------
@@ -140,3 +143,25 @@ def test_a_metric_resolves_to_itself():
 def test_make_scorer_objects_have_no_orientation_of_a_metric():
     with pytest.raises(ValueError, match="`greater_is_better` must be given"):
         resolve_metric(make_scorer(accuracy_score))
+
+
+def test_a_function_of_rows_is_weighed_as_scikit_learn_weighs_it():
+    y_true, y_pred = np.array([1.0, 2.0, 3.0, 5.0]), np.array([1.0, 3.0, 5.0, 5.0])
+    weight = np.array([1.0, 5.0, 1.0, 1.0])
+    metric = resolve_metric(sklearn.metrics.median_absolute_error)
+    codes = SubgroupCodes(np.zeros(4, dtype=np.intp), ("all",), "everybody")
+    found = subgroup_estimates(y_true, y_pred, codes, metric, sample_weight=weight)
+    assert found.tolist() == [1.0]  # of 0, 0, 1 and 2; without weights .5
+
+
+@pytest.mark.parametrize(
+    ("function", "response"),
+    [
+        (accuracy_score, "predict"),
+        (log_loss, "predict_proba"),
+        (roc_auc_score, ("decision_function", "predict_proba")),
+        (np.mean, "predict"),  # scikit-learn has no scorer of it
+    ],
+)
+def test_a_function_asks_the_model_for_what_its_scorer_asks_for(function, response):
+    assert response_of(function) == response

@@ -42,6 +42,19 @@ def test_fidelity_is_the_mean_score():
     assert ((table.ci_low > 0) & (table.ci_high < 1)).all()
 
 
+def test_the_interval_of_a_dice_score_ends_at_one():
+    """One mask of 40 was missed: 1.96 standard errors of the mean reach 1.024."""
+    truth = np.tile([1, 1, 0, 0], (80, 1))
+    found = truth.copy()
+    found[[0, 40]] = [0, 0, 1, 1]
+    site = np.repeat(["site a", "site b"], 40)
+    table = subgroup_fidelity(
+        truth, found, subgroups=site, metric=dice_score, per_row=True, random_state=0
+    )
+    assert table.estimate.tolist() == [0.975, 0.975]
+    assert (table.ci_high <= 1.0).all()
+
+
 def test_finished_scores_have_a_heading_of_the_users_own():
     rng = np.random.default_rng(1)
     site = np.repeat([*"abc"], 100)
