@@ -209,6 +209,17 @@ def test_bias_is_seen_sooner_in_errors_with_a_sign():
     assert mean_score == pytest.approx(np.abs(errors).mean(), rel=0.03)
 
 
+def test_signs_that_tell_nothing_of_unseen_people_weigh_nothing():
+    X, sizes = served_by_age(1500)
+    signed = sizes * np.random.default_rng(7734).choice([-1.0, 1.0], 1500)
+    error_map = ErrorMap(cv=3, n_repeats=0, random_state=0)
+    told = clone(error_map).fit(X, signed, np.zeros(1500))
+    assert max(model.lean.weight for model in told._models) < 0.2
+    X, biased = biased_in_half(1500, 7730)
+    told = clone(error_map).fit(X, biased, np.zeros(1500))
+    assert min(model.lean.weight for model in told._models) > 0.5
+
+
 @pytest.mark.parametrize("loss", ["absolute", "squared"])
 def test_scores_of_a_biased_model_are_of_the_right_size(loss):
     rng = np.random.default_rng(7732)
