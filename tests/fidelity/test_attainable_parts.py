@@ -201,7 +201,9 @@ def test_five_columns_of_text_are_named(n_text, more):
 
 
 def test_a_table_without_columns_is_refused():
-    with pytest.raises(ValueError, match=r"a column for each input; got shape \(3, 0\)"):
+    with pytest.raises(
+        ValueError, match=r"a column for each input; got shape \(3, 0\)"
+    ):
         check_inputs(np.empty((3, 0)), 3)
 
 
