@@ -73,7 +73,7 @@ def test_bins_are_the_64ths_of_the_training_rows():
     assert_array_equal(bins[:, 1], 0.0)  # of a column that the training rows lack
 
 
-# ---- trees, where two halves of just enough rows are all there is to split -----------
+# ---- trees, where two halves of just enough rows are all there is to split ---------
 def halves(n_each):
     return np.repeat([[0.0], [1.0]], n_each, axis=0), np.repeat([0, 1], n_each)
 
@@ -116,7 +116,7 @@ def test_everybodys_trees_follow_by_steps_of_a_twentieth():
     assert np.ptp(found) < 1e-9
 
 
-# ---- a subgroup's own regression -----------------------------------------------------
+# ---- a subgroup's own regression ---------------------------------------------------
 def slow_ridge(Z, target, weights):
     """Minimise sum w (t - a - z b)^2 + 30 (a^2 + b^2)."""
     design = np.column_stack([np.ones(len(Z)), Z])
@@ -166,7 +166,7 @@ def test_nothing_left_is_nothing_found():
         assert_array_equal(found, 0.0)
 
 
-# ---- inputs and folds ----------------------------------------------------------------
+# ---- inputs and folds --------------------------------------------------------------
 def test_numbers_of_folds_from_two_to_one_a_row():
     X, y = np.zeros((6, 1)), np.arange(6.0)
     for number in (2, np.int64(3), 6):
@@ -207,7 +207,7 @@ def test_a_table_without_columns_is_refused():
         check_inputs(np.empty((3, 0)), 3)
 
 
-# ---- the two functions, where every number follows by hand ---------------------------
+# ---- the two functions, where every number follows by hand -------------------------
 WARD = np.tile(["a", "b"], 200)
 FOLD = PredefinedSplit(np.arange(400) // 2 % 4)  # 150 of 200 rows train each ward
 KEPT = 150 / (150 + 30)
@@ -275,7 +275,7 @@ def test_outcomes_too_large_for_fourth_powers_are_refused():
         attainable(np.where(WARD == "a", 1e80, -1e80))
 
 
-# ---- verdicts and shrinking ----------------------------------------------------------
+# ---- verdicts and shrinking --------------------------------------------------------
 def test_means_of_subgroups_leave_dropped_rows_out():
     codes = SubgroupCodes(np.array([0, -1, 0, 2]), (*"abc",), "ward")
     assert_allclose(_means(np.array([1.0, 50.0, 4.0, 7.0]), codes), [2.5, 0.0, 7.0])
@@ -327,7 +327,7 @@ def test_bounds_are_shrunken_by_the_models_sizes():
     found = judged([1.0, 1.8, 2.6])
     expected = _shrink_to_size(found.estimate, np.full(3, 2.0), np.arange(1.0, 4.0))
     assert_allclose(found.shrunken, expected)
-    # Noise explains all: they lie on the line through 0 with the slope of least squares.
+    # Noise explains all: they lie on the line of least squares through 0.
     slope = 2.0 * (1.0 * 1 + 1.8 * 2 + 2.6 * 3) / (1 + 4 + 9)
     assert_allclose(expected, slope * np.arange(1, 4))
 
@@ -348,5 +348,5 @@ def test_what_cannot_be_shrunken_is_cut_at_zero():
 
 
 def _between_about_zero(values):
-    """Of errors of 1: the sum of squares over 1 + between is one less than their number."""
+    """With errors of 1, squares over 1 + between add up to their number less one."""
     return (values**2).sum() / (len(values) - 1) - 1

@@ -1,4 +1,4 @@
-"""What a curve of fidelity is made of: bins, kernels, widths, errors, bands, by hand."""
+"""What a curve of fidelity is made of: bins, kernels, widths, errors, bands."""
 
 from types import SimpleNamespace
 
@@ -168,7 +168,7 @@ def test_resampled_deviations_are_students_t_and_skewed_against_the_errors():
     assert (-low > 1.1 * high).all()
 
 
-# ---- what goes in and out ------------------------------------------------------------
+# ---- what goes in and out ----------------------------------------------------------
 def test_ranks_are_the_middle_of_the_people_at_a_value():
     found = _mid_ranks(np.array([3.0, 1.0, 1.0, 5.0]), np.array([1.0, 2.0, 1.0, 4.0]))
     assert_allclose(found, np.array([3 + 1 / 2, 3 / 2, 3 / 2, 4 + 4 / 2]) / 8)
@@ -230,7 +230,7 @@ def test_settings_at_their_least_and_largest_are_taken():
     assert_array_equal(curve.points, [20.0, 79.0])
     five = fidelity_curve(y_true, y_pred, age % 5, metric="mae", **settings)
     assert_array_equal(five.points, [0.0, 4.0])
-    with pytest.raises(ValueError, match="at most 2, or None; got 2.1"):
+    with pytest.raises(ValueError, match=r"at most 2, or None; got 2\.1"):
         fidelity_curve(y_true, y_pred, age, **settings | {"span": 2.1})
     with pytest.raises(ValueError, match="at least 5 different values; got 4"):
         fidelity_curve(y_true, y_pred, age % 4, **settings)

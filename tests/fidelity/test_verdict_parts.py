@@ -38,7 +38,7 @@ from sklearn_equity.fidelity._verdicts import (
 NaN = np.nan
 
 
-# ---- standard errors that others guard -----------------------------------------------
+# ---- standard errors that others guard ---------------------------------------------
 def test_of_two_subgroups_alike_in_size_the_less_sure_speaks():
     n = np.array([100, 100])
     found = guarded_errors(n, np.array([0.01, 0.4]), np.array([True, True]))
@@ -59,7 +59,7 @@ def test_only_the_judged_speak_or_all_where_none_is():
     )
 
 
-# ---- shrinking -----------------------------------------------------------------------
+# ---- shrinking ---------------------------------------------------------------------
 def test_shrinkage_of_unequal_subgroups_by_hand():
     estimate, error = (
         np.array([2.0, 4.0, 9.0, 7.0, NaN]),
@@ -83,7 +83,7 @@ def test_one_known_subgroup_is_the_mean_of_all():
     assert_array_equal(shrink(nobody, np.array([0.0, NaN]), np.array([9, 1])), nobody)
 
 
-# ---- tests against the average person --------------------------------------------------
+# ---- tests against the average person ----------------------------------------------
 def patterns(k):
     """Columns of deviations with an SD of 1 that do not go together."""
     signs = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]])
@@ -231,7 +231,7 @@ def test_ten_of_a_class_and_the_least_size_are_judged(n_cases):
         assert table.judged.tolist() == [large and n_cases == 10] * 2
 
 
-# ---- what everybody's errors say -------------------------------------------------------
+# ---- what everybody's errors say ---------------------------------------------------
 def test_the_skew_of_intervals_to_the_worse_side_by_hand():
     n = np.array([12, 12, 12])
     half = student(11).ppf(0.95)
@@ -399,7 +399,7 @@ def test_errors_all_alike_and_a_single_row_have_no_shape():
     assert pivots_of(np.array([1.0, 2.0]), np.array([0, 0])) is not None
 
 
-# ---- true spreads ----------------------------------------------------------------------
+# ---- true spreads ------------------------------------------------------------------
 def test_a_spread_among_people_dealt_out_anew_by_hand():
     x = np.array([1.0, 2.0, 4.0, 9.0])
     dealt = 4.0 + np.outer(np.arange(1, 20) / 10.0, [-1.0, 1.0, -1.0, 1.0])
