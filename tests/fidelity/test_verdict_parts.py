@@ -415,10 +415,19 @@ def test_a_spread_among_people_dealt_out_anew_by_hand():
     assert spread.ci_high == pytest.approx(np.sqrt(squares / low - 0.25))
     assert spread.p_value == 1 / 20
     as_far = true_spread(
-        np.vstack([dealt[-1], dealt]), s, np.zeros(4, dtype=int), confidence_level=0.8
+        np.vstack([dealt[-1], dealt[::-1]]), s, np.zeros(4, int), confidence_level=0.8
     )
-    assert as_far.p_value == 2 / 20  # one deal is exactly as far apart
+    assert as_far.p_value == 2 / 20  # one deal, the first, is exactly as far apart
     assert as_far.n_subgroups == 4
+    dealt[3, 1] = NaN  # of a subgroup with a gap in a single deal nothing is known
+    gap = true_spread(np.vstack([x, dealt]), s, np.zeros(4, int), confidence_level=0.8)
+    assert gap.n_subgroups == 3
+
+
+def test_two_subgroups_have_a_spread_by_hand():
+    x, s = np.array([[1.0, 5.0]]), np.full((1, 2), 1.0)
+    spread = true_spread(x, s, np.zeros(2, dtype=int), confidence_level=0.95)
+    assert spread.estimate == pytest.approx(np.sqrt(8.0 - 1.0))
 
 
 def test_precise_values_count_for_more_and_unknown_ones_for_nothing():
