@@ -393,6 +393,18 @@ def test_quantiles_of_normal_errors_are_students():
     assert_allclose([low, high], expected, rtol=0.04)
 
 
+def test_quantiles_are_of_the_distance_on_the_line():
+    """Of means of 50 times an exponential error, whose logarithm is far from 0."""
+    code = np.repeat(np.arange(100), 20)
+    error = 50.0 * np.random.default_rng(4).exponential(size=2000)
+    low, high = pivots_of(error, code, "mae", 20_000).at(20)
+    rng = np.random.default_rng(5)
+    drawn = 50.0 * rng.exponential(size=(20_000, 20))
+    mean, spread = drawn.mean(axis=1), drawn.std(axis=1) / np.sqrt(20)
+    expected = np.quantile(np.log(mean / 50.0) / (spread / mean), [0.025, 0.975])
+    assert_allclose([low, high], expected, rtol=0.1)
+
+
 def test_errors_all_alike_and_a_single_row_have_no_shape():
     assert pivots_of(np.ones(40), np.repeat([0, 1], 20)) is None
     assert pivots_of(np.array([1.0, 2.0]), np.array([0, 1])) is None
