@@ -347,6 +347,7 @@ def test_bands_know_their_order_and_their_text():
     first, second = Band("9 to 11", 0), Band("10 to 12", 1)
     assert first < second
     assert not second < first
+    assert not first < Band("9 to 11", 0)
     assert first == "9 to 11"
     assert first != second
     assert (first == 9) is False
