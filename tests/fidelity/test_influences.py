@@ -256,6 +256,9 @@ def test_interval_of_a_mean_of_shares_by_hand():
     center = value.mean()
     assert_allclose(found, (center - below / 2, center + above / 2))
     assert np.isnan(share_interval_of_sums(counted * [1, 0], squares, hit, 0.1)).all()
+    # Weights have no unit: those that add up to .4 are of 40 people, too.
+    light = share_interval_of_sums(counted / 100, squares / 100**2, hit / 100, 0.025)
+    assert_allclose(light, found)
 
 
 def test_simultaneous_ends_are_stretched_on_the_line():

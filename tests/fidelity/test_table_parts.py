@@ -12,6 +12,7 @@ from sklearn.metrics import mean_pinball_loss, root_mean_squared_error
 from sklearn_equity._checks import SubgroupCodes
 from sklearn_equity.exceptions import NegativeTargetWarning
 from sklearn_equity.fidelity import (
+    METRIC_NAMES,
     QuantileBands,
     cross_tabulate,
     fidelity_of_table,
@@ -280,6 +281,16 @@ def test_what_is_asked_of_a_lazy_table_reaches_it():
     ):
         with pytest.raises(ValueError, match=text):
             call(**asked)
+
+
+def test_the_metrics_that_follow_from_sums_are_named():
+    frame = pl.LazyFrame({"y": [1.0, 0.0], "p": [1.0, 0.0], "w": ["a", "b"]})
+    with pytest.raises(ValueError, match="must follow from sums") as caught:
+        subgroup_fidelity("y", "p", subgroups="w", data=frame, metric="roc_auc")
+    named = str(caught.value).partition(" as ")[2].partition(" do ")[0]
+    rest = {"average_precision", "calibration_in_the_large", "calibration_slope"}
+    rest |= {"interval_coverage", "roc_auc"}
+    assert set(named.replace('"', "").split(", ")) == set(METRIC_NAMES) - rest
 
 
 # ---- divisors ----------------------------------------------------------------------
