@@ -150,10 +150,8 @@ def guarded_by_shape(
     if pivots is None or not speaking.any():
         return guarded, shortfall
     average = np.asarray(np.average(estimate[speaking], weights=n[speaking]))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore"):  # at the end of the range, the unit is 0
         unit = float(1.0 / slope(metric, average))
-    if not np.isfinite(unit):
-        return guarded, shortfall
     floor = unit * np.sqrt(pivots.per_row / np.maximum(n, 1))
     guarded = np.where(np.isfinite(guarded), np.maximum(guarded, floor), np.nan)
     return guarded, unit * pivots.shortfall(n)

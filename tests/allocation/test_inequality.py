@@ -21,6 +21,7 @@ from sklearn_equity.allocation import (
     model_inequality,
     severity_score,
 )
+from sklearn_equity.allocation._resampling import _spread_of_draws
 from sklearn_equity.exceptions import SmallSubgroupWarning
 
 SCALE = {"threshold": 3.0, "bounds": (0.0, 40.0)}
@@ -588,6 +589,34 @@ def test_bootstrap_of_exacerbation_agrees_with_the_closed_form(weighted):
         a, m, interval="bootstrap", n_resamples=600, random_state=1, **options
     )
     assert again == drawn
+
+
+@pytest.mark.parametrize(
+    ("draws", "p_value"),
+    [
+        ([-0.3, 0.1, 0.5, 0.8, 0.9], 2 * (1 + 1) / 6),
+        ([0.3, -0.1, -0.5, -0.8, -0.9], 2 * (1 + 1) / 6),
+        ([0.1, 0.4, 0.5, 0.8, 0.9], 2 * (0 + 1) / 6),
+        ([0.0, 0.4, 0.5, 0.8, 0.9], 2 * (1 + 1) / 6),  # equality is on either side
+        ([0.0, -0.4, -0.5, -0.8, -0.9], 2 * (1 + 1) / 6),
+        ([-0.4, -0.5, 0.8, 0.9], 1.0),
+    ],
+)
+def test_a_bootstrap_counts_draws_on_the_rarer_side_of_equality(draws, p_value):
+    found = _spread_of_draws(0.4, np.array(draws), 0.8)
+    assert_allclose(found.p_value, p_value)
+    assert_allclose(found.std_error, np.std(draws, ddof=1))
+    expected = np.quantile(draws, [0.1, 0.9])
+    assert_allclose([found.ci_low, found.ci_high], expected)
+    assert found.log_ratio == 0.4
+
+
+def test_one_draw_has_no_standard_error_and_a_gap_no_interval():
+    assert np.isnan(_spread_of_draws(0.4, np.array([0.1]), 0.8).std_error)
+    gap = _spread_of_draws(0.4, np.array([0.1, np.nan, 0.3]), 0.8)
+    figures = [gap.std_error, gap.ci_low, gap.ci_high, gap.p_value]
+    assert np.isnan(figures).all()
+    assert gap.log_ratio == 0.4
 
 
 def test_bootstrap_that_draws_no_deterioration_has_no_interval():

@@ -332,6 +332,17 @@ def test_discrete_overrules_what_is_found():
     assert_allclose(kde.cdf(np.sort(y)), np.arange(1, 401) / 400)
 
 
+def test_many_distinct_values_said_to_be_discrete_stay_points_in_parts():
+    """Over 65,536 distinct ones would else become counts on a grid."""
+    values = np.random.default_rng(3).permutation(70_000) * 1.0
+    kde = BoundedKDE(discrete=True)
+    for part in np.array_split(values, 2):
+        kde.partial_fit(part[:, np.newaxis])
+    at = np.array([0.0, 0.5, 34_999.0, 34_999.5, 69_998.5, 69_999.0])
+    expected = np.array([1, 1, 35_000, 35_000, 69_999, 70_000]) / 70_000
+    assert_allclose(kde.cdf(at), expected, atol=1e-12)
+
+
 # ---- every degenerate input has an answer ------------------------------------------
 @every_boundary
 @every_rule

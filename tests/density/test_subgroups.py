@@ -56,3 +56,16 @@ def test_rows_of_a_negative_code_are_nobodys():
 def test_refusals(options, message):
     with pytest.raises(ValueError, match=message):
         estimate_subgroups(SMOOTH, **{"codes": CODES, "n_subgroups": 3, **options})
+
+
+def test_values_said_to_be_discrete_are_points_though_none_repeats():
+    found = estimate_subgroups(
+        SMOOTH[:30], codes=CODES[:30], n_subgroups=3, discrete=True
+    )
+    smooth = estimate_subgroups(SMOOTH[:30], codes=CODES[:30], n_subgroups=3)
+    for code in range(3):
+        mine = np.sort(SMOOTH[:30][CODES[:30] == code])
+        at_or_below = (np.arange(10) + 1) / 10
+        assert_allclose(found.cdf(mine)[code], at_or_below, atol=1e-12)
+        assert_allclose(found.cdf(mine - 1e-3)[code], at_or_below - 0.1, atol=1e-12)
+        assert (np.abs(smooth.cdf(mine)[code] - at_or_below) > 1e-3).any()

@@ -112,6 +112,12 @@ def test_index_falls_after_any_transfer_downwards(index, values, data):
 
 
 @every_index
-def test_rows_of_weight_zero_do_not_count(index):
-    with_ghost = index([1.0, 2.0, 50.0], sample_weight=[1, 1, 0])
-    assert_allclose(with_ghost, index([1.0, 2.0]), rtol=1e-12)
+@given(values=values_strategy, ghosts=values_strategy, data=st.data())
+def test_rows_of_weight_zero_do_not_count(index, values, ghosts, data):
+    weights = data.draw(arrays(np.float64, len(values), elements=positive))
+    order = data.draw(st.permutations(range(len(values) + len(ghosts))))
+    haunted = index(
+        np.r_[values, 500.0 * ghosts][order],
+        sample_weight=np.r_[weights, np.zeros(len(ghosts))][order],
+    )
+    assert_allclose(haunted, index(values, sample_weight=weights), atol=1e-12)

@@ -34,16 +34,25 @@ from scipy.stats import binomtest
 REPOSITORY = Path(__file__).parents[2]
 PACKAGE = "sklearn_equity"
 STAGES = ("fidelity", "inequality", "allocation", "density")
+DEFAULTS = (
+    "tests/contract/test_public_surface.py"
+    "::test_documented_parameters_and_defaults_are_those_of_the_signature"
+)
 LEAST_SHARE = 0.85
 MOST_SECONDS = 20.0  # of tests for a mutant, the fastest first
 SECONDS = 60  # of CPU time, beside ten times what the tests take
 
 
 def tests_of(stage):
-    """List the tests that answer for a stage: its own, its laws, its examples."""
-    laws = {"fidelity": ["tests/laws/test_metrics.py"]}
-    laws["inequality"] = ["tests/laws/test_inequality.py"]
-    return [f"tests/{stage}", *laws.get(stage, []), f"{PACKAGE}/{stage}"]
+    """List the tests that answer for a stage: its own, its laws, its examples.
+
+    And those of the defaults that are documented; of fidelity, those of lazy tables.
+    """
+    also = {
+        "fidelity": ["tests/laws/test_metrics.py", "tests/distributed/test_tables.py"],
+        "inequality": ["tests/laws/test_inequality.py"],
+    }
+    return [f"tests/{stage}", *also.get(stage, []), DEFAULTS, f"{PACKAGE}/{stage}"]
 
 
 class Only:

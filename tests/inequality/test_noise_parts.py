@@ -1,0 +1,56 @@
+"""What the model of noise is made of, by hand: inflation, ties, ends of an interval."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from sklearn_equity import gini
+from sklearn_equity.inequality._noise import Draws, NoiseModel
+
+
+def model(estimate, std_error, drawn, drawn_error):
+    drawn, drawn_error = np.array(drawn, float), np.array(drawn_error, float)
+    k = len(estimate)
+    return NoiseModel(
+        *(np.array(estimate, float), np.array(std_error, float), np.full(k, 100)),
+        *(np.full(k, 1 / k), Draws(drawn, drawn_error)),
+    )
+
+
+def test_inflation_is_the_variance_of_draws_over_what_their_errors_say():
+    """Two subgroups alike in size: half the square of the difference, and of errors."""
+    drawn = [[1.0, 3.0], [2.0, 2.0], [0.0, 4.0]]  # variances 2, 0 and 8
+    errors = [[1.0, 1.0], [0.5, 0.5], [2.0, 2.0]]  # squares 1, .25 and 4
+    found = model([1.0, 2.0], [1.0, 1.0], drawn, errors)
+    assert_allclose(found.inflation, (2 + 0 + 8) / (1 + 0.25 + 4))
+    # At hand .5, of which noise makes 1 by its errors, times the inflation.
+    assert_allclose(found.excess, 0.5 - found.inflation)
+
+
+def test_a_draw_without_noise_leaves_the_inflation_to_the_others():
+    drawn, errors = [[1.0, 3.0], [2.0, 2.0]], [[1.0, 1.0], [0.0, 0.0]]
+    assert_allclose(model([1.0, 2.0], [1.0, 1.0], drawn, errors).inflation, 2.0)
+    silent = model([1.0, 2.0], [0.0, 0.0], drawn, np.zeros((2, 2)))
+    assert silent.inflation == 1.0
+
+
+@pytest.mark.parametrize(("above", "expected"), [(0.0, 3), (1e-10, 3), (1e-7, 2)])
+def test_draws_that_tie_but_for_rounding_are_as_far_apart(above, expected):
+    """Of five excesses, three are 2 or more; rounding may have moved one below it."""
+    one = model([1.0, 2.0], [1.0, 1.0], [[1.0, 3.0]], [[1.0, 1.0]])
+    drawn = np.array([0.5, 1.0, 2.0 - above, 2.0, 3.0])
+    assert one._count_above(2.0, drawn) == expected
+    assert one._count_above(2.0, 2.0 + above * np.ones(1)) == 1
+
+
+def test_a_negative_excess_ties_within_its_size_too():
+    one = model([1.0, 2.0], [1.0, 1.0], [[1.0, 3.0]], [[1.0, 1.0]])
+    drawn = np.array([-200.0 - 1e-8, -100.0 - 1e-8, 0.0])
+    assert one._count_above(-100.0, drawn) == 2
+
+
+@pytest.mark.parametrize("values", [[0.0, 0.0, 3.0], [0.0, 1.0, 2.0]])
+def test_zero_is_no_negative_value_and_less_is_refused(values):
+    assert gini(values) > 0.0
+    with pytest.raises(ValueError, match="got 2 negative values, the least -7"):
+        gini([*values, -1e-300, -7.0])
