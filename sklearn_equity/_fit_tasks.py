@@ -74,13 +74,22 @@ class Task:
         ]
 
     def each(
-        self, name: str, items: Iterable[Item], n_parts: int | None = 0
+        self,
+        name: str,
+        items: Iterable[Item],
+        n_parts: int | None = 0,
+        *,
+        at_once: bool = False,
+        may_stop: bool = False,
     ) -> Iterator[tuple["Task", Item]]:
-        """Yield items, with a part that lasts as long as the body of the loop."""
+        """Yield items, with a part that lasts as long as the body of the loop.
+
+        With `may_stop`, for rounds that may end at any time, a callback can end them.
+        """
         for item in items:
-            with self.part(name, n_parts) as part:
+            with self.part(name, n_parts, at_once=at_once) as part:
                 yield part, item
-            if part.is_to_stop:
+            if may_stop and part.is_to_stop:
                 return
 
     def fit(self, model: Any, *args: Any, **params: Any) -> Any:
@@ -141,9 +150,15 @@ def fit_task(
     *,
     n_parts: int | None = 0,
     sample_weight: Any = None,
+    holds_models: bool = True,
 ) -> Task:
-    """Make the task of a whole fit, of at most `n_parts` parts; once in each fit."""
-    if not hasattr(estimator, "_init_callback_context"):
+    """Make the task of a whole fit, of at most `n_parts` parts; once in each fit.
+
+    Models inside may have callbacks that ask where in the whole they are. An estimator
+    without models, and without callbacks, has nobody to tell.
+    """
+    is_heard = hasattr(estimator, "_skl_callbacks") or holds_models
+    if not is_heard or not hasattr(estimator, "_init_callback_context"):
         return Task()
     context = estimator._init_callback_context(max_subtasks=n_parts)  # noqa: SLF001  the protocol's name
     if not getattr(estimator, "_skl_callbacks", None):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, rankdata, t
 
+from sklearn_equity._fit_tasks import Task
 from sklearn_equity.discovery._cross_fit import ErrorModel, Fold
 
 __all__ = [
@@ -213,13 +214,16 @@ def measure_importances(
     *,
     n_repeats: int,
     random_state: np.random.RandomState,
+    task: Task,
 ) -> tuple[ColumnImportance, ...]:
     """Shuffle one column after the other among the test rows of every fold."""
     names = tuple(names)
     falls = np.array(
         [
             _falls(model, X[test], losses[test], n_repeats, random_state)
-            for model, (_, test) in zip(models, folds, strict=True)
+            for _, (model, (_, test)) in task.each(
+                "fold", zip(models, folds, strict=True)
+            )
         ]
     )
     means, reach = falls.mean(axis=0), _reach_over_folds(falls)

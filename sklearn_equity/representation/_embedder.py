@@ -310,7 +310,9 @@ class AutoencoderEmbedder(CallbackSupportMixin, PlannedAutoencoder):
             table, validation_table, random_state
         )
         schedule = self._schedule(network, device, len(rows))
-        with fit_task(self, X, X, n_parts=count_trainings(self.n_init)) as task:
+        with fit_task(
+            self, X, X, n_parts=count_trainings(self.n_init), holds_models=False
+        ) as task:
             best = train_candidates(
                 partial(network.train, architecture, schedule, rows, validation_rows),
                 self._finder_of_failure(prepared, architecture),
