@@ -92,7 +92,7 @@ class Task:
             if may_stop and part.is_to_stop:
                 return
 
-    def fit(self, model: Any, *args: Any, **params: Any) -> Any:
+    def fit(self, model: Any, /, *args: Any, **params: Any) -> Any:
         """Fit a model inside this one, whose own tasks take the place of this task."""
         with self._handed_to(model):
             return model.fit(*args, **params)

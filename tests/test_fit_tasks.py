@@ -310,6 +310,13 @@ def test_an_interrupt_inside_leaves_no_task_open(name, place, recorder, monkeypa
     assert_balanced(recorder.events)
 
 
+def test_resampling_tells_of_its_rounds_alone(recorder):
+    remedy = SubgroupOversampler(Mean(), **REMEDY).set_callbacks(recorder)
+    remedy.fit_resample(X, Y, **LABELS)
+    assert_balanced(recorder.events)
+    assert recorder.counts["Mean: fit"] == 5
+
+
 @pytest.mark.parametrize("name", ["reweighter", "recalibrator", "stack"])
 def test_a_callback_can_end_rounds(name, tmp_path):
     recorder = Recorder(tmp_path / "events", stop_after="round")
@@ -385,6 +392,8 @@ def test_workers_tell_the_same_and_compute_the_same(name, recorder, tmp_path):
     fitted = [run(name, alone), run(name, recorder, n_jobs=2)]
     assert sorted(recorder.events) == sorted(alone.events)
     assert_array_equal(*map(result_of, fitted))
+    if name == "map":
+        assert fitted[0].importances_ == fitted[1].importances_
 
 
 def test_functions_tell_the_callbacks_of_what_they_clone(recorder):

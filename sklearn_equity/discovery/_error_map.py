@@ -387,7 +387,7 @@ class ErrorMap(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         )
         self.importances_: tuple[ColumnImportance, ...] = ()
         if self.n_repeats:
-            with task.part("importances", len(folds)) as part:
+            with task.part("importances", len(folds), at_once=True) as part:
                 self.importances_ = measure_importances(
                     self._people.names,
                     self._models,
@@ -395,6 +395,7 @@ class ErrorMap(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                     losses,
                     folds,
                     n_repeats=self.n_repeats,
+                    n_jobs=self.n_jobs,
                     random_state=rng,
                     task=part,
                 )
