@@ -236,6 +236,47 @@ def test_an_interrupt_leaves_no_half_written_file(
     assert names == ([] if at == "measuring" else ["equity_report.html"])
 
 
+_HALTS_BEFORE_A_FILE_IS_WHOLE = """
+import sys, time
+from pathlib import Path
+from sklearn_equity.__main__ import main
+
+def halt(self, target):
+    print("unfinished:", self.name, flush=True)
+    time.sleep(60)
+
+Path.replace = halt
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_ctrl_c_in_the_middle_of_a_file_leaves_the_old_one(people, tmp_path):
+    path, folder = tmp_path / "people.csv", tmp_path / "out"
+    people.to_csv(path, index=False)
+    folder.mkdir()
+    (folder / "equity_report.html").write_text("an older report")
+    words = ["audit", str(path), "--target", "hba1c", "--prediction", "predicted"]
+    words += ["--subgroups", "ward", "--output", str(folder)]
+    with subprocess.Popen(
+        [sys.executable, "-c", _HALTS_BEFORE_A_FILE_IS_WHOLE, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        announced = running.stdout.readline()
+        assert announced.startswith("unfinished: .equity_report.html.")
+        assert len(list(folder.iterdir())) == 2
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    # Nothing but that line, and no bar: standard error is no terminal.
+    assert said.strip() == (
+        "sklearn-equity audit: interrupted; every file in the folder is whole."
+    )
+    (left,) = folder.iterdir()
+    assert left.read_text() == "an older report"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [2, 5, 8])
 def test_ctrl_c_ends_the_command_at_any_time(seconds, tmp_path):

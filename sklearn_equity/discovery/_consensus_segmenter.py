@@ -19,8 +19,10 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_equity._checks import check_numbers, check_same_order
+from sklearn_equity._fit_tasks import fit_task
 from sklearn_equity._outcome_inputs import warn_of_outcome_inputs
 from sklearn_equity._sklearn_shims import (
+    CallbackSupportMixin,
     HasMethods,
     Interval,
     StrOptions,
@@ -57,7 +59,10 @@ def _knows_losses(estimator: Any) -> bool:
 
 
 class ConsensusSegmenter(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
 ):
     r"""Cut people into the segments on which many representations agree.
 
@@ -239,17 +244,21 @@ class ConsensusSegmenter(
             (kinds[i // 2 % len(kinds)], draw_seed(rng), halves[i % 2])
             for i in range(self.n_representations)
         ]
-        fitted = Parallel(n_jobs=self.n_jobs)(
-            delayed(fit_member)(kind, seed, X, losses, rows)
-            for kind, seed, rows in plan
-        )
-        self._members = [member for member, _ in fitted]
-        self.estimators_ = [member.segmenter for member in self._members]
-        codes = [codes for _, codes in fitted]
-        self._expected = None
-        if losses is not None:
-            self._expected = _expect(self._members, codes, losses, halves)
-        self._find_consensus(codes)
+        with fit_task(self, X, y, n_parts=2) as task:
+            with task.part("representations", len(plan), at_once=True) as part:
+                parts = part.parts("representation", len(plan))
+                fitted = Parallel(n_jobs=self.n_jobs)(
+                    delayed(fit_member)(kind, seed, X, losses, rows, own_task)
+                    for (kind, seed, rows), own_task in zip(plan, parts, strict=True)
+                )
+            self._members = [member for member, _ in fitted]
+            self.estimators_ = [member.segmenter for member in self._members]
+            codes = [codes for _, codes in fitted]
+            self._expected = None
+            if losses is not None:
+                self._expected = _expect(self._members, codes, losses, halves)
+            with task.part("consensus"):
+                self._find_consensus(codes)
         return self
 
     def predict(self, X: Any) -> NDArray[np.intp]:

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.utils.parallel import Parallel, delayed
 
+from sklearn_equity._fit_tasks import Task
 from sklearn_equity.segmentation._reseed import draw_seed
 
 __all__ = [
@@ -74,11 +76,6 @@ class ErrorModel:
     lean: "Lean | None" = None
     mean_loss: float = 0.0
     stretch: float = 1.0
-
-    @classmethod
-    def fit(cls, regressor: Any, X: Matrix, losses: Vector) -> Self:
-        """Fit a given regressor to the losses as they are."""
-        return cls(regressor.fit(X, losses))
 
     @classmethod
     def fit_trees(
@@ -239,9 +236,11 @@ def cross_fit(
     *,
     folds: Iterable[Fold],
     categorical: NDArray[np.bool_],
+    n_jobs: int | None,
     random_state: np.random.RandomState,
+    task: Task,
 ) -> tuple[tuple[ErrorModel, ...], Vector]:
-    """Fit one model a fold, and score its test rows by it.
+    """Fit one model a fold, each a part of `task`, and score its test rows by it.
 
     Returns
     -------
@@ -251,17 +250,14 @@ def cross_fit(
         The expected losses, out of fold; NaN for rows that no fold tests.
     """
     folds = list(folds)
-    models = [
-        _fit_model(
-            estimator,
-            X[train],
-            losses[train],
-            None if residuals is None else residuals.of(train),
-            categorical,
-            random_state,
+    seeds = [draw_seed(random_state) for _ in folds]
+    parts = task.parts("fold", len(folds))
+    models = Parallel(n_jobs=n_jobs)(
+        delayed(_fit_model)(
+            estimator, X, losses, residuals, categorical, train, seed, part
         )
-        for train, _ in folds
-    ]
+        for (train, _), seed, part in zip(folds, seeds, parts, strict=True)
+    )
     if estimator is None and residuals is not None:
         models = _weigh_leans(models, X, losses, folds)
     scores = np.full(len(X), np.nan)
@@ -325,13 +321,17 @@ def _fit_model(
     losses: Vector,
     residuals: Residuals | None,
     categorical: NDArray[np.bool_],
-    random_state: np.random.RandomState,
+    rows: Rows,
+    seed: int,
+    task: Task,
 ) -> ErrorModel:
     """Fit the default trees, or a clone of the regressor given, to some people."""
-    seed = draw_seed(random_state)
-    if estimator is None:
-        return ErrorModel.fit_trees(X, losses, residuals, categorical, seed)
-    return ErrorModel.fit(clone_with_seed(estimator, seed), X, losses)
+    X, losses = X[rows], losses[rows]
+    if estimator is not None:
+        return ErrorModel(task.fit(clone_with_seed(estimator, seed), X, losses))
+    with task:
+        own = None if residuals is None else residuals.of(rows)
+        return ErrorModel.fit_trees(X, losses, own, categorical, seed)
 
 
 def clone_with_seed(estimator: Any, seed: int) -> Any:

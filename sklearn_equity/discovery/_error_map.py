@@ -16,7 +16,9 @@ from sklearn.utils import Tags, check_array, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_equity._checks import check_numbers, check_whole_number
+from sklearn_equity._fit_tasks import Task, fit_task
 from sklearn_equity._sklearn_shims import (
+    CallbackSupportMixin,
     HasMethods,
     Interval,
     StrOptions,
@@ -44,7 +46,7 @@ __all__ = ["ErrorMap"]
 Vector = NDArray[np.float64]
 
 
-class ErrorMap(TransformerMixin, BaseEstimator):
+class ErrorMap(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     r"""Learn how large a model's error is expected to be for every person.
 
     Fitted on people who did not train the model, it scores others by their columns
@@ -73,6 +75,8 @@ class ErrorMap(TransformerMixin, BaseEstimator):
     n_repeats : int, default=1
         How often every column is shuffled in every fold for `importances_`; 0 leaves
         them out, which saves time where there are many columns.
+    n_jobs : int or None, default=None
+        Folds fitted at once, as in joblib; the result is the same for any number.
     random_state : int, RandomState instance or None, default=None
         Shuffles folds and columns, and seeds the trees.
 
@@ -182,6 +186,7 @@ class ErrorMap(TransformerMixin, BaseEstimator):
         "cv": [Interval(Integral, 2, None, closed="left"), HasMethods(["split"])],
         "n_bands": [Interval(Integral, 2, None, closed="left")],
         "n_repeats": [Interval(Integral, 0, None, closed="left")],
+        "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
 
@@ -193,6 +198,7 @@ class ErrorMap(TransformerMixin, BaseEstimator):
         cv: Any = 5,
         n_bands: int = 10,
         n_repeats: int = 1,
+        n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.estimator = estimator
@@ -200,6 +206,7 @@ class ErrorMap(TransformerMixin, BaseEstimator):
         self.cv = cv
         self.n_bands = n_bands
         self.n_repeats = n_repeats
+        self.n_jobs = n_jobs
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -236,16 +243,22 @@ class ErrorMap(TransformerMixin, BaseEstimator):
         losses = check_numbers(losses, name="y", n_rows=len(table), rows_of="X")
         rng = check_random_state(self.random_state)
         folds = self._split(table, losses, rng)
-        self._models, self.cross_fitted_scores_ = cross_fit(
-            self.estimator,
-            table,
-            losses,
-            None if y_pred is None else self._residuals(y, y_pred),
-            folds=folds,
-            categorical=np.array([one is not None for one in self._people.levels]),
-            random_state=rng,
-        )
-        self._measure(table, losses, folds, rng)
+        with fit_task(self, X, y, n_parts=2 if self.n_repeats else 1) as task:
+            with task.part("cross-fit", len(folds), at_once=True) as part:
+                self._models, self.cross_fitted_scores_ = cross_fit(
+                    self.estimator,
+                    table,
+                    losses,
+                    None if y_pred is None else self._residuals(y, y_pred),
+                    folds=folds,
+                    categorical=np.array(
+                        [one is not None for one in self._people.levels]
+                    ),
+                    n_jobs=self.n_jobs,
+                    random_state=rng,
+                    task=part,
+                )
+            self._measure(table, losses, folds, rng, task)
         return self
 
     def score_samples(self, X: Any) -> Vector:
@@ -358,6 +371,7 @@ class ErrorMap(TransformerMixin, BaseEstimator):
         losses: Vector,
         folds: list[Fold],
         rng: np.random.RandomState,
+        task: Task,
     ) -> None:
         """Set what the map says of people it did not see against what came true."""
         scores = self.cross_fitted_scores_
@@ -373,15 +387,18 @@ class ErrorMap(TransformerMixin, BaseEstimator):
         )
         self.importances_: tuple[ColumnImportance, ...] = ()
         if self.n_repeats:
-            self.importances_ = measure_importances(
-                self._people.names,
-                self._models,
-                table,
-                losses,
-                folds,
-                n_repeats=self.n_repeats,
-                random_state=rng,
-            )
+            with task.part("importances", len(folds), at_once=True) as part:
+                self.importances_ = measure_importances(
+                    self._people.names,
+                    self._models,
+                    table,
+                    losses,
+                    folds,
+                    n_repeats=self.n_repeats,
+                    n_jobs=self.n_jobs,
+                    random_state=rng,
+                    task=part,
+                )
 
     @property
     def estimators_(self) -> tuple[Any, ...]:

@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, rankdata, t
+from sklearn.utils.parallel import Parallel, delayed
 
+from sklearn_equity._fit_tasks import NO_TASK, Task
 from sklearn_equity.discovery._cross_fit import ErrorModel, Fold
+from sklearn_equity.segmentation._reseed import draw_seed
 
 __all__ = [
     "BandOfPeople",
@@ -213,14 +216,20 @@ def measure_importances(
     *,
     n_repeats: int,
     random_state: np.random.RandomState,
+    n_jobs: int | None = None,
+    task: Task = NO_TASK,
 ) -> tuple[ColumnImportance, ...]:
     """Shuffle one column after the other among the test rows of every fold."""
     names = tuple(names)
+    seeds = [draw_seed(random_state) for _ in folds]
+    parts = task.parts("fold", len(folds))
     falls = np.array(
-        [
-            _falls(model, X[test], losses[test], n_repeats, random_state)
-            for model, (_, test) in zip(models, folds, strict=True)
-        ]
+        Parallel(n_jobs=n_jobs)(
+            delayed(_falls)(model, X[test], losses[test], n_repeats, seed, part)
+            for model, (_, test), seed, part in zip(
+                models, folds, seeds, parts, strict=True
+            )
+        )
     )
     means, reach = falls.mean(axis=0), _reach_over_folds(falls)
     found = [
@@ -235,18 +244,21 @@ def _falls(
     X: Matrix,
     losses: Vector,
     n_repeats: int,
-    random_state: np.random.RandomState,
+    seed: int,
+    task: Task,
 ) -> Vector:
     """Return the fall in rank correlation for every column, in one fold."""
-    intact = rank_correlation(model.predict(X), losses)
+    random_state = np.random.RandomState(seed)
     falls = np.zeros(X.shape[1])
     shuffled = X.copy()
-    for column in range(X.shape[1]):
-        for _ in range(n_repeats):
-            shuffled[:, column] = random_state.permutation(X[:, column])
-            left = rank_correlation(model.predict(shuffled), losses)
-            falls[column] += (intact - left) / n_repeats
-        shuffled[:, column] = X[:, column]
+    with task:
+        intact = rank_correlation(model.predict(X), losses)
+        for column in range(X.shape[1]):
+            for _ in range(n_repeats):
+                shuffled[:, column] = random_state.permutation(X[:, column])
+                left = rank_correlation(model.predict(shuffled), losses)
+                falls[column] += (intact - left) / n_repeats
+            shuffled[:, column] = X[:, column]
     return falls
 
 

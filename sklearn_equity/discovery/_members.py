@@ -7,7 +7,7 @@ cannot praise its own parts.
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,8 +17,13 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_equity._factorize import DROPPED, factorize
+from sklearn_equity._fit_tasks import Task, fit_task
 from sklearn_equity._outcome_inputs import y_holds_losses
-from sklearn_equity._sklearn_shims import safe_indexing
+from sklearn_equity._sklearn_shims import (
+    CallbackSupportMixin,
+    fit_context,
+    safe_indexing,
+)
 from sklearn_equity.representation._columns import ColumnPreparation
 from sklearn_equity.segmentation import LatentGMMSegmenter
 from sklearn_equity.segmentation._reseed import reseed
@@ -36,22 +41,26 @@ _FEW_COMPONENTS = 20
 _STARTS_OF_FEW = 5
 
 
-class PrincipalSpace(TransformerMixin, BaseEstimator):
+class PrincipalSpace(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Principal components of columns prepared as for an autoencoder.
 
     Columns of 0 and 1 are kept, all others standardised.
     """
 
+    _parameter_constraints: ClassVar[dict[str, Any]] = {}
+
     def __init__(self, n_components: int = _DIMENSIONS) -> None:
         self.n_components = n_components
 
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: Any = None) -> Self:  # noqa: ARG002
         """Learn the columns and their components, as many as there are at most."""
         table = validate_data(self, X, dtype=np.float64)
         self._columns = ColumnPreparation(getattr(self, "feature_names_in_", None))
         prepared = self._columns.learn(table).prepare(table)
         n_components = min(self.n_components, *prepared.shape)
-        with np.errstate(divide="ignore", invalid="ignore"):  # of a constant table
+        constant = np.errstate(divide="ignore", invalid="ignore")  # a table may be
+        with fit_task(self, X, holds_models=False), constant:
             self.pca_ = PCA(n_components, svd_solver="full").fit(prepared)
         return self
 
@@ -99,13 +108,13 @@ class Member:
 
 
 def fit_member(
-    pipeline: Any, seed: int, X: Any, losses: Vector | None, rows: Codes
+    pipeline: Any, seed: int, X: Any, losses: Vector | None, rows: Codes, task: Task
 ) -> tuple[Member, Codes]:
     """Fit a clone to some of the rows; return it, and the part of every row."""
     segmenter = reseed(clone(pipeline), seed)
     told = () if losses is None else (losses[rows],)
     with y_holds_losses():
-        segmenter.fit(safe_indexing(X, rows), *told)
+        task.fit(segmenter, safe_indexing(X, rows), *told)
     codes, labels = _encode(segmenter.predict(X))
     return Member(segmenter, {label: i for i, label in enumerate(labels)}), codes
 

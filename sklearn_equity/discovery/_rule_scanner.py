@@ -15,14 +15,20 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_equity._checks import check_numbers
+from sklearn_equity._fit_tasks import Task, fit_task
 from sklearn_equity._optional import build_frame
-from sklearn_equity._sklearn_shims import Interval, StrOptions, fit_context
+from sklearn_equity._sklearn_shims import (
+    CallbackSupportMixin,
+    Interval,
+    StrOptions,
+    fit_context,
+)
 from sklearn_equity.discovery._items import Item, describe_rule, make_items
 from sklearn_equity.discovery._people_table import PeopleTable
 from sklearn_equity.discovery._person_loss import LOSSES, Loss, losses_to_learn
 from sklearn_equity.discovery._rule_choice import choose_rules, rows_of
 from sklearn_equity.discovery._rule_evidence import ScannedRule, measure_rules
-from sklearn_equity.discovery._rule_search import search_conjunctions
+from sklearn_equity.discovery._rule_search import n_steps, search_conjunctions
 
 __all__ = ["NO_RULE", "RuleScanner"]
 
@@ -37,7 +43,7 @@ _MAX_WORK = 2e11
 _WINSORISED_AT = 0.99
 
 
-class RuleScanner(TransformerMixin, BaseEstimator):
+class RuleScanner(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Find the subgroups that a model serves worst, as rules that people can read.
 
     Parameters
@@ -213,8 +219,9 @@ class RuleScanner(TransformerMixin, BaseEstimator):
         table = self._people.read(X)
         losses = check_numbers(losses, name="y", n_rows=len(table), rows_of="X")
         choosing, testing = self._split(len(table))
-        rules = self._choose(table[choosing], losses[choosing])
-        self._test(rules, table[testing], losses[testing])
+        with fit_task(self, X, y, n_parts=2, holds_models=False) as task:
+            rules = self._choose(table[choosing], losses[choosing], task)
+            self._test(rules, table[testing], losses[testing])
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -335,7 +342,7 @@ class RuleScanner(TransformerMixin, BaseEstimator):
         return np.sort(order[n_held:]), np.sort(order[:n_held])
 
     def _choose(
-        self, table: NDArray[np.float64], losses: NDArray[np.float64]
+        self, table: NDArray[np.float64], losses: NDArray[np.float64], task: Task
     ) -> list[tuple[Item, ...]]:
         """Scan conjunctions, and choose a few."""
         losses = np.minimum(losses, np.quantile(losses, _WINSORISED_AT))
@@ -345,27 +352,33 @@ class RuleScanner(TransformerMixin, BaseEstimator):
             n_cuts=self.n_cuts,
             min_rows=self.min_subgroup_size,
         )
-        search = search_conjunctions(
-            found.held,
-            losses,
-            families=found.families,
-            max_depth=self.max_depth,
-            min_size=self.min_subgroup_size,
-            n_kept=max(min(_N_KEPT, _MOST_BYTES // len(table)), self.max_rules),
-            least_score=_LEAST_SCORE,
-            max_work=_MAX_WORK,
-        )
+        with task.part("search", n_steps(self.max_depth)) as part:
+            search = search_conjunctions(
+                found.held,
+                losses,
+                families=found.families,
+                max_depth=self.max_depth,
+                min_size=self.min_subgroup_size,
+                n_kept=max(min(_N_KEPT, _MOST_BYTES // len(table)), self.max_rules),
+                least_score=_LEAST_SCORE,
+                max_work=_MAX_WORK,
+                task=part,
+            )
         self.is_exhaustive_ = search.is_exhaustive
         self.n_candidates_ = search.n_candidates
-        return choose_rules(
-            [tuple(found.items[j] for j in one.items) for one in search.conjunctions],
-            table,
-            losses,
-            max_rules=self.max_rules,
-            min_size=self.min_subgroup_size,
-            max_overlap=self.max_overlap,
-            least_score=_LEAST_SCORE,
-        )
+        with task.part("choice"):
+            return choose_rules(
+                [
+                    tuple(found.items[j] for j in one.items)
+                    for one in search.conjunctions
+                ],
+                table,
+                losses,
+                max_rules=self.max_rules,
+                min_size=self.min_subgroup_size,
+                max_overlap=self.max_overlap,
+                least_score=_LEAST_SCORE,
+            )
 
     def _test(
         self,

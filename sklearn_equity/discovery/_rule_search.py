@@ -18,15 +18,18 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_equity._fit_tasks import NO_TASK, Task
 from sklearn_equity.discovery._items import Mask, Matrix, Vector
 
-__all__ = ["Conjunction", "SearchResult", "search_conjunctions"]
+__all__ = ["Conjunction", "SearchResult", "n_steps", "search_conjunctions"]
 
 # An item that leaves more than this part of the rows says nothing new about them.
 _MOST_LEFT = 0.97
 # Of its own second moment a subgroup is believed no less than this part of everybody's.
 _LEAST_VARIANCE = 0.5
 _NEVER = -np.inf
+# Callbacks are told of so many parts of a step at most: it may look at thousands.
+_MOST_PARTS = 50
 
 
 @dataclass(frozen=True, order=True)
@@ -79,6 +82,7 @@ def search_conjunctions(
     least_score: float = 0.0,
     own_variance: bool = False,
     max_work: float = 1e12,
+    task: Task = NO_TASK,
 ) -> SearchResult:
     r"""Find the conjunctions of items whose rows' scores are furthest from chance.
 
@@ -106,6 +110,8 @@ def search_conjunctions(
     max_work : float, default=1e12
         Multiplications that the products of the last step may take. Where they would
         take more, the prefixes with the lowest scores are given up.
+    task : Task
+        Of which the `n_steps` are parts.
 
     Returns
     -------
@@ -140,14 +146,20 @@ def search_conjunctions(
     )
     prefixes: list[tuple[int, ...]] = [()]
     is_exhaustive = True
-    for n_items in range(max(max_depth - 1, 1)):
+    for n_items in range(n_steps(max_depth)):
         if n_items:
             prefixes, complete = search.affordable(
                 prefixes, max_work, in_pairs=n_items == max_depth - 2
             )
             is_exhaustive &= complete
-        prefixes = search.extend(prefixes, in_pairs=n_items == max_depth - 2)
+        in_pairs = n_items == max_depth - 2
+        prefixes = search.extend(prefixes, in_pairs=in_pairs, task=task)
     return SearchResult(search.winners(), search.n_candidates, is_exhaustive)
+
+
+def n_steps(max_depth: int) -> int:
+    """Return in how many steps conjunctions grow: the last adds two items."""
+    return max(max_depth - 1, 1)
 
 
 @dataclass(frozen=True)
@@ -261,7 +273,7 @@ class _Search:
 
     # ---- growing -----------------------------------------------------------------
     def extend(
-        self, prefixes: list[tuple[int, ...]], *, in_pairs: bool
+        self, prefixes: list[tuple[int, ...]], *, in_pairs: bool, task: Task
     ) -> list[tuple[int, ...]]:
         """Score all extensions of prefixes by an item, or by up to two, as asked.
 
@@ -269,14 +281,27 @@ class _Search:
         """
         longer = []
         by_families = sorted(prefixes, key=self._signature)
-        for _, group in groupby(by_families, key=self._signature):
-            tally = _Tally(len(self.starts))
-            for prefix in group:
-                rows = self._rows(prefix)
-                if self.moments.bound(rows) < self.best.threshold:
-                    continue
-                longer += self._extend_one(prefix, rows, tally, in_pairs=in_pairs)
-            self.best.add(*tally.above(self.best.threshold))
+        groups = [list(group) for _, group in groupby(by_families, key=self._signature)]
+        n_a_part = -(-len(groups) // _MOST_PARTS)
+        starts = range(0, len(groups), max(n_a_part, 1))
+        with task.part("step", len(starts)) as step:
+            for _, start in step.each("prefixes", starts):
+                for group in groups[start : start + n_a_part]:
+                    longer += self._extend_group(group, in_pairs=in_pairs)
+        return longer
+
+    def _extend_group(
+        self, prefixes: list[tuple[int, ...]], *, in_pairs: bool
+    ) -> list[tuple[int, ...]]:
+        """Extend prefixes of the same families."""
+        longer = []
+        tally = _Tally(len(self.starts))
+        for prefix in prefixes:
+            rows = self._rows(prefix)
+            if self.moments.bound(rows) < self.best.threshold:
+                continue
+            longer += self._extend_one(prefix, rows, tally, in_pairs=in_pairs)
+        self.best.add(*tally.above(self.best.threshold))
         return longer
 
     def _extend_one(

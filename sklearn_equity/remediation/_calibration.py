@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 
 from sklearn_equity._checks import SubgroupCodes, check_numbers
+from sklearn_equity._fit_tasks import NO_TASK, Task
 from sklearn_equity.exceptions import SmallSubgroupWarning
 from sklearn_equity.fidelity import METRIC_NAMES, Metric, subgroup_estimates
 from sklearn_equity.remediation._emphasis import TrainingRows, draw_repeats
@@ -171,9 +172,16 @@ class Calibration:
     folds: Folds | None
     judge: Judge
 
-    def measure(self, estimator: Any, emphasis: NDArray[Any]) -> Measurement:
-        """Measure the model that is trained with an emphasis."""
-        y_pred, expected = self._predict(estimator, emphasis)
+    @property
+    def n_fits(self) -> int:
+        """How many models one measurement takes."""
+        return 1 if self.folds is None else len(self.folds)
+
+    def measure(
+        self, estimator: Any, emphasis: NDArray[Any], task: Task = NO_TASK
+    ) -> Measurement:
+        """Measure the model that is trained with an emphasis; `task` is of `n_fits`."""
+        y_pred, expected = self._predict(estimator, emphasis, task)
         everyone = SubgroupCodes(np.zeros_like(self.subgroups.codes), ("all",), "all")
         by_subgroup, (overall,) = (
             self.metric.values(y_pred, subgroups, self.sample_weight)
@@ -187,18 +195,19 @@ class Calibration:
         return Measurement(fidelity, overall, judged, read)
 
     def _predict(
-        self, estimator: Any, emphasis: NDArray[Any]
+        self, estimator: Any, emphasis: NDArray[Any], task: Task
     ) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
         """Return what is predicted, and the mean that is expected where it is read."""
         needs_mean = self.judge.judged_by == "departure"
         asks_classifier = needs_mean and is_classifier(estimator)
         methods = ("predict", "predict_proba") if asks_classifier else ("predict",)
         if self.folds is None:
-            model = self.training.fit(estimator, emphasis)
+            (only,) = task.parts("model", 1)
+            model = self.training.fit(estimator, emphasis, task=only)
             answers = [getattr(model, method)(self.training.X) for method in methods]
         else:
             answers = self.training.predict_held_out(
-                estimator, emphasis, self.folds, methods=methods
+                estimator, emphasis, self.folds, methods=methods, task=task
             )
         if asks_classifier:
             return answers[0], answers[1][:, 1]
@@ -249,12 +258,19 @@ class Loop:
     stop: StopRule
     random_state: np.random.RandomState
 
-    def run(self, estimator: Any) -> tuple[NDArray[Any], tuple[RemediationRound, ...]]:
+    @property
+    def n_measurements(self) -> int:
+        """How often the model is measured at most."""
+        return self.n_rounds + self.stop.judges_remedies
+
+    def run(
+        self, estimator: Any, task: Task = NO_TASK
+    ) -> tuple[NDArray[Any], tuple[RemediationRound, ...]]:
         """Return the emphasis on each row after all rounds, and what each round did."""
         subgroups = self.calibration.subgroups
         refuse_bad_rule(self.rule, subgroups.labels)
         emphasis: NDArray[Any] = np.ones(len(subgroups.codes), dtype=np.intp)
-        before = self.calibration.measure(estimator, emphasis)
+        before = self._measure(estimator, emphasis, task)
         multipliers = dict.fromkeys(subgroups.labels, 1.0)
         history: list[RemediationRound] = []
         for left in reversed(range(self.n_rounds)):
@@ -264,7 +280,7 @@ class Loop:
                 break
             remedied = self._emphasise(done.multiplier)
             if left or self.stop.judges_remedies:
-                after = self.calibration.measure(estimator, remedied)
+                after = self._measure(estimator, remedied, task)
                 stopped = self._fault(before, after, done.under_served)
                 if stopped:
                     history[-1] = replace(done, stopped=stopped, kept=False)
@@ -272,6 +288,13 @@ class Loop:
                 before = after
             emphasis, multipliers = remedied, done.multiplier
         return emphasis, tuple(history)
+
+    def _measure(
+        self, estimator: Any, emphasis: NDArray[Any], task: Task
+    ) -> Measurement:
+        n_fits = self.calibration.n_fits
+        with task.part("measurement", n_fits, at_once=True) as part:
+            return self.calibration.measure(estimator, emphasis, part)
 
     def _judge(
         self, before: Measurement, multipliers: dict[Hashable, float]

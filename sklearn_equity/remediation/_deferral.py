@@ -18,6 +18,7 @@ from sklearn.utils import Tags, check_random_state, get_tags, indexable
 from sklearn.utils.metaestimators import available_if
 
 from sklearn_equity._checks import SubgroupCodes, check_sample_weight
+from sklearn_equity._fit_tasks import fit_task
 from sklearn_equity._sklearn_shims import (
     HasMethods,
     Interval,
@@ -59,6 +60,7 @@ class DeferralModel(KnownSubgroups):
         "max_gap": [Interval(Real, 0, None, closed="left"), None],
         "min_coverage": [Interval(Real, 0, 1, closed="right")],
         "min_subgroup_size": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
     # All that is known of people, for the table of who is excluded.
@@ -79,6 +81,7 @@ class DeferralModel(KnownSubgroups):
         max_gap: float | None = None,
         min_coverage: float = 0.5,
         min_subgroup_size: int = 30,
+        n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.estimator = estimator
@@ -89,6 +92,7 @@ class DeferralModel(KnownSubgroups):
         self.max_gap = max_gap
         self.min_coverage = min_coverage
         self.min_subgroup_size = min_subgroup_size
+        self.n_jobs = n_jobs
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -143,14 +147,27 @@ class DeferralModel(KnownSubgroups):
         metric = self._check_metric(y_array)
         random_state = check_random_state(self.random_state)
         folds = self._folds(X, y_array, random_state)
-        codes = self._learn_subgroups(X, subgroups, n_rows)
-        if self.max_gap is not None and codes.n_subgroups < 2:
-            self._find_subgroups(X, subgroups, n_rows)  # says what is missing
-        training = TrainingRows(X, y, fit_params, "weight")
-        held_out = predict_held_out(training, self.estimator, y_array, folds)
-        doubt, self._doubt = cross_fit_doubt(
-            self.withhold_by, X, held_out, folds, random_state
-        )
+        training = TrainingRows(X, y, fit_params, "weight", n_jobs=self.n_jobs)
+        n_parts = self._n_segmenters + 3
+        with fit_task(self, X, y, n_parts=n_parts, sample_weight=weights) as task:
+            codes = self._learn_subgroups(X, subgroups, n_rows, task)
+            if self.max_gap is not None and codes.n_subgroups < 2:
+                self._find_subgroups(X, subgroups, n_rows)  # says what is missing
+            held_out = predict_held_out(
+                training, self.estimator, y_array, folds, task=task
+            )
+            doubt, self._doubt = cross_fit_doubt(
+                self.withhold_by,
+                X,
+                held_out,
+                folds,
+                random_state,
+                n_jobs=self.n_jobs,
+                task=task,
+            )
+            plain = np.ones(n_rows, dtype=np.intp)
+            model = task.part("model")
+            fitted = training.fit(self.estimator, plain, task=model)
         withheld = self._choose(doubt, held_out, metric, codes, weights, folds)
         self.subgroups_ = judge_coverage(
             withheld,
@@ -176,7 +193,7 @@ class DeferralModel(KnownSubgroups):
         )
         self.coverage_ = self.deferral_.coverage
         self.excluded_ = self.deferral_.excluded
-        self.estimator_ = training.fit(self.estimator, np.ones(n_rows, dtype=np.intp))
+        self.estimator_ = fitted
         if self.excluded_.over_represented:
             warnings.warn(
                 " ".join(self.excluded_.sentences())

@@ -48,6 +48,8 @@ class DeferralClassifier(DeferralModel):
         The least share of a subgroup that a threshold of its own leaves a prediction.
     min_subgroup_size : int, default=30
         Smaller subgroups have the common threshold.
+    n_jobs : int or None, default=None
+        Folds fitted at once, as in joblib; the result is the same for any number.
     random_state : int, RandomState instance or None, default=None
         Shuffles the folds and seeds what doubts.
 
@@ -124,6 +126,7 @@ class DeferralClassifier(DeferralModel):
         max_gap: float | None = None,
         min_coverage: float = 0.5,
         min_subgroup_size: int = 30,
+        n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         super().__init__(
@@ -135,6 +138,7 @@ class DeferralClassifier(DeferralModel):
             max_gap=max_gap,
             min_coverage=min_coverage,
             min_subgroup_size=min_subgroup_size,
+            n_jobs=n_jobs,
             random_state=random_state,
         )
 

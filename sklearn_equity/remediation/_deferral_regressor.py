@@ -45,6 +45,8 @@ class DeferralRegressor(DeferralModel):
         The least share of a subgroup that a threshold of its own leaves a prediction.
     min_subgroup_size : int, default=30
         Smaller subgroups have the common threshold.
+    n_jobs : int or None, default=None
+        Folds fitted at once, as in joblib; the result is the same for any number.
     random_state : int, RandomState instance or None, default=None
         Shuffles the folds and seeds what doubts.
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 from sklearn.base import is_classifier
@@ -19,7 +18,9 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+from sklearn.utils.parallel import Parallel, delayed
 
+from sklearn_equity._fit_tasks import Task
 from sklearn_equity._sklearn_shims import safe_indexing
 from sklearn_equity.discovery._cross_fit import Fold, clone_with_seed
 
@@ -116,12 +117,14 @@ class Stack:
         folds: Sequence[Fold],
         n_jobs: int | None,
         random_state: np.random.RandomState,
+        task: Task,
     ) -> Self:
         """Cross-fit the members, and weigh them by non-negative least squares."""
         seeds = random_state.randint(2**31 - 1, size=(len(folds), len(members)))
+        parts = task.parts("fold", len(folds), len(members))
         fitted = Parallel(n_jobs=n_jobs)(
-            delayed(_fit_fold)(members, X, table, y, labels, fold, seeds_of_fold)
-            for fold, seeds_of_fold in zip(folds, seeds, strict=True)
+            delayed(_fit_fold)(members, X, table, y, labels, fold, own_seeds, part)
+            for fold, own_seeds, part in zip(folds, seeds, parts, strict=True)
         )
         predictions = np.empty((len(y), len(members)))
         for (_, test), (_, predicted) in zip(folds, fitted, strict=True):
@@ -157,18 +160,25 @@ def _fit_fold(
     labels: NDArray[Any],
     fold: Fold,
     seeds: NDArray[np.int64],
+    task: Task,
 ) -> tuple[list[Any], Matrix]:
     """Fit all members to all rows but those of a fold, and predict these."""
     train, test = fold
     X_train, X_test = (safe_indexing(X, rows) for rows in fold)
     models = []
     predicted = np.empty((len(test), len(members)))
-    for k, member in enumerate(members):
-        model = clone_with_seed(member.estimator, int(seeds[k]))
-        target = labels if is_classifier(model) else y
-        model.fit(table[train] if member.reads_table else X_train, target[train])
-        predicted[:, k] = _predict(member, model, X_test, table[test])
-        models.append(model)
+    with task:
+        for k, member in enumerate(members):
+            model = clone_with_seed(member.estimator, int(seeds[k]))
+            target = (labels if is_classifier(model) else y)[train]
+            part = task.part(member.name)
+            if member.reads_table:  # one of ours, of which callbacks learn nothing
+                with part:
+                    model.fit(table[train], target)
+            else:
+                part.fit(model, X_train, target)
+            predicted[:, k] = _predict(member, model, X_test, table[test])
+            models.append(model)
     return models, predicted
 
 

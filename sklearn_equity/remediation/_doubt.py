@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier, is_regressor
 from sklearn.ensemble import IsolationForest
+from sklearn.utils.parallel import Parallel, delayed
 
+from sklearn_equity._fit_tasks import Task
 from sklearn_equity._sklearn_shims import safe_indexing
 from sklearn_equity.discovery import ErrorMap
 from sklearn_equity.discovery._cross_fit import clone_with_seed
@@ -51,27 +53,24 @@ class HeldOut:
 
 
 def predict_held_out(
-    training: TrainingRows, estimator: Any, y: NDArray[Any], folds: Folds
+    training: TrainingRows,
+    estimator: Any,
+    y: NDArray[Any],
+    folds: Folds,
+    *,
+    task: Task,
 ) -> HeldOut:
     """Ask models that were fitted without a row's fold about every row."""
-    plain = np.ones(len(y), dtype=np.intp)
-    answers: list[NDArray[Any]] = []
-    loss = np.empty(len(y))
-    second = np.full(len(y), np.nan)
-    for train, test in folds:
-        model = training.fit(estimator, plain, rows=train)
-        X = safe_indexing(training.X, test)
-        answers.append(np.asarray(model.predict(X)).ravel())
-        if not is_classifier(estimator):
-            loss[test] = np.abs(y[test] - answers[-1])
-        elif hasattr(model, "predict_proba"):
-            proba = np.asarray(model.predict_proba(X))
-            loss[test] = 1.0 - _proba_of(y[test], proba, model.classes_)
-            second[test] = proba[:, -1]
-        else:
-            loss[test] = y[test] != answers[-1]
+    n_folds = len(folds)
+    with task.part("held-out predictions", n_folds, at_once=True) as part:
+        answers = Parallel(n_jobs=training.n_jobs)(
+            delayed(_ask_fold)(training, estimator, y, fold, fold_task)
+            for fold, fold_task in zip(folds, part.parts("fold", n_folds), strict=True)
+        )
     order = np.argsort(np.concatenate([test for _, test in folds]))
-    prediction = np.concatenate(answers)[order]
+    prediction, loss, second = (
+        np.concatenate(parts)[order] for parts in zip(*answers, strict=True)
+    )
     if not is_classifier(estimator):
         numbers = prediction.astype(np.float64)
         return HeldOut(prediction, loss, numbers, y.astype(np.float64))
@@ -80,6 +79,29 @@ def predict_held_out(
         truth = (y == classes[1]).astype(np.float64)
         return HeldOut(prediction, loss, second, truth)
     return HeldOut(prediction, loss, None, None)
+
+
+def _ask_fold(
+    training: TrainingRows,
+    estimator: Any,
+    y: NDArray[Any],
+    fold: tuple[NDArray[np.intp], NDArray[np.intp]],
+    task: Task,
+) -> tuple[NDArray[Any], Vector, Vector]:
+    """Return predictions, losses, and the probability of the last class or NaN."""
+    train, test = fold
+    plain = np.ones(len(y), dtype=np.intp)
+    model = training.fit(estimator, plain, rows=train, task=task)
+    X, truth = safe_indexing(training.X, test), y[test]
+    answers = np.asarray(model.predict(X)).ravel()
+    unknown = np.full(len(test), np.nan)
+    if not is_classifier(estimator):
+        return answers, np.abs(truth - answers).astype(np.float64), unknown
+    if not hasattr(model, "predict_proba"):
+        return answers, (truth != answers).astype(np.float64), unknown
+    proba = np.asarray(model.predict_proba(X))
+    loss = 1.0 - _proba_of(truth, proba, model.classes_)
+    return answers, loss.astype(np.float64), proba[:, -1].astype(np.float64)
 
 
 def _proba_of(
@@ -110,7 +132,9 @@ class Doubt:
     sign: float
 
     @classmethod
-    def fit(cls, by: Any, X: Any, held_out: HeldOut, rows: Any, seed: int) -> "Doubt":
+    def fit(
+        cls, by: Any, X: Any, held_out: HeldOut, rows: Any, seed: int, task: Task
+    ) -> "Doubt":
         """Learn doubt from some of the rows."""
         X, loss = safe_indexing(X, rows), held_out.loss[rows]
         if by == "error":
@@ -122,16 +146,18 @@ class Doubt:
             with warnings.catch_warnings():
                 # What the user's model may know is the user's to say, not this map's.
                 warnings.simplefilter("ignore", OutcomeInputWarning)
-                return cls(error_map.fit(X, *given), "score_samples", 1.0)
+                fitted = task.fit(error_map, X, *given)
+            return cls(fitted, "score_samples", 1.0)
         if by == "novelty":
-            forest = IsolationForest(random_state=seed)
-            return cls(forest.fit(X), "score_samples", -1.0)
+            with task:
+                forest = IsolationForest(random_state=seed).fit(X)
+            return cls(forest, "score_samples", -1.0)
         model = clone_with_seed(by, seed)
         if isinstance(by, ErrorMap):
-            return cls(model.fit(X, loss), "score_samples", 1.0)
+            return cls(task.fit(model, X, loss), "score_samples", 1.0)
         if is_regressor(by):
-            return cls(model.fit(X, loss), "predict", 1.0)
-        return cls(model.fit(X), "score_samples", -1.0)
+            return cls(task.fit(model, X, loss), "predict", 1.0)
+        return cls(task.fit(model, X), "score_samples", -1.0)
 
     def of(self, X: Any) -> Vector:
         """Return the doubt about each row; larger where there is more."""
@@ -140,17 +166,45 @@ class Doubt:
 
 
 def cross_fit_doubt(
-    by: Any, X: Any, held_out: HeldOut, folds: Folds, random_state: Any
+    by: Any,
+    X: Any,
+    held_out: HeldOut,
+    folds: Folds,
+    random_state: np.random.RandomState,
+    *,
+    n_jobs: int | None,
+    task: Task,
 ) -> tuple[Vector, Doubt]:
     """Return the doubt about each row by a model without it, and that for new rows."""
-    doubt = np.empty(len(held_out.loss))
-    for train, test in folds:
-        seed = int(random_state.randint(2**31 - 1))
-        fitted = Doubt.fit(by, X, held_out, train, seed)
-        doubt[test] = fitted.of(safe_indexing(X, test))
-    everybody = np.arange(len(doubt))
-    seed = int(random_state.randint(2**31 - 1))
-    return doubt, Doubt.fit(by, X, held_out, everybody, seed)
+    everybody, nobody = np.arange(len(held_out.loss)), np.zeros(0, dtype=np.intp)
+    fits = [*folds, (everybody, nobody)]
+    seeds = [int(random_state.randint(2**31 - 1)) for _ in fits]
+    with task.part("doubt", len(fits), at_once=True) as part:
+        fitted = Parallel(n_jobs=n_jobs)(
+            delayed(_doubt_fold)(by, X, held_out, fold, seed, fold_task)
+            for fold, seed, fold_task in zip(
+                fits, seeds, part.parts("fold", len(fits)), strict=True
+            )
+        )
+    doubt = np.empty(len(everybody))
+    for (_, test), (_, about) in zip(fits, fitted, strict=True):
+        doubt[test] = about
+    return doubt, fitted[-1][0]
+
+
+def _doubt_fold(
+    by: Any,
+    X: Any,
+    held_out: HeldOut,
+    fold: tuple[NDArray[np.intp], NDArray[np.intp]],
+    seed: int,
+    task: Task,
+) -> tuple[Doubt, Vector]:
+    train, test = fold
+    fitted = Doubt.fit(by, X, held_out, train, seed, task)
+    if not len(test):
+        return fitted, np.zeros(0)
+    return fitted, fitted.of(safe_indexing(X, test))
 
 
 def refuse_no_doubt(by: Any) -> None:

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.base import clone
 from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import has_fit_parameter
 
+from sklearn_equity._fit_tasks import NO_TASK, Task
 from sklearn_equity._sklearn_shims import safe_indexing
 from sklearn_equity.remediation._early_stopping import split_first, validation_params
 from sklearn_equity.remediation._synthetic import (
@@ -61,6 +63,8 @@ class TrainingRows:
         How an emphasis reaches the model.
     synthesizer : Synthesizer or None
         Makes new rows, for "synthetic".
+    n_jobs : int or None
+        Folds that are fitted at once.
     """
 
     X: Any
@@ -68,6 +72,7 @@ class TrainingRows:
     fit_params: Mapping[str, Any]
     strategy: Strategy
     synthesizer: Synthesizer | None = None
+    n_jobs: int | None = None
 
     def fit(
         self,
@@ -75,22 +80,31 @@ class TrainingRows:
         emphasis: NDArray[Any],
         *,
         rows: Rows | None = None,
+        task: Task = NO_TASK,
     ) -> Any:
         """Fit a clone of the estimator to the given rows, by default to all.
 
         Without emphasis on any row this is the plain estimator's fit, argument by
         argument.
         """
+        X, y, fit_params = self._prepare(estimator, emphasis, rows)
+        return task.fit(clone(estimator), X, y, **fit_params)
+
+    def _prepare(
+        self, estimator: Any, emphasis: NDArray[Any], rows: Rows | None
+    ) -> tuple[Any, Any, dict[str, Any]]:
+        """Return what the clone is fitted to."""
         plain = not (emphasis != 1).any()
         if plain or self.strategy == "weight":
             weight = None if plain else emphasis
-            return self._fit_rows(estimator, rows, weight)
+            return self._take(rows, weight)
         if self.strategy == "synthetic":
-            X, y, fit_params, _ = self.synthesize(estimator, emphasis, rows=rows)
-            return clone(estimator).fit(X, y, **fit_params)
-        return self._fit_repeated(estimator, emphasis, rows)
+            return self.synthesize(estimator, emphasis, rows=rows)[:3]
+        return self._repeat(estimator, emphasis, rows)
 
-    def _fit_rows(self, estimator: Any, rows: Rows | None, weight: Any = None) -> Any:
+    def _take(
+        self, rows: Rows | None, weight: Any = None
+    ) -> tuple[Any, Any, dict[str, Any]]:
         fit_params = dict(self.fit_params)
         if weight is not None:
             fit_params["sample_weight"] = weight * fit_params.get("sample_weight", 1)
@@ -98,11 +112,11 @@ class TrainingRows:
         if rows is not None:
             X, y = safe_indexing(X, rows), safe_indexing(y, rows)
             fit_params = {k: safe_indexing(v, rows) for k, v in fit_params.items()}
-        return clone(estimator).fit(X, y, **fit_params)
+        return X, y, fit_params
 
-    def _fit_repeated(
+    def _repeat(
         self, estimator: Any, emphasis: NDArray[Any], rows: Rows | None
-    ) -> Any:
+    ) -> tuple[Any, Any, dict[str, Any]]:
         """Split off what the estimator validates on, then repeat the other rows."""
         if rows is None:
             rows = np.arange(len(emphasis))
@@ -115,8 +129,10 @@ class TrainingRows:
             fit_params |= validation_params(
                 self.X, self.y, validate, self.fit_params.get("sample_weight")
             )
-        return clone(estimator).fit(
-            safe_indexing(self.X, index), safe_indexing(self.y, index), **fit_params
+        return (
+            safe_indexing(self.X, index),
+            safe_indexing(self.y, index),
+            fit_params,
         )
 
     def synthesize(
@@ -142,7 +158,7 @@ class TrainingRows:
         y_new = maker.draw_targets(
             X_new,
             segments,
-            fit=lambda some: self._fit_rows(estimator, some),
+            fit=lambda some: self._fit_plain(estimator, some),
             X=self.X,
             y=np.asarray(self.y),
             rows=rows,
@@ -154,6 +170,10 @@ class TrainingRows:
         origin = np.concatenate([rows, np.full(len(table), -1)])
         return stack(X, X_new), stack_target(y, y_new), fit_params, origin
 
+    def _fit_plain(self, estimator: Any, rows: Rows) -> Any:
+        X, y, fit_params = self._take(rows)
+        return clone(estimator).fit(X, y, **fit_params)
+
     def predict_held_out(
         self,
         estimator: Any,
@@ -161,19 +181,33 @@ class TrainingRows:
         folds: list[tuple[Rows, Rows]],
         *,
         methods: Sequence[str] = ("predict",),
+        task: Task = NO_TASK,
     ) -> list[NDArray[Any]]:
         """Ask models that were fitted without a row's fold about every row.
 
         Returns one array for each of the methods asked.
         """
-        parts: list[list[NDArray[Any]]] = [[] for _ in methods]
-        for train, test in folds:
-            model = self.fit(estimator, emphasis, rows=train)
-            held_out = safe_indexing(self.X, test)
-            for answers, method in zip(parts, methods, strict=True):
-                answers.append(getattr(model, method)(held_out))
+        by_fold = Parallel(n_jobs=self.n_jobs)(
+            delayed(self._ask)(estimator, emphasis, fold, methods, part)
+            for fold, part in zip(folds, task.parts("fold", len(folds)), strict=True)
+        )
         order = np.argsort(np.concatenate([test for _, test in folds]))
-        return [np.concatenate(answers)[order] for answers in parts]
+        return [
+            np.concatenate(answers)[order] for answers in zip(*by_fold, strict=True)
+        ]
+
+    def _ask(
+        self,
+        estimator: Any,
+        emphasis: NDArray[Any],
+        fold: tuple[Rows, Rows],
+        methods: Sequence[str],
+        task: Task,
+    ) -> list[NDArray[Any]]:
+        train, test = fold
+        model = self.fit(estimator, emphasis, rows=train, task=task)
+        held_out = safe_indexing(self.X, test)
+        return [getattr(model, method)(held_out) for method in methods]
 
 
 def repeat_rows(

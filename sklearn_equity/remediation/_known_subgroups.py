@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sklearn_equity._checks import SubgroupCodes, take_columns
 from sklearn_equity._factorize import DROPPED
+from sklearn_equity._fit_tasks import Task
 from sklearn_equity._sklearn_shims import num_samples
 from sklearn_equity.remediation._calibration import Folds
 from sklearn_equity.remediation._inputs import number_labels
@@ -46,14 +47,16 @@ class KnownSubgroups(SubgroupRemedy):
             raise ValueError(msg)
         return self._split(X, y, random_state) or []
 
-    def _learn_subgroups(self, X: Any, subgroups: Any, n_rows: int) -> SubgroupCodes:
+    def _learn_subgroups(
+        self, X: Any, subgroups: Any, n_rows: int, task: Task
+    ) -> SubgroupCodes:
         """Number the subgroups of fit; without any, everybody is one."""
         self._were_passed = subgroups is not None
         if subgroups is None and self.segmenter is None:
             self.segmenter_ = None
             codes = SubgroupCodes(np.zeros(n_rows, dtype=np.intp), ("all",), "all")
         else:
-            codes = self._find_subgroups(X, subgroups, n_rows)
+            codes = self._find_subgroups(X, subgroups, n_rows, task)
         self._labels = codes.labels
         return codes
 

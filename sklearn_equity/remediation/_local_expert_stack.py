@@ -22,7 +22,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_equity._fit_tasks import fit_task
 from sklearn_equity._sklearn_shims import (
+    CallbackSupportMixin,
     HasMethods,
     Interval,
     fit_context,
@@ -45,7 +47,7 @@ def _is_classifier(stack: "LocalExpertStack") -> bool:
     return is_classifier(stack.estimator)
 
 
-class LocalExpertStack(MetaEstimatorMixin, BaseEstimator):
+class LocalExpertStack(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
     r"""Add to a model what others see, and local experts where all of them fail.
 
     A remedy that adds information, so that nobody need lose for others to gain. It is
@@ -84,8 +86,9 @@ class LocalExpertStack(MetaEstimatorMixin, BaseEstimator):
         who neither chose nor trained it; larger keeps fewer experts.
     n_rounds : int, default=2
         How often to scan what experts have left, on new halves; 0 is the stack alone.
-    n_jobs : int, default=None
-        Folds trained at once; the result does not depend on it.
+    n_jobs : int or None, default=None
+        Folds fitted at once, as in joblib, and halves scanned; the result is the same
+        for any number.
     random_state : int, RandomState instance or None, default=None
         Draws folds, halves, and the seeds of models that have none.
 
@@ -239,31 +242,38 @@ class LocalExpertStack(MetaEstimatorMixin, BaseEstimator):
         _, labels = check_target(y, len(table), is_classifier=_is_classifier(self))
         target = self._as_numbers(labels)
         categorical = np.array([levels is not None for levels in self._people.levels])
-        stack = Stack.fit(
-            self._members(table, categorical),
-            X,
-            table,
-            target,
-            labels=labels,
-            folds=self._split(labels, random_state),
-            n_jobs=self.n_jobs,
-            random_state=random_state,
-        )
-        self.experts_, self.n_candidates_ = find_experts(
-            RuleScan(
-                self._people,
-                self.max_depth,
-                self.n_cuts,
-                self.max_rules,
-                self.min_subgroup_size,
-            ),
-            OrderedInputs.learn(table, target, categorical),
-            table,
-            target - stack.out_of_fold,
-            n_rounds=self.n_rounds,
-            least_gain=self.least_gain,
-            random_state=random_state,
-        )
+        folds = self._split(labels, random_state)
+        with fit_task(self, X, y, n_parts=2) as task:
+            with task.part("stack", len(folds), at_once=True) as part:
+                stack = Stack.fit(
+                    self._members(table, categorical),
+                    X,
+                    table,
+                    target,
+                    labels=labels,
+                    folds=folds,
+                    n_jobs=self.n_jobs,
+                    random_state=random_state,
+                    task=part,
+                )
+            with task.part("experts", self.n_rounds) as part:
+                self.experts_, self.n_candidates_ = find_experts(
+                    RuleScan(
+                        self._people,
+                        self.max_depth,
+                        self.n_cuts,
+                        self.max_rules,
+                        self.min_subgroup_size,
+                    ),
+                    OrderedInputs.learn(table, target, categorical),
+                    table,
+                    target - stack.out_of_fold,
+                    n_rounds=self.n_rounds,
+                    least_gain=self.least_gain,
+                    n_jobs=self.n_jobs,
+                    random_state=random_state,
+                    task=part,
+                )
         self._stack = stack
         self.out_of_fold_ = stack.out_of_fold
         names = (member.name for member in stack.members)

@@ -11,7 +11,9 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.parallel import Parallel, delayed
 
+from sklearn_equity._fit_tasks import Task
 from sklearn_equity.discovery._items import Item, describe_rule
 from sklearn_equity.discovery._rule_choice import rows_of
 from sklearn_equity.remediation._expert_rules import FoundRule, RuleScan
@@ -120,7 +122,9 @@ def find_experts(
     *,
     n_rounds: int,
     least_gain: float,
+    n_jobs: int | None,
     random_state: np.random.RandomState,
+    task: Task,
 ) -> tuple[tuple[LocalExpert, ...], int]:
     """Find, confirm and fit experts, round after round on what is left.
 
@@ -130,10 +134,17 @@ def find_experts(
     state = _Residuals(scan, inputs, table, inputs.basis(table), residuals.copy())
     experts: list[LocalExpert] = []
     n_candidates = 0
-    for _ in range(n_rounds):
+    for part, _ in task.each("round", range(n_rounds), 2, at_once=True, may_stop=True):
         finding = random_state.permutation(len(table)) % 2 == 0
+        halves = finding, ~finding
+        found = Parallel(n_jobs=n_jobs)(
+            delayed(state.find)(half, half_task)
+            for half, half_task in zip(halves, part.parts("half", 2), strict=True)
+        )
         candidates = [
-            (rule, half) for half in (finding, ~finding) for rule in state.find(half)
+            (rule, half)
+            for half, rules in zip(halves, found, strict=True)
+            for rule in rules
         ]
         candidates.sort(key=lambda candidate: -candidate[0].score)
         n_candidates += len(candidates)
@@ -154,10 +165,11 @@ class _Residuals:
     basis: Matrix
     left: Vector
 
-    def find(self, half: Mask) -> list[FoundRule]:
-        if half.sum() < 2 * self.scan.min_size:
-            return []
-        return self.scan(self.table[half], self.left[half], self.basis[half])
+    def find(self, half: Mask, task: Task) -> list[FoundRule]:
+        with task:
+            if half.sum() < 2 * self.scan.min_size:
+                return []
+            return self.scan(self.table[half], self.left[half], self.basis[half])
 
     def keep(
         self, candidates: Sequence[tuple[FoundRule, Mask]], least_gain: float

@@ -15,6 +15,7 @@ from sklearn.base import is_classifier
 from sklearn.utils import check_random_state, indexable
 
 from sklearn_equity._checks import SubgroupCodes, check_sample_weight
+from sklearn_equity._fit_tasks import Task, fit_task
 from sklearn_equity._sklearn_shims import (
     HasMethods,
     Interval,
@@ -110,6 +111,8 @@ class SubgroupOversampler(SubgroupRemedy):
         is at a bound or below, such as ``{"gini": 0.1}``. A list takes several. By the
         first two the model is measured after the last round too, and the round that
         failed is taken back.
+    n_jobs : int or None, default=None
+        Folds fitted at once, as in joblib; the result is the same for any number.
     random_state : int, RandomState instance or None, default=None
         Shuffles the folds and draws the rows that a fraction of `multiplier` repeats.
 
@@ -220,6 +223,7 @@ class SubgroupOversampler(SubgroupRemedy):
         "min_subgroup_size": [Interval(Integral, 1, None, closed="left")],
         "n_rounds": [Interval(Integral, 1, None, closed="left")],
         "stop_when": [str, dict, list, tuple, None],
+        "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
 
@@ -237,6 +241,7 @@ class SubgroupOversampler(SubgroupRemedy):
         min_subgroup_size: int = 30,
         n_rounds: int = 1,
         stop_when: StopWhen | None = None,
+        n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.estimator = estimator
@@ -250,6 +255,7 @@ class SubgroupOversampler(SubgroupRemedy):
         self.min_subgroup_size = min_subgroup_size
         self.n_rounds = n_rounds
         self.stop_when = stop_when
+        self.n_jobs = n_jobs
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -285,9 +291,12 @@ class SubgroupOversampler(SubgroupRemedy):
         ValueError
             If an argument breaks its rule, or there are fewer than two subgroups.
         """
-        training, emphasis = self._remedy(X, y, subgroups, sample_weight)
-        self._note_rows(emphasis, training)
-        self.estimator_ = training.fit(self.estimator, emphasis)
+        n_parts = self._n_segmenters + 2
+        with fit_task(self, X, y, n_parts=n_parts, sample_weight=sample_weight) as task:
+            training, emphasis = self._remedy(X, y, subgroups, sample_weight, task)
+            self._note_rows(emphasis, training)
+            model = task.part("remedied model")
+            self.estimator_ = training.fit(self.estimator, emphasis, task=model)
         return self
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -330,7 +339,8 @@ class SubgroupOversampler(SubgroupRemedy):
             raise ValueError(msg)
         if hasattr(self, "estimator_"):
             del self.estimator_  # that of an earlier fit would not match the rest
-        training, emphasis = self._remedy(X, y, subgroups, None)
+        with fit_task(self, X, y, n_parts=self._n_segmenters + 1) as task:
+            training, emphasis = self._remedy(X, y, subgroups, None, task)
         if self.strategy == "synthetic":
             X_new, y_new, _, self.sample_indices_ = training.synthesize(
                 self.estimator, emphasis
@@ -344,7 +354,7 @@ class SubgroupOversampler(SubgroupRemedy):
 
     # ---- fitting, step by step ---------------------------------------------------
     def _remedy(
-        self, X: Any, y: Any, subgroups: Any, sample_weight: Any
+        self, X: Any, y: Any, subgroups: Any, sample_weight: Any, task: Task
     ) -> tuple[TrainingRows, NDArray[Any]]:
         """Return the rows to train on and how often each counts; set what was found."""
         (X,) = indexable(X)
@@ -362,7 +372,7 @@ class SubgroupOversampler(SubgroupRemedy):
         stop = StopRule.of(self.stop_when)
         random_state = check_random_state(self.random_state)
         folds = self._split(X, y_array, random_state)
-        codes = self._find_subgroups(X, subgroups, n_rows)
+        codes = self._find_subgroups(X, subgroups, n_rows, task)
         judge = Judge.of(
             self.judged_by,
             metric.metric,
@@ -373,7 +383,12 @@ class SubgroupOversampler(SubgroupRemedy):
             random_state=random_state,
         )
         training = TrainingRows(
-            X, y, fit_params, self.strategy, self._make_synthesizer(codes, random_state)
+            X,
+            y,
+            fit_params,
+            self.strategy,
+            self._make_synthesizer(codes, random_state),
+            self.n_jobs,
         )
         loop = Loop(
             Calibration(training, metric, codes, weights, folds, judge),
@@ -384,7 +399,8 @@ class SubgroupOversampler(SubgroupRemedy):
             stop,
             random_state,
         )
-        emphasis, self.history_ = loop.run(self.estimator)
+        with task.part("rounds", loop.n_measurements) as rounds:
+            emphasis, self.history_ = loop.run(self.estimator, rounds)
         self.fidelity_ = self.history_[-1].fidelity
         self.under_served_ = self.history_[-1].under_served
         kept = [done.multiplier for done in self.history_ if done.kept]

@@ -21,6 +21,7 @@ from sklearn_equity._checks import (
     check_sample_weight,
     refuse_overflow,
 )
+from sklearn_equity._fit_tasks import Task, fit_task
 from sklearn_equity._sklearn_shims import (
     HasMethods,
     Interval,
@@ -81,6 +82,8 @@ class SubgroupRecalibrator(KnownSubgroups):
         The depth of the trees whose leaves are learnt subgroups.
     min_subgroup_size : int, default=30
         Cells of fewer rows are not corrected.
+    n_jobs : int or None, default=None
+        Folds fitted at once, as in joblib; the result is the same for any number.
     random_state : int, RandomState instance or None, default=None
         Shuffles the folds, and draws those who judge.
 
@@ -166,6 +169,7 @@ class SubgroupRecalibrator(KnownSubgroups):
         "n_rounds": [Interval(Integral, 0, None, closed="left")],
         "max_depth": [Interval(Integral, 1, None, closed="left")],
         "min_subgroup_size": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
     # What it lowers, and what `remediation_path` measures unless told otherwise.
@@ -183,6 +187,7 @@ class SubgroupRecalibrator(KnownSubgroups):
         n_rounds: int = 50,
         max_depth: int = 3,
         min_subgroup_size: int = 30,
+        n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.estimator = estimator
@@ -194,6 +199,7 @@ class SubgroupRecalibrator(KnownSubgroups):
         self.n_rounds = n_rounds
         self.max_depth = max_depth
         self.min_subgroup_size = min_subgroup_size
+        self.n_jobs = n_jobs
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -242,22 +248,28 @@ class SubgroupRecalibrator(KnownSubgroups):
         fit_params = self._route_to_estimator(subgroups, weights)
         random_state = check_random_state(self.random_state)
         folds = self._folds(X, y_array, random_state)
-        codes = (
-            self._learn_subgroups(X, subgroups, n_rows)
-            if self.learn_subgroups
-            else self._learn_declared(X, subgroups, n_rows)
-        )
-        training = TrainingRows(X, y, fit_params, "weight")
-        held_out = predict_held_out(training, self.estimator, y_array, folds)
-        self._people = PeopleTable.learn(X) if self.learn_subgroups else None
-        judges = random_state.permutation(n_rows) < int(np.ceil(_JUDGING * n_rows))
-        halves = Halves(
-            np.flatnonzero(~judges),
-            np.flatnonzero(judges),
-            np.ones(n_rows) if weights is None else weights,
-        )
-        self._boost(X, held_out, codes, halves, random_state)
-        self.estimator_ = training.fit(self.estimator, np.ones(n_rows, dtype=np.intp))
+        training = TrainingRows(X, y, fit_params, "weight", n_jobs=self.n_jobs)
+        n_parts = self._n_segmenters + 3
+        with fit_task(self, X, y, n_parts=n_parts, sample_weight=weights) as task:
+            learn = (
+                self._learn_subgroups if self.learn_subgroups else self._learn_declared
+            )
+            codes = learn(X, subgroups, n_rows, task)
+            held_out = predict_held_out(
+                training, self.estimator, y_array, folds, task=task
+            )
+            self._people = PeopleTable.learn(X) if self.learn_subgroups else None
+            judges = random_state.permutation(n_rows) < int(np.ceil(_JUDGING * n_rows))
+            halves = Halves(
+                np.flatnonzero(~judges),
+                np.flatnonzero(judges),
+                np.ones(n_rows) if weights is None else weights,
+            )
+            with task.part("corrections", self.n_rounds) as corrections:
+                self._boost(X, held_out, codes, halves, random_state, corrections)
+            plain = np.ones(n_rows, dtype=np.intp)
+            model = task.part("model")
+            self.estimator_ = training.fit(self.estimator, plain, task=model)
         return self
 
     @available_if(wrapped_has("predict"))
@@ -355,11 +367,13 @@ class SubgroupRecalibrator(KnownSubgroups):
         return float(score(y, predicted, sample_weight=sample_weight))
 
     # ---- fitting, step by step ---------------------------------------------------
-    def _learn_declared(self, X: Any, subgroups: Any, n_rows: int) -> SubgroupCodes:
+    def _learn_declared(
+        self, X: Any, subgroups: Any, n_rows: int, task: Task
+    ) -> SubgroupCodes:
         """Number declared subgroups, or say that there are none."""
         if subgroups is None and self.segmenter is None:
             self._find_subgroups(X, subgroups, n_rows)
-        return self._learn_subgroups(X, subgroups, n_rows)
+        return self._learn_subgroups(X, subgroups, n_rows, task)
 
     def _boost(
         self,
@@ -368,6 +382,7 @@ class SubgroupRecalibrator(KnownSubgroups):
         codes: SubgroupCodes,
         halves: Halves,
         random_state: np.random.RandomState,
+        task: Task,
     ) -> None:
         """Learn corrections, and keep a record of them."""
         start, truth = held_out.expected, held_out.truth
@@ -384,7 +399,7 @@ class SubgroupRecalibrator(KnownSubgroups):
         )
         table = None if self._people is None else self._people.read(X)
         self._corrections = boost_residuals(
-            truth, start, codes, table, halves, rules, random_state
+            truth, start, codes, table, halves, rules, random_state, task
         )
         self.history_ = self._corrections.history
         after = self._corrections.apply(start, codes.codes, table)

@@ -15,6 +15,8 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_equity._sklearn_shims import CallbackSupportMixin
+
 
 def wrapped_has(method: str) -> Callable[["RemediedModel"], bool]:
     """Offer a method where the wrapped estimator has it."""
@@ -27,7 +29,7 @@ def wrapped_has(method: str) -> Callable[["RemediedModel"], bool]:
     return check
 
 
-class RemediedModel(MetaEstimatorMixin, BaseEstimator):
+class RemediedModel(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
     """A meta-estimator that answers by its fitted ``estimator_``."""
 
     estimator: Any

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_equity._checks import SubgroupCodes
+from sklearn_equity._fit_tasks import NO_TASK, Task
 from sklearn_equity.remediation._residual_step import (
     Halves,
     Partition,
@@ -127,6 +128,7 @@ def boost_residuals(
     halves: Halves,
     rules: BoostingRules,
     random_state: np.random.RandomState,
+    task: Task = NO_TASK,
 ) -> Corrections:
     """Correct round after round, until those who judge keep nothing.
 
@@ -144,12 +146,14 @@ def boost_residuals(
         How corrections are sought.
     random_state : RandomState
         Seeds the trees.
+    task : Task
+        Of which every round is a part.
     """
     declared = _declared_partitions(codes)
     prediction = start
     steps: list[Step] = []
     history: list[RecalibrationRound] = []
-    for _ in range(rules.n_rounds):
+    for _ in task.each("round", range(rules.n_rounds), may_stop=True):
         residual = truth - prediction
         partitions = list(_cut(declared, prediction[halves.learn], rules.n_levels))
         if table is not None:

@@ -15,6 +15,7 @@ from sklearn.base import is_classifier
 from sklearn.utils import check_random_state, indexable
 
 from sklearn_equity._checks import SubgroupCodes, check_sample_weight
+from sklearn_equity._fit_tasks import Task, fit_task
 from sklearn_equity._sklearn_shims import (
     HasMethods,
     Interval,
@@ -91,6 +92,8 @@ class WorstSubgroupReweighter(SubgroupRemedy):
         measures on the training rows.
     min_subgroup_size : int, default=30
         Smaller subgroups are neither judged nor given other weights.
+    n_jobs : int or None, default=None
+        Folds fitted at once, as in joblib; the result is the same for any number.
     random_state : int, RandomState instance or None, default=None
         Shuffles the folds.
 
@@ -160,6 +163,7 @@ class WorstSubgroupReweighter(SubgroupRemedy):
         "n_rounds": [Interval(Integral, 1, None, closed="left")],
         "measured_on": [StrOptions({"cv", "train"})],
         "min_subgroup_size": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
 
@@ -173,6 +177,7 @@ class WorstSubgroupReweighter(SubgroupRemedy):
         n_rounds: int = 10,
         measured_on: Literal["cv", "train"] = "cv",
         min_subgroup_size: int = 30,
+        n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.estimator = estimator
@@ -182,6 +187,7 @@ class WorstSubgroupReweighter(SubgroupRemedy):
         self.n_rounds = n_rounds
         self.measured_on = measured_on
         self.min_subgroup_size = min_subgroup_size
+        self.n_jobs = n_jobs
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -231,24 +237,35 @@ class WorstSubgroupReweighter(SubgroupRemedy):
         metric = self._check_metric(y_array)
         random_state = check_random_state(self.random_state)
         folds = self._split(X, y_array, random_state)
-        codes = self._find_subgroups(X, subgroups, n_rows)
-        judge = Judge("estimate", metric.metric, codes, X, None, 0)
-        training = TrainingRows(X, y, fit_params, "weight")
-        calibration = Calibration(training, metric, codes, weights, folds, judge)
-        self._run(calibration)
-        self.multiplier_ = self.history_[self.best_round_].multiplier
-        self.estimator_ = training.fit(self.estimator, _by_row(self.multiplier_, codes))
+        training = TrainingRows(X, y, fit_params, "weight", n_jobs=self.n_jobs)
+        n_parts = self._n_segmenters + 2
+        with fit_task(self, X, y, n_parts=n_parts, sample_weight=weights) as task:
+            codes = self._find_subgroups(X, subgroups, n_rows, task)
+            judge = Judge("estimate", metric.metric, codes, X, None, 0)
+            calibration = Calibration(training, metric, codes, weights, folds, judge)
+            with task.part("rounds", self.n_rounds + 1) as rounds:
+                self._run(calibration, rounds)
+            self.multiplier_ = self.history_[self.best_round_].multiplier
+            emphasis = _by_row(self.multiplier_, codes)
+            model = task.part("remedied model")
+            self.estimator_ = training.fit(self.estimator, emphasis, task=model)
         return self
 
-    def _run(self, calibration: Calibration) -> None:
+    def _run(self, calibration: Calibration, task: Task) -> None:
         """Move the weights round after round, and keep the best round."""
         codes = calibration.subgroups
         large = codes.counts() >= self.min_subgroup_size
         multiplier = np.ones(codes.n_subgroups)
         history, worst_losses = [], []
-        for _ in range(self.n_rounds + 1):
+        for part, _ in task.each(
+            "round",
+            range(self.n_rounds + 1),
+            calibration.n_fits,
+            at_once=True,
+            may_stop=True,
+        ):
             by_label = dict(zip(codes.labels, multiplier.tolist(), strict=True))
-            done = calibration.measure(self.estimator, _by_row(by_label, codes))
+            done = calibration.measure(self.estimator, _by_row(by_label, codes), part)
             as_loss = calibration.metric.metric.as_loss
             losses = as_loss(np.array(list(done.fidelity.values())))
             judged = large & np.isfinite(losses)

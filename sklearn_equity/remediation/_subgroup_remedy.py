@@ -15,6 +15,7 @@ from sklearn.utils import Tags, get_tags
 from sklearn.utils.metadata_routing import process_routing
 
 from sklearn_equity._checks import SubgroupCodes, take_columns
+from sklearn_equity._fit_tasks import NO_TASK, Task
 from sklearn_equity.fidelity import Metric, resolve_metric
 from sklearn_equity.remediation._calibration import Folds, MetricOfTarget
 from sklearn_equity.remediation._inputs import number_labels
@@ -83,7 +84,14 @@ class SubgroupRemedy(RemediedModel):
         folds = splitter(N_FOLDS, shuffle=True, random_state=random_state)
         return list(folds.split(X, y))
 
-    def _find_subgroups(self, X: Any, subgroups: Any, n_rows: int) -> SubgroupCodes:
+    @property
+    def _n_segmenters(self) -> int:
+        """How many segmenters are fitted, each a part of the fit."""
+        return int(hasattr(self.segmenter, "fit"))
+
+    def _find_subgroups(
+        self, X: Any, subgroups: Any, n_rows: int, task: Task = NO_TASK
+    ) -> SubgroupCodes:
         """Number the subgroups that were passed, or that are learnt from X."""
         name = "subgroups"
         if (subgroups is None) == (self.segmenter is None):
@@ -105,7 +113,8 @@ class SubgroupRemedy(RemediedModel):
         elif self.segmenter is not None:
             # Without y: segments selected on the outcome would turn oversampling into
             # a shift of its distribution. FrozenEstimator wants to be told.
-            self.segmenter_ = clone(self.segmenter).fit(X, None)
+            part = task.part("segmenter")
+            self.segmenter_ = part.fit(clone(self.segmenter), X, None)
             name, subgroups = "segmenter", self.segmenter_.predict(X)
         return number_labels(subgroups, n_rows, name=name, at_least=2)
 

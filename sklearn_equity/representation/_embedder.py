@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
+from sklearn_equity._fit_tasks import fit_task
 from sklearn_equity._outcome_inputs import warn_of_outcome_inputs
 from sklearn_equity._sklearn_shims import (
     CallbackSupportMixin,
@@ -23,7 +24,7 @@ from sklearn_equity._sklearn_shims import (
     fit_context,
 )
 from sklearn_equity.representation._plan import PlannedAutoencoder
-from sklearn_equity.representation._tasks import open_tasks
+from sklearn_equity.representation._tasks import Trainings
 from sklearn_equity.representation._trained import load_network
 from sklearn_equity.representation._training import (
     check_own_random_state,
@@ -309,21 +310,23 @@ class AutoencoderEmbedder(CallbackSupportMixin, PlannedAutoencoder):
             table, validation_table, random_state
         )
         schedule = self._schedule(network, device, len(rows))
-        best = train_candidates(
-            partial(network.train, architecture, schedule, rows, validation_rows),
-            self._finder_of_failure(prepared, architecture),
-            n_init=self.n_init,
-            random_state=random_state,
-            tasks=open_tasks(
-                self,
-                X,
-                n_trainings=count_trainings(self.n_init),
-                n_epochs=self.max_epochs,
-                attributes_of=lambda net: {"net_": network.snapshot(net)},
-            ),
-        )
-        self.net_, self._seed = best.net, best.seed
-        self._record(rows, validation_rows)
+        with fit_task(
+            self, X, X, n_parts=count_trainings(self.n_init), holds_models=False
+        ) as task:
+            best = train_candidates(
+                partial(network.train, architecture, schedule, rows, validation_rows),
+                self._finder_of_failure(prepared, architecture),
+                n_init=self.n_init,
+                random_state=random_state,
+                tasks=Trainings(
+                    task,
+                    self.max_epochs,
+                    lambda net: {"net_": network.snapshot(net)},
+                ),
+            )
+            self.net_, self._seed = best.net, best.seed
+            self._record(rows, validation_rows)
+            task.attributes = {}
         if best.failure:
             warnings.warn(best.failure, ConvergenceWarning, stacklevel=3)
         return self

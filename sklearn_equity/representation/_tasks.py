@@ -5,98 +5,68 @@ told when each begins and ends, may look at the embedder as it then is, and may 
 training by returning True.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from sklearn_equity._fit_tasks import Task
 
-class NoTasks:
-    """Nobody is told of anything."""
-
-    watcher: Any = None
-
-    def training_begins(self) -> None:
-        """Do nothing."""
-
-    def training_ended(self, net: Any) -> None:
-        """Do nothing."""
-
-    def fit_ended(self, net: Any) -> None:
-        """Do nothing."""
+AttributesOf = Callable[[Any], dict[str, Any]]
 
 
-class FitTasks(NoTasks):
-    """What a fit tells its callbacks.
+class EpochWatcher:
+    """Tells callbacks of the epochs of one training."""
 
-    Parameters
-    ----------
-    estimator : estimator with callback support
-        Who is fitted.
-    X : array-like
-        The table as it was handed in; an autoencoder's targets are its rows.
-    n_trainings, n_epochs : int
-        The most trainings, and the most epochs of one.
-    attributes_of : callable
-        From a net in training to the attributes that make `estimator` a fitted one.
-    """
-
-    def __init__(
-        self,
-        estimator: Any,
-        X: Any,
-        *,
-        n_trainings: int,
-        n_epochs: int,
-        attributes_of: Callable[[Any], dict[str, Any]],
-    ) -> None:
-        self._estimator = estimator
-        self._X = X
-        self._n_epochs = n_epochs
+    def __init__(self, training: Task, attributes_of: AttributesOf) -> None:
+        self._training = training
         self._attributes_of = attributes_of
-        self.watcher = self
-        self._fit = estimator._init_callback_context(max_subtasks=n_trainings)  # noqa: SLF001  the protocol's name
-        self._fit.call_on_fit_task_begin(estimator=estimator, X=X, y=X)
-
-    def training_begins(self) -> None:
-        """Open the task of a training."""
-        self._training = self._fit.subcontext("training", max_subtasks=self._n_epochs)
-        self._training.call_on_fit_task_begin(
-            estimator=self._estimator, X=self._X, y=self._X
-        )
+        self._epoch: Task | None = None
 
     def epoch_begins(self, net: Any) -> None:
         """Open the task of an epoch."""
-        self._epoch = self._training.subcontext("epoch")
-        self._epoch.call_on_fit_task_begin(
-            estimator=self._estimator,
-            X=self._X,
-            y=self._X,
-            reconstruction_attributes=lambda: self._attributes_of(net),
-        )
+        self._training.attributes = partial(self._attributes_of, net)
+        self._epoch = self._training.part("epoch", attributes=self._training.attributes)
+        self._epoch.begin()
 
-    def epoch_ended(self, net: Any) -> bool:
+    def epoch_ended(self, net: Any) -> bool:  # noqa: ARG002  the task knows it
         """Close the task of an epoch; say whether a callback ends the training."""
-        return self._end(self._epoch, net)
+        return self.close(is_whole=True)
 
-    def training_ended(self, net: Any) -> None:
-        """Close the task of a training."""
-        self._end(self._training, net)
-
-    def fit_ended(self, net: Any) -> None:
-        """Close the task of the fit."""
-        self._end(self._fit, net)
-
-    def _end(self, task: Any, net: Any) -> bool:
-        stop: bool = task.call_on_fit_task_end(
-            estimator=self._estimator,
-            X=self._X,
-            y=self._X,
-            reconstruction_attributes=lambda: self._attributes_of(net),
-        )
-        return stop
+    def close(self, *, is_whole: bool = False) -> bool:
+        """Close the epoch that is open, if any; by default as one that failed."""
+        epoch, self._epoch = self._epoch, None
+        if epoch is None:
+            return False
+        epoch.end(is_whole=is_whole)
+        return epoch.is_to_stop
 
 
-def open_tasks(estimator: Any, X: Any, **params: Any) -> NoTasks:
-    """Begin the tree of tasks, if there is a callback to tell of it."""
-    if not getattr(estimator, "_skl_callbacks", None):
-        return NoTasks()
-    return FitTasks(estimator, X, **params)
+@dataclass(frozen=True)
+class Trainings:
+    """The trainings of a fit.
+
+    Attributes
+    ----------
+    fit : Task
+        The fit that they are parts of.
+    n_epochs : int
+        The most epochs of one.
+    attributes_of : callable
+        From a net in training to the attributes that make the embedder a fitted one.
+    """
+
+    fit: Task
+    n_epochs: int
+    attributes_of: AttributesOf
+
+    @contextmanager
+    def one(self) -> Iterator[EpochWatcher]:
+        """Open the task of a training, and give what watches its epochs."""
+        with self.fit.part("training", self.n_epochs) as training:
+            watcher = EpochWatcher(training, self.attributes_of)
+            try:
+                yield watcher
+            finally:
+                watcher.close()

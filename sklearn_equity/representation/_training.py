@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from sklearn_equity.representation._tasks import NoTasks
+from sklearn_equity.representation._tasks import Trainings
 
 # Of trainings that fail by bad luck, one in ten or so, three in a row are rare.
 MOST_TRAININGS = 4
@@ -43,7 +43,7 @@ def train_candidates(
     *,
     n_init: int | str,
     random_state: np.random.RandomState,
-    tasks: NoTasks,
+    tasks: Trainings,
 ) -> Candidate:
     """Train as often as asked, or until a training is sound, and keep the best.
 
@@ -57,22 +57,20 @@ def train_candidates(
         How many trainings; "auto" ends with the first sound one.
     random_state : RandomState instance
         Draws the seeds.
-    tasks : NoTasks or FitTasks
-        Who is told of trainings and epochs.
+    tasks : Trainings
+        By which callbacks are told of trainings and epochs.
     """
     best = Candidate(net=None, seed=-1, loss=np.inf, failure="no training")
     seeds = random_state.randint(np.iinfo(np.int32).max, size=count_trainings(n_init))
     for number, seed in enumerate(seeds.tolist()):
-        tasks.training_begins()
-        net = train(seed=seed, redraw=number > 0, watcher=tasks.watcher)
-        tasks.training_ended(net)
+        with tasks.one() as watcher:
+            net = train(seed=seed, redraw=number > 0, watcher=watcher)
         loss = least_loss(net)
         candidate = Candidate(net, seed, loss, find_failure(net, loss))
         if best.net is None or candidate.rank < best.rank:
             best = candidate
         if n_init == "auto" and candidate.failure is None:
             break
-    tasks.fit_ended(best.net)
     return best
 
 

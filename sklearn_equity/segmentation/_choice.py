@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.mixture import GaussianMixture
 
+from sklearn_equity._fit_tasks import Task
 from sklearn_equity.exceptions import (
     DiagonalCovarianceWarning,
     FewerSegmentsWarning,
@@ -101,14 +102,16 @@ def warn_of_lost_segments(
 
 
 def choose_mixture(
-    fit_mixture: Callable[[int], GaussianMixture],
+    fit_mixture: Callable[..., GaussianMixture],
     numbers: list[int],
     points: NDArray[np.float64],
     criterion: Criterion,
     seed: int,
+    task: Task,
 ) -> tuple[GaussianMixture, dict[int, float]]:
     """Fit one mixture a number and keep the best, of equals the smallest.
 
+    Every number is a part of `task`, and is fitted by ``fit_mixture(number, task=)``.
     Returns the mixture and the criterion's value by number: NaN where it is not
     defined, which loses to every other value.
     """
@@ -119,8 +122,8 @@ def choose_mixture(
         score, sign = Silhouettes(points, np.random.RandomState(seed)).score, 1.0
     scores: dict[int, float] = {}
     best, best_gain = None, -np.inf
-    for number in numbers:
-        mixture = fit_mixture(number)
+    for part, number in task.each("candidate", numbers, None):
+        mixture = fit_mixture(number, task=part)
         scores[number] = score(mixture)
         gain = sign * scores[number]
         if best is None or gain > best_gain or np.isnan(best_gain):

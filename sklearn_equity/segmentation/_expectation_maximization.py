@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.metrics import pairwise_distances_argmin
 
+from sklearn_equity._fit_tasks import NO_TASK, Task
 from sklearn_equity.segmentation._moments import (
     Matrix,
     Parameters,
@@ -43,6 +44,7 @@ def fit_parameters(
     reg_covar: float,
     max_iter: int,
     random_state: np.random.RandomState,
+    task: Task = NO_TASK,
 ) -> Climb:
     """Fit a mixture to few bins, and to more of them as long as they hide something."""
     climb = partial(_climb, tol=tol, reg_covar=reg_covar, max_iter=max_iter)
@@ -52,7 +54,10 @@ def fit_parameters(
             start_parameters(rows, n_components, init_params, reg_covar, random_state)
             for _ in range(1 if init_params == "quantiles" else n_init)
         ]
-        climbs = [climb(rows, start) for start in starts]
+        climbs = [
+            climb(rows, start, task=part)
+            for part, start in task.each("start", starts, max_iter)
+        ]
         best = max(climbs, key=lambda climb: climb.lower_bounds[-1])
         if bins_of_probe is None:
             break
@@ -65,11 +70,17 @@ def fit_parameters(
 
 
 def _climb(
-    rows: Rows, parameters: Parameters, *, tol: float, reg_covar: float, max_iter: int
+    rows: Rows,
+    parameters: Parameters,
+    *,
+    tol: float,
+    reg_covar: float,
+    max_iter: int,
+    task: Task = NO_TASK,
 ) -> Climb:
     """Raise the likelihood until a step gains less than `tol`."""
     bounds: list[float] = []
-    for _ in range(max_iter):
+    for _ in task.each("step", range(max_iter), may_stop=True):
         sums, log_likelihood = _expect(rows, parameters)
         parameters = maximise(
             sums, rows.second_moments, rows.covariance_type, reg_covar

@@ -17,6 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.mixture import GaussianMixture
 
+from sklearn_equity._fit_tasks import NO_TASK, Task
 from sklearn_equity.segmentation._expectation_maximization import (
     Climb,
     fit_parameters,
@@ -50,7 +51,10 @@ _LARGEST_SQUARE = 1e8
 
 # ---- fitting -----------------------------------------------------------------------
 def fit_fast(
-    n_components: int, resolutions: Resolutions, params: dict[str, Any]
+    n_components: int,
+    resolutions: Resolutions,
+    params: dict[str, Any],
+    task: Task = NO_TASK,
 ) -> GaussianMixture:
     """Fit a mixture to rows at few or many bins, as far as they ask for it."""
     n_features = resolutions.probe.shape[1]
@@ -65,6 +69,7 @@ def fit_fast(
             reg_covar=mixture.reg_covar,
             max_iter=mixture.max_iter,
             random_state=np.random.RandomState(mixture.random_state),
+            task=task,
         )
         return _fill(mixture, climb)
 
@@ -124,7 +129,10 @@ def _precisions(roots: Matrix, covariance_type: str) -> Matrix:
 
 
 def fit_exactly(
-    n_components: int, points: Matrix, params: dict[str, Any]
+    n_components: int,
+    points: Matrix,
+    params: dict[str, Any],
+    task: Task = NO_TASK,  # noqa: ARG001  its mixture tells nobody of its steps
 ) -> GaussianMixture:
     """Let scikit-learn's mixture fit itself."""
     mixture, init_params = _new_mixture(n_components, points.shape[1], params)

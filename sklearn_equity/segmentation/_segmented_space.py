@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_equity._checks import refuse_overflow
+from sklearn_equity._sklearn_shims import CallbackSupportMixin
 from sklearn_equity.segmentation._hierarchy import cut_hierarchy
 from sklearn_equity.segmentation._mixture import (
     components_of,
@@ -27,7 +28,11 @@ from sklearn_equity.segmentation._mixture import (
 
 
 class SegmentedSpace(
-    ClassNamePrefixFeaturesOutMixin, DensityMixin, TransformerMixin, BaseEstimator
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    DensityMixin,
+    TransformerMixin,
+    BaseEstimator,
 ):
     """The use of a fitted mixture whose components make up segments."""
 

@@ -19,6 +19,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from sklearn_equity._checks import refuse_overflow
+from sklearn_equity._fit_tasks import Task, fit_task
 from sklearn_equity._sklearn_shims import Interval, StrOptions, fit_context
 from sklearn_equity.exceptions import OutlierWarning
 from sklearn_equity.segmentation._choice import (
@@ -299,8 +300,9 @@ class LatentGMMSegmenter(SegmentedSpace):
         far = _find_far_rows(table)
         near = table[~far] if far.any() else table
         self.scaler_ = StandardScaler().fit(near)
-        self._fit_mixture(self.scaler_.transform(near), numbers)
-        self._form_segments(self.scaler_.transform(table))
+        with fit_task(self, X, n_parts=len(numbers), holds_models=False) as task:
+            self._fit_mixture(self.scaler_.transform(near), numbers, task)
+            self._form_segments(self.scaler_.transform(table))
         return self
 
     def fit_predict(self, X: ArrayLike, y: Any = None) -> NDArray[np.intp]:
@@ -321,7 +323,9 @@ class LatentGMMSegmenter(SegmentedSpace):
         return self.fit(X, y).predict(X)
 
     # ---- fitting -----------------------------------------------------------------
-    def _fit_mixture(self, points: NDArray[np.float64], numbers: list[int]) -> None:
+    def _fit_mixture(
+        self, points: NDArray[np.float64], numbers: list[int], task: Task
+    ) -> None:
         random_state = check_random_state(self.random_state)
         seed = int(random_state.randint(np.iinfo(np.int32).max))
         numbers = limit_to_distinct_rows(numbers, points)
@@ -344,10 +348,11 @@ class LatentGMMSegmenter(SegmentedSpace):
             fit = partial(fit_exactly, points=some_points, params=params)
         self.choice_scores_: dict[int, float] = {}
         if self.component_choice is None:
-            self.mixture_ = fit(numbers[0])
+            with task.part("mixture", None) as part:
+                self.mixture_ = fit(numbers[0], task=part)
         else:
             self.mixture_, self.choice_scores_ = choose_mixture(
-                fit, numbers, some_points, self.component_choice, seed
+                fit, numbers, some_points, self.component_choice, seed, task
             )
         self.n_iter_ = self.mixture_.n_iter_
         self.novelty_threshold_ = self._calibrate_novelty(some_points)

@@ -290,9 +290,10 @@ def test_importance_is_by_column_of_the_table_and_against_one_shuffled_by_hand()
         n_repeats=1,
         random_state=np.random.RandomState(5),
     )
-    rng = np.random.RandomState(5)
+    one_a_fold = np.random.RandomState(5)
+    rngs = [np.random.RandomState(one_a_fold.randint(2**31 - 1)) for _ in folds]
     falls = []
-    for model, (_, test) in zip(error_map.estimators_, folds, strict=True):
+    for model, (_, test), rng in zip(error_map.estimators_, folds, rngs, strict=True):
         rows, truth = X[test], errors[test]
         intact = spearmanr(model.predict(rows), truth)[0]
         for column in range(2):

@@ -15,7 +15,14 @@ from numpy.testing import assert_array_equal
 from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeRegressor
 
-from sklearn_equity import LatentGMMSegmenter, LocalExpertStack, segmentation_stability
+from sklearn_equity import (
+    DeferralRegressor,
+    ErrorMap,
+    LatentGMMSegmenter,
+    LocalExpertStack,
+    SubgroupOversampler,
+    segmentation_stability,
+)
 
 # Clusters have habits of their own, and leave connections to be closed at exit.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -100,5 +107,30 @@ def test_every_backend_gives_the_same_bits(backend):
     expected = figures(1)
     with joblib.parallel_config(backend=backend):
         found = figures(2)
+    for one, other in zip(found, expected, strict=True):
+        assert_array_equal(one, other)
+
+
+def figures_of_cross_fits(n_jobs):
+    """Compute what estimators fit fold by fold."""
+    rows = people().to_numpy()
+    truth = 10 + np.random.default_rng(1).normal(rows[:, 0] + rows[:, 1])
+    tree = DecisionTreeRegressor(max_features=1, max_depth=3, random_state=0)
+    ward = np.repeat(["a", "b", "c"], 100)
+    given = {"random_state": 0, "n_jobs": n_jobs}
+    error_map = ErrorMap(**given).fit(rows, truth, rows[:, 0] + 10)
+    remedy = SubgroupOversampler(tree, n_rounds=2, **given)
+    deferral = DeferralRegressor(tree, withhold_by="novelty", **given)
+    return [
+        error_map.cross_fitted_scores_,
+        remedy.fit(rows, truth, subgroups=ward).predict(rows),
+        deferral.fit(rows, truth).deferral_.doubt,
+    ]
+
+
+def test_every_backend_cross_fits_to_the_same_bits(backend):
+    expected = figures_of_cross_fits(None)
+    with joblib.parallel_config(backend=backend):
+        found = figures_of_cross_fits(2)
     for one, other in zip(found, expected, strict=True):
         assert_array_equal(one, other)

@@ -22,16 +22,17 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch import NeuralNet
 
 import sklearn_equity.representation as stage
+from sklearn_equity._fit_tasks import NO_TASK
 from sklearn_equity.exceptions import MissingDependencyError
 from sklearn_equity.representation import (
     AutoencoderEmbedder,
     _compute,
     _network,
-    _tasks,
     _training,
 )
 from sklearn_equity.representation._dense_engine import DenseEngine
 from sklearn_equity.representation._principal_start import draw_layers
+from sklearn_equity.representation._tasks import Trainings
 
 no_better_than_pca = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning"
@@ -334,7 +335,7 @@ def sequence_of_trainings(failures, n_init):
         find_failure,
         n_init=n_init,
         random_state=np.random.RandomState(0),
-        tasks=_tasks.NoTasks(),
+        tasks=Trainings(NO_TASK, n_epochs=1, attributes_of=vars),
     )
     return best, seen
 
