@@ -2,9 +2,11 @@
 
 Draws people again and again, and asks of the intervals of `subgroup_fidelity` (from
 rows) and of `fidelity_of_table` (from sums of the same rows) how often they hold the
-truth, and how wide they are. Four subgroups a draw, alike but for chance.
+truth, and how wide they are. Four subgroups a draw, alike but for chance. Metrics of
+errors, or those that are named:
 
     python benchmarks/comparisons/intervals_from_sums.py 25
+    python benchmarks/comparisons/intervals_from_sums.py 100 brier log_loss
 """
 
 import sys
@@ -15,7 +17,6 @@ import polars as pl
 from sklearn_equity import fidelity_of_table, subgroup_fidelity
 
 N_SUBGROUPS = 4
-METRICS = ("mae", "rmse", "nrmse", "r2", "bias")
 SIZES = (50, 100, 400, 2000)
 
 
@@ -32,6 +33,27 @@ def heavy(n_rows, rng):
 def skewed(n_rows, rng):
     truth = np.exp(rng.normal(3.0, 0.6, n_rows))
     return truth, truth * np.exp(rng.normal(0.0, 0.4, n_rows))
+
+
+def rare(n_rows, rng):
+    return _outcome(rng.beta(0.5, 9.5, n_rows), rng)
+
+
+def common(n_rows, rng):
+    return _outcome(rng.beta(2.0, 3.0, n_rows), rng)
+
+
+def _outcome(probability, rng):
+    """Draw an outcome of 5% or 40%, and predict it with its own probability."""
+    probability = np.clip(probability, 1e-6, 1.0 - 1e-6)
+    return (rng.random(len(probability)) < probability).astype(float), probability
+
+
+OF_ERRORS, OF_PROBABILITIES = (normal, heavy, skewed), (rare, common)
+METRICS = {
+    **dict.fromkeys(("mae", "rmse", "nrmse", "r2", "bias"), OF_ERRORS),
+    **dict.fromkeys(("brier", "log_loss"), OF_PROBABILITIES),
+}
 
 
 def true_value(metric, people):
@@ -72,14 +94,15 @@ def both_intervals(metric, people, size, draw):
 
 def main():
     n_draws = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+    asked = sys.argv[2:] or [name for name, of in METRICS.items() if of is OF_ERRORS]
     n_all = n_draws * N_SUBGROUPS
     print(
         f"{n_all} intervals each, nominally 95% (one standard error of a coverage: "
         f"{100 * np.sqrt(0.05 * 0.95 / n_all):.1f} points)"
     )
-    print("metric people      n   rows   sums   width of sums / rows")
-    for metric in METRICS:
-        for people in (normal, heavy, skewed):
+    print("metric   people      n   rows   sums   width of sums / rows")
+    for metric in asked:
+        for people in METRICS[metric]:
             value = true_value(metric, people)
             for size in SIZES:
                 held, width = np.zeros(2), np.zeros(2)
@@ -90,7 +113,7 @@ def main():
                         width[i] += (high - low).sum()
                 rows, sums = 100.0 * held / n_all
                 print(
-                    f"{metric:6} {people.__name__:7} {size:5,} {rows:5.1f}% "
+                    f"{metric:8} {people.__name__:7} {size:5,} {rows:5.1f}% "
                     f"{sums:5.1f}% {width[1] / width[0]:8.2f}",
                     flush=True,
                 )

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.random import RandomState
 
 from sklearn_equity._checks import check_confidence_level
+from sklearn_equity._parallel import check_n_jobs
 from sklearn_equity.allocation._inputs import as_number, check_choice, check_count
 from sklearn_equity.allocation._resampling import Resampling, resample_log_ratio
 from sklearn_equity.allocation._result import (
@@ -38,8 +39,10 @@ class Inference:
     interval: IntervalMethod
     n_resamples: int
     random_state: int | RandomState | None
+    n_jobs: int | None = None
 
     def __post_init__(self) -> None:
+        check_n_jobs(self.n_jobs)
         check_confidence_level(self.confidence_level)
         check_choice(self.interval, ("closed_form", "bootstrap"), name="interval")
         if not 0.0 < as_number(self.tolerance) < np.inf:
@@ -51,7 +54,9 @@ class Inference:
     @property
     def resampling(self) -> Resampling:
         """How a bootstrap goes about it."""
-        return Resampling(self.n_resamples, self.confidence_level, self.random_state)
+        return Resampling(
+            self.n_resamples, self.confidence_level, self.random_state, self.n_jobs
+        )
 
 
 def measure_inequality(

@@ -63,6 +63,7 @@ def exacerbation(
     interval: IntervalMethod = "closed_form",
     n_resamples: int = 1000,
     random_state: int | RandomState | None = None,
+    n_jobs: int | None = None,
     **severity: Unpack[SeverityOptions],
 ) -> ExacerbationResult:
     r"""Compare the inequality that a model induces with that of the data.
@@ -122,6 +123,9 @@ def exacerbation(
         Draws of the bootstrap.
     random_state : int, RandomState instance or None, default=None
         Seed of the bootstrap.
+    n_jobs : int or None, default=None
+        How many blocks of draws at once, as in joblib; the results are the same for any
+        number. A block takes about half a second, and less work is done here.
     **severity
         Further options of `severity_score`: `weights`, `step`, `bandwidth`,
         `boundary`, `discrete`.
@@ -178,6 +182,7 @@ def exacerbation(
         interval,
         n_resamples,
         random_state,
+        n_jobs,
     )
     cohort = take_cohort(
         measurement,

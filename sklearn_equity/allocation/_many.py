@@ -104,6 +104,7 @@ def compare_deterioration(
     interval: IntervalMethod = "closed_form",
     n_resamples: int = 1000,
     random_state: int | RandomState | None = None,
+    n_jobs: int | None = None,
     **severity: Unpack[SeverityOptions],
 ) -> InequalityTable:
     """Compare all subgroups with others, in a dataset or at equal scores of a model.
@@ -165,6 +166,9 @@ def compare_deterioration(
         Draws of the bootstrap.
     random_state : int, RandomState instance or None, default=None
         Seed of the bootstrap.
+    n_jobs : int or None, default=None
+        How many blocks of draws at once, as in joblib; the results are the same for any
+        number. A block takes about half a second, and less work is done here.
     **severity
         Further options of `severity_score`: `weights`, `step`, `bandwidth`,
         `boundary`, `discrete`.
@@ -218,6 +222,7 @@ def compare_deterioration(
         interval,
         n_resamples,
         random_state,
+        n_jobs,
     )
     _check_against(against, reference)
     cohort = take_cohort(

@@ -18,6 +18,7 @@ from sklearn_equity.fidelity import (
     by_subgroup,
     check_numbers_asked,
     check_population,
+    columns_of_sums,
     draw_seed,
     error_level,
     fidelity_from_moments,
@@ -172,7 +173,9 @@ class AuditAccumulator:
         truth, prediction = data.y_true, data.y_pred
         units = np.column_stack(
             [
-                *self._chosen.columns(truth - self._origin, prediction - self._origin),
+                *columns_of_sums(
+                    self._chosen, truth - self._origin, prediction - self._origin
+                ),
                 truth,
             ]
         )
@@ -355,7 +358,7 @@ class AuditAccumulator:
         """Refuse sums of other columns than those of the metric."""
         if self._chosen.columns is None:
             raise TypeError(f"{self._chosen.name!r} does not follow from sums.")
-        k = len(self._chosen.columns(np.ones(1), np.ones(1))) + 1
+        k = len(columns_of_sums(self._chosen, np.ones(1), np.ones(1))) + 1
         if len(part.columns) != k:
             raise ValueError(f"{k} columns make the metric; got {part.columns}")
 

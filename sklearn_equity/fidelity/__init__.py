@@ -22,6 +22,7 @@ from sklearn_equity.fidelity._error_cells import (
     without_rare_cells,
 )
 from sklearn_equity.fidelity._estimates import nrmse, subgroup_estimates
+from sklearn_equity.fidelity._expected_spread import columns_of_sums
 from sklearn_equity.fidelity._from_moments import fidelity_from_moments
 from sklearn_equity.fidelity._groupings import check_groupings
 from sklearn_equity.fidelity._measurement import Settings
@@ -61,6 +62,7 @@ __all__ = [
     "check_numbers_asked",
     "check_population",
     "check_regressor",
+    "columns_of_sums",
     "cross_tabulate",
     "delta_method",
     "departure_from_attainable",

@@ -27,6 +27,7 @@ from sklearn_equity._checks import (
     check_same_order,
     refuse_overflow,
 )
+from sklearn_equity._parallel import check_n_jobs
 from sklearn_equity.fidelity._attainable_fit import cross_fit
 from sklearn_equity.fidelity._attainable_inputs import (
     check_folds,
@@ -60,6 +61,7 @@ def attainable_fidelity(
     n_resamples: int = 1000,
     missing: MissingPolicy = "raise",
     random_state: int | np.random.RandomState | None = None,
+    n_jobs: int | None = None,
 ) -> SubgroupTable:
     r"""How well the data at hand let each subgroup be predicted.
 
@@ -97,6 +99,8 @@ def attainable_fidelity(
         What happens to missing labels.
     random_state : int, RandomState or None, default=None
         Seeds folds, trees and resamples.
+    n_jobs : int or None, default=None
+        How many folds at once, as in joblib; the results are the same for any number.
 
     Returns
     -------
@@ -135,6 +139,7 @@ def attainable_fidelity(
         names = ", ".join(f'"{name}"' for name in _METRICS)
         raise ValueError(f"`metric` must be one of {names}; got {metric!r}.")
     check_confidence_level(confidence_level)  # before the models, which take long
+    n_jobs = check_n_jobs(n_jobs)
     check_same_order(X=X, y=y, subgroups=subgroups)
     outcome = check_numbers(y, name="y")
     rng = check_random_state(random_state)
@@ -142,7 +147,15 @@ def attainable_fidelity(
         subgroups, n_rows=len(outcome), missing=missing, max_depth=max_depth
     )
     center = float(outcome.mean())
-    found = _find(X, outcome - center, groupings, estimator=estimator, cv=cv, rng=rng)
+    found = _find(
+        X,
+        outcome - center,
+        groupings,
+        estimator=estimator,
+        cv=cv,
+        rng=rng,
+        n_jobs=n_jobs,
+    )
     prediction = center + found
     if metric == "brier":
         prediction = np.clip(prediction, 0.0, 1.0)
@@ -174,6 +187,7 @@ def departure_from_attainable(
     n_resamples: int = 1000,
     missing: MissingPolicy = "raise",
     random_state: int | np.random.RandomState | None = None,
+    n_jobs: int | None = None,
 ) -> SubgroupTable:
     r"""Mean squared error of a model that better models would not make, by subgroup.
 
@@ -212,6 +226,8 @@ def departure_from_attainable(
         What happens to missing labels.
     random_state : int, RandomState or None, default=None
         Seeds folds, trees and resamples.
+    n_jobs : int or None, default=None
+        How many folds at once, as in joblib; the results are the same for any number.
 
     Returns
     -------
@@ -290,6 +306,7 @@ def departure_from_attainable(
     ('learnable',)
     """
     check_confidence_level(confidence_level)  # before the models, which take long
+    n_jobs = check_n_jobs(n_jobs)
     check_same_order(X=X, y=y, y_pred=y_pred, subgroups=subgroups)
     outcome = check_numbers(y, name="y")
     prediction = check_numbers(y_pred, name="y_pred", n_rows=len(outcome), rows_of="y")
@@ -298,7 +315,9 @@ def departure_from_attainable(
         subgroups, n_rows=len(outcome), missing=missing, max_depth=max_depth
     )
     residual = outcome - prediction
-    found = _find(X, residual, groupings, estimator=estimator, cv=cv, rng=rng)
+    found = _find(
+        X, residual, groupings, estimator=estimator, cv=cv, rng=rng, n_jobs=n_jobs
+    )
     table = subgroup_fidelity(
         residual,
         found,
@@ -330,6 +349,7 @@ def _find(
     estimator: Any,
     cv: Any,
     rng: np.random.RandomState,
+    n_jobs: int | None,
 ) -> Vector:
     """Predict residuals across folds."""
     check_regressor(estimator)
@@ -342,6 +362,7 @@ def _find(
         folds=check_folds(cv, inputs, residual, rng),
         estimator=estimator,
         seed=int(rng.randint(2**31 - 1)),
+        n_jobs=n_jobs,
     )
 
 

@@ -179,6 +179,7 @@ CLASSIFICATION_METRICS = (
         check=functools.partial(check_probabilities, "brier"),
         check_counts=_count_rules("brier", "probabilities"),
         response="predict_proba",
+        scores_probabilities=True,
         **mean_of(_squared_error),
     ),
     Metric(
@@ -193,6 +194,7 @@ CLASSIFICATION_METRICS = (
         check=functools.partial(check_probabilities, "log_loss"),
         check_counts=_count_rules("log_loss", "probabilities"),
         response="predict_proba",
+        scores_probabilities=True,
         **mean_of(_log_loss),
     ),
     Metric(

@@ -4,7 +4,8 @@ The figures follow from the sums by the metric's own formula. What rows would be
 resampled for follows from the sums of products: standard errors by the delta method,
 and resamples that are normal with that spread. For a size of errors, counts of errors
 by their size take the place of rows: intervals go as many standard errors to both sides
-as samples of everybody's errors say; others, as Student's t says.
+as samples of everybody's errors say; others, as Student's t says. Scores of
+probabilities are taken to stray no less than the probabilities give reason to expect.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ from sklearn_equity._checks import format_label
 from sklearn_equity.fidelity._assembly import assemble
 from sklearn_equity.fidelity._delta_method import delta_by_scatter
 from sklearn_equity.fidelity._error_cells import by_subgroup, rows_of_cells
+from sklearn_equity.fidelity._expected_spread import (
+    guarded_by_predictions,
+    n_own_columns,
+)
 from sklearn_equity.fidelity._line import from_line, slope, to_line
 from sklearn_equity.fidelity._measurement import (
     Part,
@@ -166,9 +171,9 @@ def _pivots(
 def _figures(
     moments: SubgroupMoments, settings: Settings, pivots: PivotQuantiles | None
 ) -> _Figures:
-    metric, n = settings.metric, moments.n
-    sums, scatter = moments.sums[:, :-1], moments.scatter[:, :-1, :-1]
-    squares = np.einsum("gii->gi", moments.products)[:, :-1]
+    metric, n, own = settings.metric, moments.n, slice(n_own_columns(settings.metric))
+    sums, scatter = moments.sums[:, own], moments.scatter[:, own, own]
+    squares = np.einsum("gii->gi", moments.products)[:, own]
     estimate, error = delta_by_scatter(metric, sums, squares, scatter)
     error = np.where(n < 2, np.nan, error)
     if metric.shares is not None:
@@ -179,7 +184,8 @@ def _figures(
     reach = np.column_stack([-t, t])
     if pivots is not None:
         reach = np.array([pivots.at(int(size)) for size in n])
-    low, high = _intervals(metric, estimate, error, n, reach)
+    guarded = guarded_by_predictions(metric, error, moments.sums, squares[:, 0], n)
+    low, high = _intervals(metric, estimate, guarded, n, reach)
     return _Figures(estimate, error, low, high)
 
 
@@ -216,7 +222,8 @@ def _replicates(moments: SubgroupMoments, settings: Settings, seed: int) -> Vect
         raise TypeError(
             f"The metric {settings.metric.name!r} does not follow from sums."
         )
-    sums, scatter = moments.sums[:, :-1], moments.scatter[:, :-1, :-1]
+    own = slice(n_own_columns(settings.metric))
+    sums, scatter = moments.sums[:, own], moments.scatter[:, own, own]
     replicates = np.empty((len(moments.n), settings.n_resamples))
     values, vectors = np.linalg.eigh(scatter)
     roots = vectors * np.sqrt(np.maximum(values, 0.0))[:, np.newaxis, :]

@@ -13,26 +13,23 @@ the way that covered best for the kind of metric:
   the standard deviation of resampled values.
 """
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
-from sklearn.exceptions import UndefinedMetricWarning
 
 from sklearn_equity.fidelity._delta_method import (
     delta_method,
     moments_of,
     with_products,
 )
-from sklearn_equity.fidelity._estimates import value_of_rows
 from sklearn_equity.fidelity._line import from_line, slope, to_line
 from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._pooled_shape import PivotQuantiles
 from sklearn_equity.fidelity._population import Population
 from sklearn_equity.fidelity._shares import share_interval
-from sklearn_equity.significance import gather_units, resampled_rows, resampled_sums
+from sklearn_equity.significance import gather_units, resampled_sums
 
 __all__ = ["Inference", "infer"]
 
@@ -73,8 +70,9 @@ def infer(
     tail: float,
     rng: np.random.Generator,
     pivots: PivotQuantiles | None = None,
+    replicates: Vector | None = None,
 ) -> Inference:
-    """Resample the rows of one subgroup."""
+    """Resample the rows of one subgroup; a function of rows has its `replicates`."""
     if len(data.y_true) < 2 or np.isnan(estimate):
         unknown = np.full(n_resamples, np.nan)
         return Inference(np.nan, np.nan, np.nan, unknown)
@@ -85,8 +83,8 @@ def infer(
         )
     elif metric.influence is not None:
         replicates = _replicates_by_influence(metric, data, estimate, n_resamples, rng)
-    else:
-        replicates = _replicates_by_rows(metric, data, n_resamples, rng)
+    elif replicates is None:
+        raise TypeError(f"Resampled values of {metric.name!r} are needed.")
     std_error = _spread(replicates)
     if metric.shares is not None:
         shares = metric.shares(data.y_true, data.y_pred)
@@ -200,25 +198,6 @@ def _replicates_by_influence(
     if not moved.any():
         return np.full(n_resamples, estimate)
     return from_line(metric, on_line)
-
-
-def _replicates_by_rows(
-    metric: Metric, data: Population, n_resamples: int, rng: np.random.Generator
-) -> Vector:
-    """Compute a metric on resampled rows; NaN where it has no value there."""
-    replicates = np.empty(n_resamples)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UndefinedMetricWarning)
-        drawn = resampled_rows(len(data.y_true), n_resamples, rng)
-        for b, rows in enumerate(drawn):
-            sample = data.take(rows)
-            try:
-                replicates[b] = value_of_rows(
-                    metric, sample.y_true, sample.y_pred, sample.sample_weight
-                )
-            except ValueError:  # such as a single class, which the whole has not
-                replicates[b] = np.nan
-    return replicates
 
 
 # ---------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """What does each subgroup of a grouping show: figures, noise, enough rows to judge?"""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from zlib import crc32
 
 import numpy as np
@@ -14,6 +16,7 @@ from sklearn_equity.fidelity._line import slope
 from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._pooled_shape import PivotQuantiles, pooled_pivots
 from sklearn_equity.fidelity._population import Population
+from sklearn_equity.fidelity._row_bootstrap import bootstrap_rows, is_function_of_rows
 from sklearn_equity.fidelity._shuffles import Shuffles, shuffled_figures
 from sklearn_equity.fidelity._table import OverallFidelity
 from sklearn_equity.fidelity._verdicts import Measured, guarded_errors
@@ -41,6 +44,7 @@ class Settings:
     confidence_level: float
     tolerance: float
     n_resamples: int
+    n_jobs: int | None = None
 
     @property
     def tail(self) -> float:
@@ -72,12 +76,13 @@ def measure(
     metric = settings.metric
     estimate = _estimates(data, codes, metric)
     pivots = _pivots(data, codes, settings, seed)
-    inferences = []
-    for label, value, rows in zip(
-        codes.labels, estimate, rows_of_subgroups(codes), strict=True
-    ):
-        rng = generator(seed, format_label(label))
-        inferences.append(_infer(data.take(rows), value, settings, rng, pivots))
+    inferences = _infer_all(
+        (data.take(rows) for rows in rows_of_subgroups(codes)),
+        estimate.tolist(),
+        settings,
+        [generator(seed, format_label(label)) for label in codes.labels],
+        pivots,
+    )
     n = codes.counts()
     weight = n.astype(np.float64)
     if data.sample_weight is not None:
@@ -168,22 +173,36 @@ def _has_classes(
     return (of_one >= least_of_one) & (codes.counts() - of_one >= least_of_zero)
 
 
-def _infer(
-    data: Population,
-    estimate: float,
+def _infer_all(
+    people: Iterable[Population],
+    estimates: Sequence[float],
     settings: Settings,
-    rng: np.random.Generator,
-    pivots: PivotQuantiles | None,
-) -> Inference:
-    return infer(
-        settings.metric,
-        data,
-        estimate=estimate,
-        n_resamples=settings.n_resamples,
-        tail=settings.tail,
-        rng=rng,
-        pivots=pivots,
-    )
+    rngs: Sequence[np.random.Generator],
+    pivots: PivotQuantiles | None = None,
+) -> list[Inference]:
+    """Infer from each of some populations; joblib is sent what takes long, at once."""
+    metric, n_resamples = settings.metric, settings.n_resamples
+    drawn: Iterable[Vector | None] = repeat(None, len(estimates))
+    if is_function_of_rows(metric):
+        people = list(people)
+        drawn = bootstrap_rows(
+            metric, people, n_resamples, rngs, n_jobs=settings.n_jobs
+        )
+    return [
+        infer(
+            metric,
+            data,
+            estimate=estimate,
+            n_resamples=n_resamples,
+            tail=settings.tail,
+            rng=rng,
+            pivots=pivots,
+            replicates=replicates,
+        )
+        for data, estimate, rng, replicates in zip(
+            people, estimates, rngs, drawn, strict=True
+        )
+    ]
 
 
 def measure_everybody(
@@ -193,7 +212,7 @@ def measure_everybody(
     n = len(data.y_true)
     everybody = SubgroupCodes(np.zeros(n, dtype=np.intp), ("all",), "all")
     estimate = float(_estimates(data, everybody, settings.metric)[0])
-    inference = _infer(data, estimate, settings, generator(seed), None)
+    (inference,) = _infer_all([data], [estimate], settings, [generator(seed)])
     return OverallFidelity(
         n=n,
         weight=float(n if data.sample_weight is None else data.sample_weight.sum()),

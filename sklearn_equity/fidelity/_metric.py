@@ -74,6 +74,8 @@ class Metric:
         the balanced accuracy is of two.
     shape_of_errors : bool
         Whether it sums up errors, of which few rows may carry most.
+    scores_probabilities : bool
+        Whether it is the mean of a score of each row, 0 or 1, and its probability of 1.
     shift_invariant : bool
         Whether adding one number to `y_true` and `y_pred` alike changes nothing. The
         sums of such a metric are taken about a value of the subgroup's own, because
@@ -107,6 +109,7 @@ class Metric:
     influence: Callable[[Vector, Vector, Vector | None], Vector] | None = None
     shares: Callable[[Vector, Vector], Sequence[Share]] | None = None
     shape_of_errors: bool = False
+    scores_probabilities: bool = False
     shift_invariant: bool = False
     check: Callable[[Vector, Vector], None] | None = None
     check_counts: Callable[[Mapping[str, int], int, float], None] | None = None

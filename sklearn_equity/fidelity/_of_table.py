@@ -126,8 +126,10 @@ def fidelity_of_table(
     samples of a subgroup's size show by how many of their own standard errors a figure
     is missed. Where every subgroup has 65,536 rows or more, and for everybody if there
     are as many, Student's t takes their place; so it does for other metrics. Shares
-    have Wilson's interval. Verdicts are reached as there, with normal resamples of the
-    sums.
+    have Wilson's interval. Of a rare outcome, the few rows that make most of a Brier
+    score or a log loss may be missing from a small subgroup: its interval is as wide as
+    if 100 people more strayed as their probabilities say, if that is wider. Verdicts
+    are reached as there, with normal resamples of the sums.
 
     All combinations of the labels of all groupings come back at once: with many columns
     of many labels, call it for a few at a time.

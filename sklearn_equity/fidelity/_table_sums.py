@@ -10,6 +10,7 @@ import numpy as np
 from sklearn_equity._checks import MISSING_LABEL, MissingPolicy
 from sklearn_equity._factorize import is_missing
 from sklearn_equity.fidelity._error_cells import error_level
+from sklearn_equity.fidelity._expected_spread import columns_of_sums
 from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._metrics import METRIC_NAMES, resolve_metric
 from sklearn_equity.fidelity._table_checks import (
@@ -102,7 +103,7 @@ def _sum_up(
         TracedColumn(column - origin if origin else column)
         for column in (truth, prediction)
     ]
-    units = [as_expression(unit) for unit in metric.columns(*traced)[1:]]  # type: ignore[misc, arg-type]
+    units = [as_expression(unit) for unit in columns_of_sums(metric, *traced)[1:]]
     if metric.min_of_class != (0, 0):
         units.append(truth)
     weight = named.get("sample_weight")

@@ -16,6 +16,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import check_random_state, indexable
 
 from sklearn_equity._checks import check_confidence_level, check_same_order
+from sklearn_equity._parallel import check_n_jobs
 from sklearn_equity._sklearn_shims import num_samples
 from sklearn_equity.remediation._acquisition_result import (
     FLAT,
@@ -29,7 +30,7 @@ from sklearn_equity.remediation._inputs import check_target, number_labels
 from sklearn_equity.remediation._learning_curve import (
     Curve,
     CurveData,
-    read_curve,
+    read_curves,
     run_trials,
 )
 from sklearn_equity.significance import holm
@@ -54,6 +55,7 @@ def acquisition_plan(
     confidence_level: float = 0.95,
     n_resamples: int = 300,
     random_state: int | np.random.RandomState | None = None,
+    n_jobs: int | None = None,
 ) -> AcquisitionPlan:
     r"""Plan from which subgroups to recruit more people, by what that would take off.
 
@@ -88,6 +90,9 @@ def acquisition_plan(
         How often people and models are resampled; 100 or more.
     random_state : int, RandomState instance or None, default=None
         Shuffles folds, draws parts and resamples.
+    n_jobs : int or None, default=None
+        How many models are fitted at once, as in joblib; the results are the same for
+        any number.
 
     Returns
     -------
@@ -166,6 +171,7 @@ def acquisition_plan(
     level = check_confidence_level(confidence_level)
     _check_options(target, budget, cv, n_designs, n_resamples)
     _check_estimator(estimator)
+    n_jobs = check_n_jobs(n_jobs)
     check_same_order(X=X, y=y, subgroups=subgroups)
     (X,) = indexable(X)
     n_rows = num_samples(X)
@@ -183,19 +189,19 @@ def acquisition_plan(
         folds,
         n_designs=n_designs,
         random_state=rng,
+        n_jobs=n_jobs,
     )
     counts = codes.counts()
-    curves = [
-        read_curve(
-            CurveData.of(trials, codes.codes, code),
-            int(counts[code]),
-            n_resamples=n_resamples,
-            rng=rng,
-        )
-        if counts[code] >= min_subgroup_size
-        else None
-        for code in range(codes.n_subgroups)
-    ]
+    large = np.flatnonzero(counts >= min_subgroup_size)
+    read = read_curves(
+        [CurveData.of(trials, codes.codes, int(code)) for code in large],
+        n_resamples=n_resamples,
+        rng=rng,
+        n_jobs=n_jobs,
+    )
+    curves: list[Curve | None] = [None] * codes.n_subgroups
+    for code, curve in zip(large.tolist(), read, strict=True):
+        curves[code] = curve
     return _plan(
         codes.labels, counts, trials.loss[:, 0], codes.codes, curves,
         target=float(target), level=level,

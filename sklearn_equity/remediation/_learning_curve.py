@@ -9,6 +9,7 @@ The same people are predicted by all models of a fold, so that a, which holds wh
 hard about them, is a constant of the fold and is not estimated.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from sklearn.base import is_classifier
 
+from sklearn_equity._parallel import blocks_of, generators_for, run
 from sklearn_equity._sklearn_shims import safe_indexing
 from sklearn_equity.remediation._calibration import Folds
 from sklearn_equity.remediation._emphasis import TrainingRows
@@ -27,6 +29,7 @@ Rows = NDArray[np.intp]
 EXPONENTS = (1.0, 0.5, 0.25)
 _CLEARLY = 3.84  # the 95% quantile of chi squared: 1 unless the others fit better
 _SMALLEST_SHARE = 0.3
+_FIT, _LOSS = 3e5, 5.0  # nanoseconds, roughly, of a fit and for each loss in it
 
 
 @dataclass(frozen=True)
@@ -58,25 +61,40 @@ def run_trials(
     *,
     n_designs: int,
     random_state: np.random.RandomState,
+    n_jobs: int | None,
 ) -> Trials:
     """Train on random parts of each fold's training rows, and predict its test rows."""
     n_subgroups = int(codes.max()) + 1
     loss = np.empty((len(y), n_designs + 1))
     fold = np.empty(len(y), dtype=np.intp)
     sizes = np.empty((len(folds), n_designs + 1, n_subgroups))
-    plain = np.ones(len(y), dtype=np.intp)
-    for f, (train, test) in enumerate(folds):
+
+    def draw_rows() -> Iterator[tuple[Rows, Rows]]:
+        for f, (train, test) in enumerate(folds):
+            for d in range(n_designs + 1):
+                shares = _SMALLEST_SHARE ** random_state.random_sample(n_subgroups)
+                rows = draw_part(train, codes, shares, random_state) if d else train
+                sizes[f, d] = np.bincount(codes[rows], minlength=n_subgroups)
+                yield rows, test
+
+    found = run(
+        _losses_of_trial,
+        ((training, estimator, y, *rows) for rows in draw_rows()),
+        n_jobs=n_jobs,
+    )
+    for f, (_, test) in enumerate(folds):
         fold[test] = f
-        X_test = safe_indexing(training.X, test)
-        for d in range(n_designs + 1):
-            shares = _SMALLEST_SHARE ** random_state.random_sample(n_subgroups)
-            rows = train
-            if d:
-                rows = draw_part(train, codes, shares, random_state)
-            sizes[f, d] = np.bincount(codes[rows], minlength=n_subgroups)
-            model = training.fit(estimator, plain, rows=rows)
-            loss[test, d] = losses_of(model, X_test, y[test], estimator)
+        first = f * (n_designs + 1)
+        loss[test] = np.column_stack(found[first : first + n_designs + 1])
     return Trials(loss, fold, sizes)
+
+
+def _losses_of_trial(
+    training: TrainingRows, estimator: Any, y: NDArray[Any], rows: Rows, test: Rows
+) -> Vector:
+    """Train on some rows, and measure on others."""
+    model = training.fit(estimator, np.ones(len(y), dtype=np.intp), rows=rows)
+    return losses_of(model, safe_indexing(training.X, test), y[test], estimator)
 
 
 def draw_part(
@@ -244,21 +262,57 @@ class Curve:
         return np.where(left > 0.0, total - self.n, np.inf)
 
 
-def read_curve(
-    data: CurveData, n: int, *, n_resamples: int, rng: np.random.RandomState
-) -> Curve:
-    """Fit the curve of n people, and that of every resample of people and models."""
-    people, designs = np.ones(len(data.loss)), np.ones(data.own.shape)
-    fits = [data.fit(people, designs)]
-    for _ in range(n_resamples):
-        drawn = rng.randint(len(people), size=len(people))
-        fits.append(
-            data.fit(
-                np.bincount(drawn, minlength=len(people)).astype(np.float64),
-                rng.poisson(1.0, size=designs.shape).astype(np.float64),
+def read_curves(
+    data: Sequence[CurveData],
+    *,
+    n_resamples: int,
+    rng: np.random.RandomState,
+    n_jobs: int | None,
+) -> list[Curve]:
+    """Fit the curve of each subgroup, and those of resamples of people and models."""
+    costs = [_FIT + _LOSS * one.loss.size for one in data]
+    blocks = [
+        (which, n_drawn)
+        for which, cost in enumerate(costs)
+        for n_drawn in blocks_of(n_resamples, nanoseconds=cost)
+    ]
+    fits = run(
+        _fit_resamples,
+        (
+            (data[which], n_drawn, own)
+            for (which, n_drawn), own in zip(
+                blocks, generators_for(blocks, rng), strict=True
             )
+        ),
+        n_jobs=n_jobs,
+        nanoseconds=n_resamples * sum(costs),
+    )
+    resampled: list[list[Vector]] = [[] for _ in data]
+    for (which, _), fitted in zip(blocks, fits, strict=True):
+        resampled[which].append(fitted)
+    return [
+        _curve(one, np.concatenate(own))
+        for one, own in zip(data, resampled, strict=True)
+    ]
+
+
+def _fit_resamples(
+    data: CurveData, n_resamples: int, rng: np.random.RandomState
+) -> Vector:
+    n_people = len(data.loss)
+    fits = np.empty((n_resamples, 3))
+    for fit in fits:
+        drawn = rng.randint(n_people, size=n_people)
+        fit[:] = data.fit(
+            np.bincount(drawn, minlength=n_people).astype(np.float64),
+            rng.poisson(1.0, size=data.own.shape).astype(np.float64),
         )
-    free, bound, exponent = np.array(fits).T
+    return fits
+
+
+def _curve(data: CurveData, resampled: Vector) -> Curve:
+    fit = data.fit(np.ones(len(data.loss)), np.ones(data.own.shape))
+    free, bound, exponent = np.vstack([fit, resampled]).T
     error = free[1:].std(ddof=1)
     p_value = float(norm.sf(free[0] / error)) if error > 0.0 else 1.0
-    return Curve(bound, exponent, p_value, n)
+    return Curve(bound, exponent, p_value, len(data.loss))

@@ -22,6 +22,7 @@ from sklearn_equity._checks import (
     take_columns,
 )
 from sklearn_equity._optional import build_frame
+from sklearn_equity._parallel import check_n_jobs, run
 from sklearn_equity._sklearn_shims import num_samples, safe_indexing
 from sklearn_equity.fidelity import (
     Metric,
@@ -180,6 +181,7 @@ def remediation_path(
     min_subgroup_size: int = 30,
     confidence_level: float = 0.95,
     random_state: int | np.random.RandomState | None = None,
+    n_jobs: int | None = None,
 ) -> RemediationPath:
     """Fit a remedy at several strengths and compare each with the plain model.
 
@@ -214,6 +216,9 @@ def remediation_path(
         That of each no-harm test, and of each interval.
     random_state : int, RandomState instance or None, default=None
         Splits the rows and flips signs. Give the remedy its own.
+    n_jobs : int or None, default=None
+        How many strengths are fitted at once, as in joblib; the results are the same
+        for any number.
 
     Returns
     -------
@@ -253,6 +258,7 @@ def remediation_path(
     """
     check_same_order(X=X, y=y, subgroups=subgroups)
     check_whole_number(min_subgroup_size, name="min_subgroup_size", least=1)
+    n_jobs = check_n_jobs(n_jobs)
     if not np.iterable(strengths) or isinstance(strengths, str | bytes):
         msg = f"`strengths` must list values of `parameter`; got {strengths!r}."
         raise TypeError(msg)
@@ -281,12 +287,17 @@ def remediation_path(
     rows = _Rows(X, y, np.sort(train), np.sort(test), target)
     estimator = clone(estimator)
     codes, given = _find_subgroups(estimator, rows, subgroups)
-    worse = _find_under_served(estimator, rows, codes, under_served, min_subgroup_size)
-    plain = rows.predict(estimator.estimator, {})
-    remedied = [
-        rows.predict(estimator.set_params(**{parameter: strength}), given)
-        for strength in strengths
+    worse = _find_under_served(
+        estimator, rows, codes, under_served, min_subgroup_size, n_jobs
+    )
+    remedies = [
+        clone(estimator).set_params(**{parameter: strength}) for strength in strengths
     ]
+    plain, *remedied = run(
+        rows.predict,
+        [(estimator.estimator, {}), *((remedy, given) for remedy in remedies)],
+        n_jobs=n_jobs,
+    )
     tests = tuple(
         no_harm_test(
             rows.truth,
@@ -298,6 +309,7 @@ def remediation_path(
             min_subgroup_size=min_subgroup_size,
             confidence_level=confidence_level,
             random_state=random_state,
+            n_jobs=n_jobs,
         )
         for prediction in remedied
     )
@@ -396,6 +408,7 @@ def _find_under_served(
     codes: SubgroupCodes,
     rule: UnderServedRule,
     min_subgroup_size: int,
+    n_jobs: int | None,
 ) -> NDArray[np.intp]:
     """Return the codes of the subgroups that the plain model serves badly."""
     refuse_bad_rule(rule, codes.labels)
@@ -405,6 +418,7 @@ def _find_under_served(
         safe_indexing(rows.X, rows.train),
         safe_indexing(rows.y, rows.train),
         cv=_N_FOLDS,
+        n_jobs=n_jobs,
     )
     there = SubgroupCodes(codes.codes[rows.train], codes.labels, codes.name)
     fidelity = subgroup_estimates(

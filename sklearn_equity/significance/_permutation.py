@@ -18,6 +18,7 @@ from sklearn_equity._checks import (
     refuse_overflow,
     to_array,
 )
+from sklearn_equity._parallel import blocks_of, check_n_jobs, generators_for, run
 
 __all__ = [
     "PermutationResult",
@@ -31,6 +32,7 @@ Vector = NDArray[np.float64]
 
 _TIE = 1e-5  # sums of the same few values in another order differ by rounding
 _LEAST = np.finfo(np.float64).tiny  # exact p-values can be too small for a float
+_SHUFFLE_ROW, _SUM_VALUE = 10.0, 2.5  # nanoseconds, roughly
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +82,7 @@ def permutation_test(
     n_permutations: int = 1000,
     alternative: Alternative = "two-sided",
     random_state: int | np.random.RandomState | None = None,
+    n_jobs: int | None = None,
 ) -> PermutationResult:
     r"""Test whether subgroups differ in mean from everybody else.
 
@@ -102,6 +105,9 @@ def permutation_test(
         higher one, or a lower one.
     random_state : int, RandomState or None, default=None
         Seeds the shuffles.
+    n_jobs : int or None, default=None
+        How many blocks of shuffles at once, as in joblib; the results are the same for
+        any number. A block takes about half a second, and less work is done here.
 
     Returns
     -------
@@ -167,6 +173,7 @@ def permutation_test(
         n_permutations=int(n_permutations),
         alternative=alternative,
         random_state=random_state,
+        n_jobs=check_n_jobs(n_jobs),
     )
 
 
@@ -213,6 +220,7 @@ def compare_means(
     n_permutations: int,
     alternative: Alternative = "two-sided",
     random_state: int | np.random.RandomState | None = None,
+    n_jobs: int | None = None,
 ) -> PermutationResult:
     """Test every subgroup in every column of a clean table."""
     counts = codes.counts()
@@ -231,7 +239,12 @@ def compare_means(
     shuffled = np.flatnonzero(~binary)
     if len(shuffled):
         p_value[:, shuffled] = _shuffled_p_values(
-            table[:, shuffled], codes, n_permutations, alternative, random_state
+            table[:, shuffled],
+            codes,
+            n_permutations,
+            alternative,
+            random_state=random_state,
+            n_jobs=n_jobs,
         )
     with np.errstate(invalid="ignore"):  # one subgroup of all has nobody outside
         mean_out = (total - sums) / (n_rows - counts)[:, np.newaxis]
@@ -260,7 +273,9 @@ def _shuffled_p_values(
     codes: SubgroupCodes,
     n_permutations: int,
     alternative: Alternative,
+    *,
     random_state: int | np.random.RandomState | None,
+    n_jobs: int | None,
 ) -> Vector:
     seed = None  # leaves NumPy's global state alone
     if random_state is not None:
@@ -273,12 +288,36 @@ def _shuffled_p_values(
     # Below this a sum is rounding, and its true value 0.
     rounding = 1e-12 * np.abs(centered).sum(axis=0)
     needed = observed - _TIE * np.abs(observed) - rounding
-    n_above = np.zeros(observed.shape, dtype=np.int64)
+    cost = _SHUFFLE_ROW * len(labels) + _SUM_VALUE * centered.size
+    blocks = blocks_of(n_permutations, nanoseconds=cost)
+    n_above = run(
+        _count_above,
+        (
+            (centered, labels, needed, n_drawn, alternative, own)
+            for n_drawn, own in zip(blocks, generators_for(blocks, rng), strict=True)
+        ),
+        n_jobs=n_jobs,
+        nanoseconds=n_permutations * cost,
+    )
+    return np.asarray((sum(n_above) + 1.0) / (n_permutations + 1.0), dtype=np.float64)
+
+
+def _count_above(
+    centered: Vector,
+    labels: NDArray[np.int32],
+    needed: Vector,
+    n_permutations: int,
+    alternative: Alternative,
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:
+    """Count the shuffles in which a subgroup lies as far out as needed."""
+    labels = labels.copy()  # which others shuffle, too
+    n_above = np.zeros(needed.shape, dtype=np.int64)
     for _ in range(n_permutations):
         rng.shuffle(labels)
-        drawn = _directed(_label_sums(labels, n_subgroups, centered), alternative)
-        n_above += drawn >= needed
-    return np.asarray((n_above + 1.0) / (n_permutations + 1.0), dtype=np.float64)
+        sums = _label_sums(labels, len(needed), centered)
+        n_above += _directed(sums, alternative) >= needed
+    return n_above
 
 
 def _directed(deviation: Vector, alternative: Alternative) -> Vector:

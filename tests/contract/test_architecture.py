@@ -10,7 +10,7 @@ import sklearn_equity
 PACKAGE = Path(sklearn_equity.__file__).parent
 GROUND = {
     *("exceptions", "_checks", "_factorize", "_fit_tasks", "_optional"),
-    *("_outcome_inputs", "_sklearn_shims", "_tables"),
+    *("_outcome_inputs", "_parallel", "_sklearn_shims", "_tables"),
 }
 MAY_IMPORT = {
     "datasets": set(),

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.linear_model import LinearRegression
+from sklearn.metrics import median_absolute_error
 from sklearn.tree import DecisionTreeRegressor
 
 from sklearn_equity import (
@@ -21,7 +22,15 @@ from sklearn_equity import (
     LatentGMMSegmenter,
     LocalExpertStack,
     SubgroupOversampler,
+    _parallel,
+    acquisition_plan,
+    attainable_fidelity,
+    model_inequality,
+    no_harm_test,
+    permutation_test,
+    remediation_path,
     segmentation_stability,
+    subgroup_fidelity,
 )
 
 # Clusters have habits of their own, and leave connections to be closed at exit.
@@ -54,7 +63,12 @@ def ray_backend():
     ray = pytest.importorskip("ray")
     register = pytest.importorskip("ray.util.joblib").register_ray
     paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    ray.init(num_cpus=2, include_dashboard=False, runtime_env={"env_vars": paths})
+    ray.init(
+        num_cpus=2,
+        include_dashboard=False,
+        object_store_memory=120_000_000,
+        runtime_env={"env_vars": paths},
+    )
     register()
     yield "ray"
     ray.shutdown()
@@ -103,12 +117,45 @@ def figures(n_jobs):
     return [stable.seeds.adjusted_rand, stable.halves.segment_jaccard, predicted]
 
 
-def test_every_backend_gives_the_same_bits(backend):
-    expected = figures(1)
-    with joblib.parallel_config(backend=backend):
-        found = figures(2)
-    for one, other in zip(found, expected, strict=True):
-        assert_array_equal(one, other)
+def figures_of_functions(n_jobs):
+    """Compute what functions send: shuffles, resamples, folds, trials, strengths."""
+    rows = people()
+    X, ward = rows.to_numpy(), np.repeat(["east", "north", "west"], len(rows) // 3)
+    rng = np.random.default_rng(2)
+    truth = 40.0 + X @ [1.0, 2.0, 0.0] + rng.normal(size=len(X))
+    before, after = (truth + rng.normal(size=len(X)) for _ in range(2))
+    how = {"subgroups": ward, "random_state": 0, "n_jobs": n_jobs}
+    shuffled = permutation_test(X, n_permutations=2000, **how)
+    fidelity = subgroup_fidelity(
+        truth, before, metric=median_absolute_error, n_resamples=50, **how
+    )
+    attainable = attainable_fidelity(X, truth, cv=2, n_resamples=50, **how)
+    unequal = model_inequality(
+        rng.uniform(size=len(X)),
+        truth,
+        compare=("east", "west"),
+        threshold=40.0,
+        bounds=(0.0, 90.0),
+        half_width=0.3,
+        interval="bootstrap",
+        n_resamples=5000,
+        **how,
+    )
+    harmed = no_harm_test(truth, before, after, n_resamples=2000, **how)
+    remedy = SubgroupOversampler(LinearRegression(), random_state=0)
+    path = remediation_path(remedy, X, truth, strengths=(2.0,), **how)
+    plan = acquisition_plan(
+        LinearRegression(), X, truth, cv=2, n_designs=3, n_resamples=100, **how
+    )
+    return [
+        shuffled.p_value,
+        fidelity.std_error,
+        attainable.estimate,
+        [unequal.ci_low, unequal.ci_high],
+        harmed.harm_low,
+        path.ci_low,
+        plan.ci_high,
+    ]
 
 
 def figures_of_cross_fits(n_jobs):
@@ -128,9 +175,13 @@ def figures_of_cross_fits(n_jobs):
     ]
 
 
-def test_every_backend_cross_fits_to_the_same_bits(backend):
-    expected = figures_of_cross_fits(None)
+@pytest.mark.parametrize(
+    "computed", [figures, figures_of_functions, figures_of_cross_fits]
+)
+def test_every_backend_gives_the_same_bits(backend, computed, monkeypatch):
+    monkeypatch.setattr(_parallel, "_BLOCK", 5e6)  # these few rows take no time
+    expected = computed(1)
     with joblib.parallel_config(backend=backend):
-        found = figures_of_cross_fits(2)
+        found = computed(2)
     for one, other in zip(found, expected, strict=True):
         assert_array_equal(one, other)

@@ -9,6 +9,7 @@ from sklearn.metrics import mean_squared_error, roc_auc_score
 from sklearn_equity.fidelity import resolve_metric
 from sklearn_equity.fidelity._inference import infer
 from sklearn_equity.fidelity._population import Population
+from sklearn_equity.fidelity._row_bootstrap import bootstrap_rows, is_function_of_rows
 
 
 def inference(
@@ -21,13 +22,20 @@ def inference(
         w = np.ones_like(y_true) if weights is None else weights
         columns = metric.columns(y_true, y_pred)
         estimate = float(metric.finish(np.array([w @ column for column in columns])))
+    people, rng = Population(y_true, y_pred, weights), np.random.default_rng(seed)
+    replicates = None
+    if is_function_of_rows(metric):
+        (replicates,) = bootstrap_rows(
+            metric, [people], n_resamples, [rng], n_jobs=None
+        )
     found = infer(
         metric,
-        Population(y_true, y_pred, weights),
+        people,
         estimate=estimate,
         n_resamples=n_resamples,
         tail=(1.0 - level) / 2.0,
-        rng=np.random.default_rng(seed),
+        rng=rng,
+        replicates=replicates,
     )
     return estimate, found
 

@@ -1,0 +1,92 @@
+"""How would a function of rows have come out, had other people been drawn?
+
+Nothing is known of the function but its values: it is called anew for every resample,
+which is what takes longest in measuring fidelity.
+"""
+
+import warnings
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import UndefinedMetricWarning
+
+from sklearn_equity._parallel import blocks_of, generators_for, run
+from sklearn_equity.fidelity._estimates import value_of_rows
+from sklearn_equity.fidelity._metric import Metric
+from sklearn_equity.fidelity._population import Population
+from sklearn_equity.significance import resampled_rows
+
+__all__ = ["bootstrap_rows", "is_function_of_rows"]
+
+Vector = NDArray[np.float64]
+
+_CALL, _ROW = 2e5, 100.0  # nanoseconds, roughly
+
+
+def is_function_of_rows(metric: Metric) -> bool:
+    """Tell whether nothing but the values of a metric on rows is known."""
+    return metric.columns is None and metric.influence is None
+
+
+def bootstrap_rows(
+    metric: Metric,
+    people: Sequence[Population],
+    n_resamples: int,
+    rngs: Iterable[np.random.Generator],
+    *,
+    n_jobs: int | None,
+) -> list[Vector]:
+    """Compute a metric on resampled rows of each of some populations.
+
+    Parameters
+    ----------
+    metric : Metric
+        A function of rows.
+    people : sequence of Population
+        Such as those of every subgroup.
+    n_resamples : int
+        How many resamples of each.
+    rngs : iterable of numpy.random.Generator
+        One for each population.
+    n_jobs : int or None
+        How many blocks of resamples at once.
+
+    Returns
+    -------
+    list of ndarray of shape (n_resamples,)
+        NaN where the function has no value.
+    """
+    tasks, owners, cost = [], [], 0.0
+    for owner, (one, rng) in enumerate(zip(people, rngs, strict=True)):
+        each = _CALL + _ROW * len(one.y_true)
+        blocks = blocks_of(n_resamples, nanoseconds=each)
+        for n_drawn, own in zip(blocks, generators_for(blocks, rng), strict=True):
+            tasks.append((metric, one, n_drawn, own))
+            owners.append(owner)
+        cost += n_resamples * each
+    drawn = run(_on_resamples, tasks, n_jobs=n_jobs, nanoseconds=cost)
+    return [
+        np.concatenate(
+            [part for part, its in zip(drawn, owners, strict=True) if its == i]
+        )
+        for i in range(len(people))
+    ]
+
+
+def _on_resamples(
+    metric: Metric, data: Population, n_resamples: int, rng: np.random.Generator
+) -> Vector:
+    replicates = np.empty(n_resamples)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UndefinedMetricWarning)
+        drawn = resampled_rows(len(data.y_true), n_resamples, rng)
+        for b, rows in enumerate(drawn):
+            sample = data.take(rows)
+            try:
+                replicates[b] = value_of_rows(
+                    metric, sample.y_true, sample.y_pred, sample.sample_weight
+                )
+            except ValueError:  # such as a single class, which the whole has not
+                replicates[b] = np.nan
+    return replicates
