@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest
 
-from sklearn_equity._checks import check_numbers, check_subgroups
+from sklearn_equity._checks import check_numbers, check_subgroups, format_labels
 from sklearn_equity.density import BoundedKDE
 from sklearn_equity.report.displays._canvas import (
     GREY,
@@ -156,7 +156,11 @@ class DensityDisplay:
         rows = [numbers[codes == i] for i in range(len(labels))]
         densities = [BoundedKDE(**options).fit(part[:, np.newaxis]) for part in rows]
         grid = np.linspace(numbers.min(), numbers.max(), 400)
-        about = {"edges": edges, "quantity": quantity, "random_state": random_state}
+        about: dict[str, Any] = {
+            "edges": edges,
+            "quantity": quantity,
+            "random_state": random_state,
+        }
         return cls(densities, labels, grid, **about).plot(ax=ax)
 
     def plot(self, ax: "Axes | None" = None) -> Self:
@@ -277,7 +281,7 @@ class DensityDisplay:
         return f"{quantity}\nregions: {', '.join(regions)}" if regions else quantity
 
     def _name(self, row: int) -> str:
-        name = write_name(self.labels[row], width=60)
+        name = write_name(format_labels(self.labels)[row], width=60)
         text = f"{name}: n = {self.densities[row].n_samples_seen_:,}"
         if len(self.edges) > 1:
             shares = [

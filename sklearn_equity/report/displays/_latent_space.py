@@ -1,5 +1,6 @@
 """Where in the learnt representation do the people live whom a model serves worst?"""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -8,7 +9,7 @@ from scipy.spatial import ConvexHull
 from scipy.stats import t as student
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_equity._checks import check_numbers, format_label
+from sklearn_equity._checks import check_numbers, format_labels
 from sklearn_equity._optional import import_optional
 from sklearn_equity.fidelity import SubgroupTable
 from sklearn_equity.report.displays._canvas import (
@@ -226,7 +227,8 @@ class LatentSpaceDisplay:
     def _hexbin(self, reduce: Any, **style: Any) -> Any:
         values = np.zeros(len(self.coordinates)) if self.values is None else self.values
         return self.ax_.hexbin(
-            *self.coordinates.T,
+            self.coordinates[:, 0],
+            self.coordinates[:, 1],
             C=values,
             reduce_C_function=reduce,
             gridsize=int(np.clip(np.sqrt(len(values) / _ROWS_A_CELL), *_CELLS_ACROSS)),
@@ -297,9 +299,9 @@ def _check_plane(coordinates: ArrayLike) -> Matrix:
     return plane
 
 
-def _half_width(values: ArrayLike) -> float:
+def _half_width(values: Sequence[float]) -> float:
     """Return half of the 95% interval of a mean; infinite for one person."""
-    n = np.size(values)
+    n = len(values)
     if n < 2:
         return float("inf")
     return float(student.isf(0.025, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
@@ -314,7 +316,7 @@ def _outline(people: Matrix) -> Matrix:
 
 
 def _figures(table: SubgroupTable, row: int) -> str:
-    name = f"{table.grouping[row]} = {format_label(table.subgroup[row])}"
+    name = f"{table.grouping[row]} = {format_labels(table.subgroup)[row]}"
     low, high = table.ci_low[row], table.ci_high[row]
     known = np.isfinite(low) and np.isfinite(high)
     interval = f"{low:.3g} to {high:.3g}" if known else "interval unknown"
