@@ -4,7 +4,7 @@ Public functions call these checks once, at their edge, and pass clean arrays on
 Every refusal names the argument, the rule, what came and, where there is one, the fix.
 """
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from numbers import Integral, Real
@@ -74,7 +74,10 @@ def format_labels(labels: Iterable[Hashable]) -> list[str]:
     """
     labels = list(labels)
     texts = [_write(label, _FEWEST_DIGITS) for label in labels]
-    for write in (*(partial(_write, digits=n) for n in _MORE_DIGITS), repr):
+    writers: list[Callable[[Hashable], str]] = [
+        partial(_write, digits=n) for n in _MORE_DIGITS
+    ]
+    for write in (*writers, repr):
         alike = _alike(texts, labels)
         if not alike:
             break

@@ -112,7 +112,7 @@ th[aria-sort=descending] button::after { content: "\\a0\\2193"; }
     padding: 0; font-weight: 600; }
   td, td.text { display: flex; justify-content: space-between; gap: .5rem;
     border: 0; padding: .1rem 0; min-width: 0; text-align: right; }
-  td.long { grid-column: 1 / -1; }
+  td.long, td.text { grid-column: 1 / -1; }
   td:empty { display: none; }
   td::before { content: attr(data-head); color: var(--quiet); font-weight: 400;
     text-align: left; }
