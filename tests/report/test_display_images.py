@@ -76,7 +76,9 @@ def _lorenz():
     table = _table().select("ward")
     shares = lorenz_curve(table.estimate)
     index = inequality_index(_table(), grouping="ward", random_state=0)
-    return LorenzDisplay(*shares, index.raw, inequality=index, quantity="RMSE")
+    return LorenzDisplay(
+        *shares, index.raw, inequality=index, quantity="RMSE", n_people=920
+    )
 
 
 def _calibration_by_feature():

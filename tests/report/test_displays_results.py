@@ -65,6 +65,10 @@ def test_curve_and_band_are_those_of_the_result(old_and_young):
     y_true, y_pred, _ = old_and_young
     overall = np.mean(np.abs(y_true - y_pred))
     assert display.overall_line_.get_ydata()[0] == pytest.approx(overall)
+    assert _legend(display)[2] == (
+        f"everybody: {overall:.3g} (95% interval {curve.overall_low:.3g} to "
+        f"{curve.overall_high:.3g}), n = {len(y_true):,}"
+    )
 
 
 def test_curve_is_open_where_too_few_people_are_near(old_and_young):
@@ -119,8 +123,9 @@ def test_lorenz_curve_of_a_table_shows_both_indices_with_the_interval(voice):
     found = inequality_index(table, voice=voice)
     (text,) = _legend(display)[1:]
     assert text == (
-        f"5 subgroups: Gini {found.raw:.3g} with the noise,\n{found.corrected:.3g} "
-        f"without (95% interval {found.ci_low:.3g} to {found.ci_high:.3g})"
+        f"5 subgroups, 300 people: Gini {found.raw:.3g} with the noise,\n"
+        f"{found.corrected:.3g} without (95% interval {found.ci_low:.3g} to "
+        f"{found.ci_high:.3g})"
     )
     x, y = display.line_.get_data()
     under_the_curve = np.sum(np.diff(x) * (y[1:] + y[:-1]) / 2)
