@@ -46,13 +46,15 @@ print(found)
 # Each line says who it is, how large the error of those people is beside everybody's,
 # how sure that is, and whether a better model of the same columns could mend it. Where
 # it says noise, no other model of these columns was seen to do better: look for another
-# measurement first.
+# measurement first. Rules overlap: "1.26 without those above" is what is left of a
+# finding once the people of those before it are taken out; at 1 or below, it tells
+# nothing that they do not.
 
 print(found.triage)
 
 # %%
-# What was tried and not confirmed stays on record, with its figures of people who did
-# not choose it.
+# All that was tried stays on record, with its figures of people who did not choose it;
+# what was not confirmed has a q-value above 0.05.
 
 for candidate in found.tried:
     print(candidate)

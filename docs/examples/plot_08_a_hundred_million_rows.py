@@ -7,7 +7,7 @@ How is a registry audited that no memory holds?
 By sums: the engine that holds the rows adds up a few columns by subgroup, and
 everything else follows from a few numbers a subgroup. Here DuckDB reads a folder of
 Parquet files of two million people; with a hundred million the calls are the same, and
-take half a minute (:doc:`/user_guide/bigger_than_memory`).
+took seven seconds on two cores (:doc:`/user_guide/bigger_than_memory`).
 """
 
 # %%

@@ -48,7 +48,7 @@ held_out[columns].to_csv(folder / "held_out.csv", index=False)
 print(*(folder / "held_out.csv").read_text().splitlines()[:3], sep="\n")
 
 # %%
-# In a terminal:
+# In a terminal, in the folder of that file:
 #
 # .. code-block:: console
 #

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from sklearn_equity._checks import format_label
+from sklearn_equity._checks import format_labels
 from sklearn_equity._optional import build_frame
 from sklearn_equity.allocation._area import degrees_of_freedom
 from sklearn_equity.allocation._windows import CellSums, Windows, over_windows
@@ -75,7 +75,7 @@ class ADCurve:
 
     def to_frame(self) -> Any:
         """Return a data frame of one row a subgroup and point, gaps included."""
-        names = [format_label(label) for label in self.labels]
+        names = format_labels(self.labels)
         columns = {
             "subgroup": np.repeat(names, len(self.allocation)).tolist(),
             "allocation": np.tile(self.allocation, len(names)).tolist(),

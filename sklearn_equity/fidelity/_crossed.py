@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_equity._checks import format_label
+from sklearn_equity._checks import format_labels
 from sklearn_equity._optional import build_frame
 from sklearn_equity.fidelity._heterogeneity import TrueSpread
 from sklearn_equity.fidelity._table import SubgroupTable
@@ -120,9 +120,9 @@ class CrossTable:
         metric = self.cells.metric.partition(" (")[0]
         hidden = self.hidden()
         unseen = ", ".join(
-            f"{format_label(label)} (n={n:,}, {estimate:.4g}, {low:.4g} to {high:.4g})"
+            f"{label} (n={n:,}, {estimate:.4g}, {low:.4g} to {high:.4g})"
             for label, n, estimate, low, high in zip(
-                hidden.subgroup,
+                format_labels(hidden.subgroup),
                 hidden.n,
                 hidden.estimate,
                 hidden.ci_low,
@@ -153,7 +153,7 @@ class CrossTable:
         parts = [parts_of(label) for label in self.cells.subgroup]
         names = (self.declared.grouping[0], self.learnt.grouping[0])
         columns: dict[str, list[Any]] = {
-            name: [format_label(pair[position]) for pair in parts]
+            name: format_labels(pair[position] for pair in parts)
             for position, name in enumerate(names)
         }
         for name in ("n", "weight", "estimate", "std_error", "ci_low", "ci_high"):
@@ -167,13 +167,18 @@ class CrossTable:
     def __repr__(self) -> str:
         labels = map(parts_of, self.cells.subgroup)
         pairs = dict(zip(labels, _printed(self.cells), strict=True))
-        heads = [format_label(label) for label in self.learnt.subgroup]
+        heads = format_labels(self.learnt.subgroup)
         corner = f"{self.declared.grouping[0]} by {self.learnt.grouping[0]}"
         rows = [[corner, *heads, "(all)"]]
-        margins = zip(self.declared.subgroup, _printed(self.declared), strict=True)
-        for label, margin in margins:
+        margins = zip(
+            self.declared.subgroup,
+            format_labels(self.declared.subgroup),
+            _printed(self.declared),
+            strict=True,
+        )
+        for label, name, margin in margins:
             row = [pairs.get((label, other), "-") for other in self.learnt.subgroup]
-            rows.append([format_label(label), *row, margin])
+            rows.append([name, *row, margin])
         everybody = self.cells.overall
         rows.append(
             [

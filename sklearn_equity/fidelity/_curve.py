@@ -8,6 +8,7 @@ from typing import Any, Literal
 import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm
 
 from sklearn_equity._checks import (
     check_confidence_level,
@@ -61,8 +62,10 @@ class FidelityCurve:
         How many people, measured at the point itself, would tell as much.
     span : float
         The share of people within reach of a point.
-    overall : float
-        The metric over everybody.
+    n : int
+        How many people there are.
+    overall, overall_low, overall_high : float
+        The metric over everybody, and the ends of its interval (delta method).
     metric : str
         What is measured.
     greater_is_better : bool
@@ -95,7 +98,10 @@ class FidelityCurve:
     ci_high: Vector
     n_effective: Vector
     span: float
+    n: int
     overall: float
+    overall_low: float
+    overall_high: float
     metric: str
     greater_is_better: bool
     confidence_level: float
@@ -269,15 +275,18 @@ def fidelity_curve(
     position = _mid_ranks(values, weight)
     bins = bin_rows(position, weight)
     means = np.average(columns, axis=1, weights=weight)
+    slopes = gradient(chosen, means[np.newaxis], np.abs(columns).max(axis=1))
+    influence = slopes[0] @ columns
     if span is None:
-        slopes = gradient(chosen, means[np.newaxis], np.abs(columns).max(axis=1))
-        span = 2.0 * choose_width(bins, slopes[0] @ columns, weight)
+        span = 2.0 * choose_width(bins, influence, weight)
     points, at = _points(values, position, n_points)
     fit = fit_curve(chosen, columns, weight, bins, at, width=float(span) / 2.0)
     rng = np.random.default_rng(draw_seed(random_state))
     deviations = resampled_deviations(fit, bins, n_resamples, rng)
     low, high = _band(fit, deviations, level, simultaneous=band == "simultaneous")
     gap = ~(fit.n_effective >= max(min_rows, chosen.min_rows)) | np.isnan(low + high)
+    overall = float(finish_means(chosen, means))
+    reach = norm.isf((1.0 - level) / 2.0) * _error_of_mean(influence, weight)
     return FidelityCurve(
         characteristic=_name_of(characteristic),
         points=points,
@@ -287,12 +296,21 @@ def fidelity_curve(
         ci_high=np.where(gap, np.nan, high),
         n_effective=fit.n_effective,
         span=float(span),
-        overall=float(finish_means(chosen, means)),
+        n=len(values),
+        overall=overall,
+        overall_low=overall - reach,
+        overall_high=overall + reach,
         metric=chosen.label,
         greater_is_better=chosen.greater_is_better,
         confidence_level=level,
         band=band,
     )
+
+
+def _error_of_mean(values: Vector, weight: Vector) -> float:
+    n = len(values)
+    apart = weight * (values - np.average(values, weights=weight))
+    return float(np.sqrt((apart**2).sum() * n / max(n - 1, 1)) / weight.sum())
 
 
 # ---------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_equity._checks import format_count, format_label
+from sklearn_equity._checks import format_count, format_labels
 from sklearn_equity._optional import build_frame
 from sklearn_equity.fidelity._shuffles import Shuffles
 
@@ -155,7 +155,7 @@ class SubgroupTable:
         """
         labels: list[Any] = list(self.subgroup)
         if not all(type(label) is int for label in labels):
-            labels = [format_label(label) for label in labels]
+            labels = list(format_labels(labels))
         return {
             "grouping": list(self.grouping),
             "subgroup": labels,
@@ -300,9 +300,9 @@ class SubgroupTable:
         metric = self.metric.partition(" (")[0]  # what divides it stands below
         heads = ["grouping", "subgroup", "n", metric, f"interval ({level})"]
         cells = [[*heads, "verdict"]]
-        for i, label in enumerate(self.subgroup):
+        for i, label in enumerate(format_labels(self.subgroup)):
             figures = (self.estimate[i], self.ci_low[i], self.ci_high[i])
-            name = [self.grouping[i], format_label(label)]
+            name = [self.grouping[i], label]
             cells.append([*name, *_figures(self.n[i], *figures), self.verdict[i]])
         everybody = self.overall
         figures = (everybody.estimate, everybody.ci_low, everybody.ci_high)

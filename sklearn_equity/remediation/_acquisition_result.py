@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_equity._checks import format_label
+from sklearn_equity._checks import format_labels
 from sklearn_equity._optional import build_frame
 
 __all__ = ["AcquisitionPlan"]
@@ -100,7 +100,7 @@ class AcquisitionPlan:
             *("needed_low", "needed_high", "recruit", "expected_fall"),
         )
         return {
-            "subgroup": [format_label(label) for label in self.subgroup],
+            "subgroup": format_labels(self.subgroup),
             **{name: getattr(self, name).tolist() for name in names},
             "verdict": list(self.verdict),
         }
@@ -124,7 +124,7 @@ class AcquisitionPlan:
         else:
             order = chosen[np.argsort(-self.recruit[chosen], kind="stable")]
             listed = "; ".join(
-                f"{self.recruit[i]:,} from {format_label(self.subgroup[i])}"
+                f"{self.recruit[i]:,} from {format_labels(self.subgroup)[i]}"
                 for i in order
             )
             said = [f"Of {self.budget:,} people to recruit: {listed}."]
@@ -133,8 +133,10 @@ class AcquisitionPlan:
             (OPEN, "Not enough evidence, recruit to learn rather than to serve"),
         ):
             names = [
-                format_label(label)
-                for label, found in zip(self.subgroup, self.verdict, strict=True)
+                label
+                for label, found in zip(
+                    format_labels(self.subgroup), self.verdict, strict=True
+                )
                 if found == verdict
             ]
             if names:
@@ -142,7 +144,7 @@ class AcquisitionPlan:
         return tuple(said)
 
     def __repr__(self) -> str:
-        names = [format_label(label) for label in self.subgroup]
+        names = format_labels(self.subgroup)
         width = max(8, *map(len, names))
         head = (
             f"{'subgroup':<{width}} {'n':>8} {'error':>9} {'could fall by':>26} "

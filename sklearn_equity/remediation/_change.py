@@ -21,7 +21,7 @@ from sklearn_equity._checks import (
     check_subgroups,
     check_whole_number,
     format_count,
-    format_label,
+    format_labels,
     refuse_overflow,
 )
 from sklearn_equity.fidelity import LARGEST, Metric, resolve_metric
@@ -104,7 +104,7 @@ class FidelityChange:
             *("std_error", "ci_low", "ci_high", "verdict"),
         )
         columns = {name: getattr(self, name) for name in names}
-        return columns | {"subgroup": [format_label(label) for label in self.subgroup]}
+        return columns | {"subgroup": format_labels(self.subgroup)}
 
     def sentences(self) -> tuple[str, ...]:
         """Say what changed for everybody, and who gained and who lost."""
@@ -123,9 +123,9 @@ class FidelityChange:
 
     def _names(self, verdict: str) -> str:
         return "; ".join(
-            grouping if grouping == EVERYBODY else f"{grouping} = {format_label(label)}"
+            grouping if grouping == EVERYBODY else f"{grouping} = {label}"
             for grouping, label, found in zip(
-                self.grouping, self.subgroup, self.verdict, strict=True
+                self.grouping, format_labels(self.subgroup), self.verdict, strict=True
             )
             if found == verdict
         )
@@ -133,8 +133,10 @@ class FidelityChange:
     def __str__(self) -> str:
         """Print the sentences and a line for each subgroup."""
         names = [
-            f"{grouping} = {format_label(label)}"
-            for grouping, label in zip(self.grouping, self.subgroup, strict=True)
+            f"{grouping} = {label}"
+            for grouping, label in zip(
+                self.grouping, format_labels(self.subgroup), strict=True
+            )
         ]
         names[0] = EVERYBODY
         width = max(map(len, names))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from sklearn_equity._checks import check_confidence_level, format_label
+from sklearn_equity._checks import check_confidence_level, format_labels
 from sklearn_equity._optional import build_frame
 from sklearn_equity.remediation._characteristics import Characteristics
 
@@ -101,7 +101,7 @@ class ExcludedWho:
         )
         return {
             "characteristic": list(self.characteristic),
-            "level": [format_label(level) for level in self.level],
+            "level": format_labels(self.level),
             **{name: getattr(self, name).tolist() for name in names},
             "verdict": list(self.verdict),
         }
@@ -142,7 +142,7 @@ class ExcludedWho:
         return [int(i) for i in np.argsort(-low, kind="stable")]
 
     def _name(self, i: int) -> str:
-        return f"{self.characteristic[i]} = {format_label(self.level[i])}"
+        return f"{self.characteristic[i]} = {format_labels(self.level)[i]}"
 
     def __repr__(self) -> str:
         order = self._order()[:_N_SHOWN]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_equity._checks import format_label
+from sklearn_equity._checks import format_labels
 
 __all__ = ["LevellingDown", "find_levelling_down"]
 
@@ -43,7 +43,7 @@ class LevellingDown:
 
     def __str__(self) -> str:
         """Say it in a sentence."""
-        names = ", ".join(format_label(label) for label in self.harmed)
+        names = ", ".join(format_labels(self.harmed))
         return (
             f"Levelling down of {self.grouping}: the gap narrowed from "
             f"{self.gap_before:.3g} to {self.gap_after:.3g}, {self.share:.0%} of it by "

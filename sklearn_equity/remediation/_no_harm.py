@@ -18,7 +18,7 @@ from sklearn_equity._checks import (
     check_confidence_level,
     check_same_order,
     check_whole_number,
-    format_label,
+    format_labels,
 )
 from sklearn_equity._optional import build_frame
 from sklearn_equity._parallel import check_n_jobs
@@ -139,7 +139,7 @@ class NoHarmResult:
         )
         return {
             "grouping": list(self.grouping),
-            "subgroup": [format_label(label) for label in self.subgroup],
+            "subgroup": format_labels(self.subgroup),
             **{name: getattr(self, name).tolist() for name in names},
             "verdict": list(self.verdict),
         }
@@ -455,8 +455,10 @@ def _row_names(
     grouping: tuple[str, ...], subgroup: tuple[Hashable, ...]
 ) -> tuple[str, ...]:
     return tuple(
-        name if i == 0 else f"{name} = {format_label(label)}"
-        for i, (name, label) in enumerate(zip(grouping, subgroup, strict=True))
+        name if i == 0 else f"{name} = {label}"
+        for i, (name, label) in enumerate(
+            zip(grouping, format_labels(subgroup), strict=True)
+        )
     )
 
 

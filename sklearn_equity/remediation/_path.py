@@ -30,10 +30,10 @@ from sklearn_equity.fidelity import (
     subgroup_estimates,
     subgroup_fidelity,
 )
-from sklearn_equity.inequality import gini
 from sklearn_equity.remediation._calibration import MetricOfTarget
 from sklearn_equity.remediation._inputs import check_target, number_labels
 from sklearn_equity.remediation._no_harm import NoHarmResult, no_harm_test
+from sklearn_equity.remediation._spread import spread_of
 from sklearn_equity.remediation._under_served import (
     UnderServedRule,
     choose_under_served,
@@ -70,6 +70,9 @@ class RemediationPath:
     gini : ndarray of shape (n_models,)
         The Gini index of the subgroups' metric; NaN where it has no meaning. It holds
         what is sampling error, about the same along the path.
+    gini_corrected, gini_low, gini_high : ndarray of shape (n_models,)
+        The index without that, and the ends of its interval, as `inequality_index`
+        tells them; NaN where they are not known.
     n : tuple of int
         How many people: everybody, base, under-served.
     labels : tuple
@@ -115,6 +118,9 @@ class RemediationPath:
     ci_low: Vector
     ci_high: Vector
     gini: Vector
+    gini_corrected: Vector
+    gini_low: Vector
+    gini_high: Vector
     n: tuple[int, int, int]
     labels: tuple[Hashable, ...]
     verdict: tuple[str, ...]
@@ -134,6 +140,10 @@ class RemediationPath:
                 f"{name}_{end}": values[i].tolist()
                 for i, name in enumerate(names[1:4])
                 for end, values in (("low", self.ci_low), ("high", self.ci_high))
+            },
+            **{
+                name: getattr(self, name).tolist()
+                for name in ("gini_corrected", "gini_low", "gini_high")
             },
             "n_harmed": [len(names) for names in harmed],
             "n_improved": [len(names) for names in improved],
@@ -313,20 +323,29 @@ def remediation_path(
         )
         for prediction in remedied
     )
-    figures = [
-        _figures(rows, prediction, codes, worse, min_subgroup_size)
-        for prediction in (plain, *remedied)
-    ]
-    overall, base, under, spread = np.array(figures).T
+    predictions = (plain, *remedied)
+    figures = [_figures(rows, prediction, codes, worse) for prediction in predictions]
+    overall, base, under = np.array(figures).T
     seed = int(
         check_random_state(random_state).randint(2**31)
     )  # one for all, so that they compare
     ends = np.array(
         [
             _intervals(rows, prediction, codes, worse, confidence_level, seed)
-            for prediction in (plain, *remedied)
+            for prediction in predictions
         ]
     )
+    held_out = SubgroupCodes(codes.codes[rows.test], codes.labels, codes.name)
+    spreads = [
+        spread_of(
+            *(rows.truth, prediction, held_out, rows.target.metric),
+            min_subgroup_size=min_subgroup_size,
+            confidence_level=confidence_level,
+            random_state=seed,
+        )
+        for prediction in predictions
+    ]
+    gini, gini_corrected, gini_low, gini_high = np.array(spreads).T
     n_under = int(np.isin(codes.codes[rows.test], worse).sum())
     return RemediationPath(
         parameter=parameter,
@@ -336,7 +355,10 @@ def remediation_path(
         under_served=under,
         ci_low=ends[:, 0].T,
         ci_high=ends[:, 1].T,
-        gini=spread,
+        gini=gini,
+        gini_corrected=gini_corrected,
+        gini_low=gini_low,
+        gini_high=gini_high,
         n=(len(rows.test), len(rows.test) - n_under, n_under),
         labels=tuple(codes.labels[code] for code in worse),
         verdict=("plain", *map(_verdict, tests)),
@@ -438,23 +460,18 @@ def _figures(
     prediction: NDArray[Any],
     codes: SubgroupCodes,
     worse: NDArray[np.intp],
-    min_subgroup_size: int,
-) -> tuple[float, float, float, float]:
-    """Return the metric for everybody, base and under-served, and the Gini."""
+) -> tuple[float, float, float]:
+    """Return the metric for everybody, base and under-served."""
     metric, here = rows.target.metric, codes.codes[rows.test]
     sides = np.where(np.isin(here, worse), _UNDER_SERVED, _BASE)
     views = [
         SubgroupCodes(np.zeros_like(here), ("all",), "all"),
         SubgroupCodes(sides, ("base", "under-served"), "side"),
-        SubgroupCodes(here, codes.labels, codes.name),
     ]
-    overall, by_side, fidelity = (
+    overall, by_side = (
         subgroup_estimates(rows.truth, prediction, view, metric) for view in views
     )
-    kept = fidelity[(views[2].counts() >= min_subgroup_size) & ~np.isnan(fidelity)]
-    measurable = len(kept) > 0 and (kept >= 0.0).all() and kept.any()
-    spread = gini(kept) if measurable else float("nan")
-    return float(overall[0]), float(by_side[0]), float(by_side[1]), spread
+    return float(overall[0]), float(by_side[0]), float(by_side[1])
 
 
 def _intervals(
@@ -467,16 +484,21 @@ def _intervals(
 ) -> Vector:
     """Return the ends of everybody's, the base's and the under-served's figures."""
     under_served = np.isin(codes.codes[rows.test], worse)
+    one_side = under_served.all() or not under_served.any()
+    sides = np.arange(len(under_served)) % 2 == 0 if one_side else under_served
     table = subgroup_fidelity(
         rows.truth,
         prediction,
-        subgroups=under_served.tolist(),
+        subgroups=sides.tolist(),
         metric=rows.target.metric,
         confidence_level=confidence_level,
         random_state=seed,
     )
     ends = np.full((2, 3), np.nan)
     ends[:, 0] = table.overall.ci_low, table.overall.ci_high
+    if one_side:  # the figure of the other is that of nobody
+        ends[:, 2 if under_served.any() else 1] = ends[:, 0]
+        return ends
     for i, label in enumerate(table.subgroup):
         ends[:, 2 if label else 1] = table.ci_low[i], table.ci_high[i]
     return ends

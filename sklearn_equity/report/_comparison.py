@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student_t
 
-from sklearn_equity._checks import WITHHELD, format_label
+from sklearn_equity._checks import WITHHELD, format_labels
 from sklearn_equity._optional import build_frame
 from sklearn_equity.remediation import EVERYBODY, FidelityChange, LevellingDown
 from sklearn_equity.remediation._levelling import find_levelling_down
@@ -127,7 +127,7 @@ class AuditComparison:
         }
         return {
             "grouping": list(self.grouping),
-            "subgroup": [format_label(label) for label in self.subgroup],
+            "subgroup": format_labels(self.subgroup),
             **counts,
             **{
                 name: getattr(self, name).tolist()
@@ -185,7 +185,11 @@ class AuditComparison:
         ]
         for where, keys in (("first", self.only_before), ("second", self.only_after)):
             if keys:
-                names = "; ".join(f"{g} = {format_label(label)}" for g, label in keys)
+                labels = format_labels(label for _, label in keys)
+                names = "; ".join(
+                    f"{grouping} = {label}"
+                    for (grouping, _), label in zip(keys, labels, strict=True)
+                )
                 sentences.append(f"In the {where} audit alone: {names}.")
         return (*sentences, *map(str, self.levelling_down))
 
@@ -233,7 +237,7 @@ class AuditComparison:
         str
             Such as "ward = north"; "everybody" for the first.
         """
-        label = format_label(self.subgroup[i])
+        label = format_labels(self.subgroup)[i]
         return label if i == 0 else f"{self.grouping[i]} = {label}"
 
     @property

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sklearn_equity._checks import WITHHELD, format_count, format_label
+from sklearn_equity._checks import WITHHELD, format_count, format_labels
 from sklearn_equity.fidelity import SubgroupTable
 from sklearn_equity.remediation import EVERYBODY, FidelityChange
 from sklearn_equity.report._document import (
@@ -119,9 +119,10 @@ def _tables(result: "AuditResult") -> Iterator[Section]:
 def fidelity_table(table: SubgroupTable) -> Table:
     """Write one grouping, the worst first; those withheld come last."""
     order = np.argsort(-table.as_loss(table.estimate), kind="stable").tolist()
+    names = format_labels(table.subgroup)
     rows = [
         _fidelity_row(
-            format_label(table.subgroup[i]),
+            names[i],
             int(table.n[i]),
             (table.estimate[i], table.ci_low[i], table.ci_high[i]),
             table.verdict[i],
@@ -252,6 +253,7 @@ def _change(change: FidelityChange | None) -> Iterator[Block]:
         yield Paragraph("Not examined: no remedy is part of this audit.")
         return
     yield Bullets(change.sentences())
+    labels = format_labels(change.subgroup)
     for name in dict.fromkeys(change.grouping):
         rows = [i for i, other in enumerate(change.grouping) if other == name]
         yield Table(
@@ -260,15 +262,15 @@ def _change(change: FidelityChange | None) -> Iterator[Block]:
                 *("subgroup", "n", "before", "after", "change"),
                 *(f"{change.confidence_level:.0%} interval", "verdict"),
             ),
-            rows=tuple(_change_row(change, i) for i in rows),
+            rows=tuple(_change_row(change, i, labels[i]) for i in rows),
         )
 
 
-def _change_row(change: FidelityChange, i: int) -> Row:
+def _change_row(change: FidelityChange, i: int, label: str) -> Row:
     hidden = change.n[i] == WITHHELD
     span = interval(change.ci_low[i], change.ci_high[i], "+")
     cells = (
-        Cell(format_label(change.subgroup[i])),
+        Cell(label),
         Cell(format_count(change.n[i]), None if hidden else int(change.n[i])),
         _cell(change.before[i], hidden=hidden),
         _cell(change.after[i], hidden=hidden),

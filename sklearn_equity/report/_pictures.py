@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sklearn_equity._checks import WITHHELD, format_count, format_label
+from sklearn_equity._checks import WITHHELD, format_count, format_labels
 from sklearn_equity.fidelity import SubgroupTable
 from sklearn_equity.remediation import EVERYBODY, FidelityChange
 from sklearn_equity.report._document import (
@@ -101,7 +101,8 @@ def _fidelity_plots(table: SubgroupTable) -> Iterator[Block]:
     for name in names[:_MOST_PLOTS]:
         part = table.select(name)
         order = np.argsort(-part.as_loss(part.estimate), kind="stable").tolist()
-        marks = [_fidelity_mark(part, i) for i in order]
+        labels = format_labels(part.subgroup)
+        marks = [_fidelity_mark(part, i, labels[i]) for i in order]
         words = _words(overall.n, everybody, "")
         reference = part.reference[0]
         marks.append(Mark("all rows as one", everybody, words, "total", reference))
@@ -115,11 +116,11 @@ def _fidelity_plots(table: SubgroupTable) -> Iterator[Block]:
         yield Paragraph(f"{len(names) - _MOST_PLOTS} more groupings stand in tables.")
 
 
-def _fidelity_mark(part: SubgroupTable, i: int) -> Mark:
+def _fidelity_mark(part: SubgroupTable, i: int, label: str) -> Mark:
     figures = (part.estimate[i], part.ci_low[i], part.ci_high[i])
     verdict = part.verdict[i]
     return Mark(
-        format_label(part.subgroup[i]),
+        label,
         figures,
         _words(int(part.n[i]), figures, verdict),
         _LOOKS.get(verdict, "open"),
@@ -180,11 +181,12 @@ def _change_plots(change: FidelityChange) -> Iterator[Block]:
     names = [name for name in dict.fromkeys(change.grouping) if name != EVERYBODY]
     better = "above" if change.greater_is_better else "below"
     level = f"{change.confidence_level:.0%}"
+    labels = format_labels(change.subgroup)
     for name in names[:_MOST_PLOTS]:
         rows = [
             i for i, other in enumerate(change.grouping) if other in (name, EVERYBODY)
         ]
-        marks = [_change_mark(change, i) for i in rows]
+        marks = [_change_mark(change, i, labels[i]) for i in rows]
         yield Plot(
             title=f"By {name}",
             axis=f"change of {change.metric}; {better} 0 is better; {level} intervals",
@@ -193,11 +195,11 @@ def _change_plots(change: FidelityChange) -> Iterator[Block]:
         )
 
 
-def _change_mark(change: FidelityChange, i: int) -> Mark:
+def _change_mark(change: FidelityChange, i: int, label: str) -> Mark:
     figures = (change.change[i], change.ci_low[i], change.ci_high[i])
     verdict = change.verdict[i]
     return Mark(
-        format_label(change.subgroup[i]),
+        label,
         figures,
         _words(int(change.n[i]), figures, verdict, "+"),
         _LOOKS.get(verdict, "open"),

@@ -14,7 +14,7 @@ from sklearn_equity.report._groupings import LEARNT
 from sklearn_equity.report._sentences import (
     UNDECIDED,
     UNDER_SERVED,
-    name_row,
+    name_rows,
     name_under_served,
     rows_of,
 )
@@ -142,9 +142,9 @@ def _remains(result: "AuditResult") -> Iterator[str]:
         ]
         found = [i for i in found if i not in better]
         if better:
-            names = "; ".join(name_row(table, i) for i in better)
+            names = "; ".join(name_rows(table, better))
             yield f"Served better than before, which is not yet served well: {names}."
-    names = "; ".join(name_row(table, i) for i in found)
+    names = "; ".join(name_rows(table, found))
     yield f"Under-served still: {names}." if found else "Nobody is shown to be."
     undecided = len(rows_of(table, UNDECIDED))
     if undecided:

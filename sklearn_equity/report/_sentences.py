@@ -1,11 +1,11 @@
 """How is the answer of an audit said: who is under-served, by how much, how sure?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklearn_equity._checks import WITHHELD, format_count, format_label
+from sklearn_equity._checks import WITHHELD, format_count, format_labels
 from sklearn_equity.fidelity import SubgroupTable
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ def name_under_served(table: SubgroupTable, wanted: Sequence[int] | None = None)
     found = rows_of(table, UNDER_SERVED) if wanted is None else list(wanted)
     if not found:
         return "No subgroup is shown to be under-served."
-    named = [_name(table, i) for i in found[:_MOST_NAMED]]
+    told = found[:_MOST_NAMED]
+    names = name_rows(table, told)
+    named = [_tell(table, i, name) for i, name in zip(told, names, strict=True)]
     if len(found) > _MOST_NAMED:
         named.append(f"and {len(found) - _MOST_NAMED} more, in the table")
     n_tests = int(table.judged.sum())
@@ -68,19 +70,20 @@ def rows_of(table: SubgroupTable, verdict: str) -> list[int]:
     return [i for i, found in enumerate(table.verdict) if found == verdict]
 
 
-def name_row(table: Any, i: int) -> str:
-    """Name a subgroup with its grouping."""
-    return f"{table.grouping[i]} = {format_label(table.subgroup[i])}"
+def name_rows(table: Any, rows: Iterable[int]) -> list[str]:
+    """Name subgroups with their grouping."""
+    labels = format_labels(table.subgroup)
+    return [f"{table.grouping[i]} = {labels[i]}" for i in rows]
 
 
-def _name(table: SubgroupTable, i: int) -> str:
+def _tell(table: SubgroupTable, i: int, name: str) -> str:
     if table.n[i] == WITHHELD:
-        return f"{name_row(table, i)} (figures withheld)"
+        return f"{name} (figures withheld)"
     average = table.reference[i]
     against = f" against {average:.3g} on average" if np.isfinite(average) else ""
     interval = f"{table.ci_low[i]:.3g} to {table.ci_high[i]:.3g}"
     return (
-        f"{name_row(table, i)} ({table.estimate[i]:.3g}{against}, "
+        f"{name} ({table.estimate[i]:.3g}{against}, "
         f"{table.confidence_level:.0%} interval {interval}, "
         f"n = {format_count(table.n[i])})"
     )

@@ -15,6 +15,7 @@ from sklearn_equity._checks import (
     check_same_order,
     check_subgroups,
     format_label,
+    format_labels,
 )
 from sklearn_equity._optional import build_frame
 from sklearn_equity._parallel import check_n_jobs, run
@@ -102,7 +103,7 @@ class SubgroupDescription:
             ``sklearn.set_config(transform_output="polars")`` says so.
         """
         columns = {
-            "subgroup": [format_label(label) for label in self.subgroup],
+            "subgroup": format_labels(self.subgroup),
             "variable": list(self.variable),
             **{name: getattr(self, name).tolist() for name in _NUMBERS},
             "sets_apart": self.sets_apart.tolist(),
@@ -120,7 +121,7 @@ class SubgroupDescription:
         """
         names = ("precision", "recall", "n_matched", "n_rows")
         columns = {
-            "subgroup": [format_label(rule.subgroup) for rule in self.rules],
+            "subgroup": format_labels(rule.subgroup for rule in self.rules),
             "rule": [rule.text for rule in self.rules],
             **{name: [getattr(rule, name) for rule in self.rules] for name in names},
             **({"verdict": list(self.verdict)} if self.verdict else {}),
@@ -129,8 +130,8 @@ class SubgroupDescription:
 
     def __repr__(self) -> str:
         lines = []
-        for position, rule in enumerate(self.rules):
-            name = format_label(rule.subgroup)
+        names = format_labels(rule.subgroup for rule in self.rules)
+        for position, (name, rule) in enumerate(zip(names, self.rules, strict=True)):
             if self.verdict:
                 name += f" ({self.verdict[position]})"
             lines.append(

@@ -14,7 +14,7 @@ from scipy.special import stdtrit
 from sklearn_equity._checks import (
     check_confidence_level,
     check_numbers,
-    format_label,
+    format_labels,
 )
 from sklearn_equity._optional import build_frame
 
@@ -90,7 +90,7 @@ class RequiredSampleSize:
         """
         columns = {
             "grouping": list(self.grouping),
-            "subgroup": [format_label(label) for label in self.subgroup],
+            "subgroup": format_labels(self.subgroup),
             "n": self.n.tolist(),
             "required": _whole(self.required).tolist(),
             "more": _whole(self.more).tolist(),
@@ -99,11 +99,9 @@ class RequiredSampleSize:
 
     def __repr__(self) -> str:
         cells = [["grouping", "subgroup", "n", "required", "more"]]
-        for i, label in enumerate(self.subgroup):
+        for i, label in enumerate(format_labels(self.subgroup)):
             people = (self.n[i], self.required[i], self.more[i])
-            cells.append(
-                [self.grouping[i], format_label(label), *map(_as_text, people)]
-            )
+            cells.append([self.grouping[i], label, *map(_as_text, people)])
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
         return "\n".join([*lines, *textwrap.wrap(self.aim, _TEXT_WIDTH)])

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import sem
 
 from sklearn_equity.fidelity import fidelity_curve
 
@@ -43,6 +44,22 @@ def test_every_point_is_the_parabola_through_the_rows_around_it(span):
     )
     assert curve.points[0] == age.min()
     assert curve.points[-1] == age.max()
+
+
+def test_everybody_has_the_interval_of_a_mean_and_of_a_root_mean_square():
+    y_true, y_pred, age = people(400)
+    error = y_true - y_pred
+    options = {"span": 1.0, "n_points": 5, "n_resamples": 50, "random_state": 0}
+    mae = fidelity_curve(y_true, y_pred, age, metric="mae", **options)
+    reach = 1.959964 * sem(np.abs(error))
+    expected = np.abs(error).mean() + np.array([-reach, reach])
+    np.testing.assert_allclose([mae.overall_low, mae.overall_high], expected)
+    assert mae.n == 400
+    rmse = fidelity_curve(y_true, y_pred, age, metric="rmse", **options)
+    root = np.sqrt(np.mean(error**2))  # the derivative of a root is 1 / (2 root)
+    reach = 1.959964 * sem(error**2) / (2.0 * root)
+    expected = root + np.array([-reach, reach])
+    np.testing.assert_allclose([rmse.overall_low, rmse.overall_high], expected, 1e-6)
 
 
 @pytest.mark.slow

@@ -61,8 +61,13 @@ def test_equality_at_the_expense_of_the_base_is_called_levelling_down():
     assert "levelling down" in repr(path)
     assert (np.diff(path.base) > 0).all()
     assert (np.diff(path.under_served) < 0).all()
+    assert (path.gini_low > 0.0).all()  # lines that are this far apart are no noise
+    assert (path.gini_low < path.gini_corrected).all()
+    assert (path.gini_corrected < path.gini_high).all()
+    assert_allclose(path.gini_corrected, path.gini, rtol=0.1)
     frame = path.to_frame()
     assert isinstance(frame, pd.DataFrame)
+    assert frame["gini_high"].tolist() == path.gini_high.tolist()
     assert frame["n_harmed"].tolist() == [0, 2, 2]
     assert frame["verdict"].tolist() == list(path.verdict)
 
@@ -72,6 +77,23 @@ def test_no_remedy_does_no_harm():
     path = remediation_path(REMEDY, X, y, subgroups=ward, strengths=[1])
     assert path.verdict == ("plain", "no harm")
     assert_array_equal(path.overall[0], path.overall[1])
+
+
+def test_the_gini_of_equal_subgroups_is_not_told_from_noise():
+    rng = np.random.default_rng(0)
+    ward, X = np.resize(["A", "B", "C"], 300), rng.uniform(size=(300, 1))
+    y = 10.0 + X[:, 0] + rng.normal(size=300)
+    path = remediation_path(
+        REMEDY, X, y, subgroups=ward, strengths=[2], min_subgroup_size=20,
+        random_state=0,
+    )  # fmt: skip
+    assert (path.gini > 0.0).all()
+    assert_array_equal(path.gini_low, 0.0)
+    few = remediation_path(
+        REMEDY, X, y, subgroups=ward, strengths=[2], min_subgroup_size=200,
+        random_state=0,
+    )  # fmt: skip
+    assert np.isnan([few.gini, few.gini_corrected, few.gini_low]).all()
 
 
 def test_a_remedy_names_its_under_served_by_their_labels():

@@ -65,6 +65,10 @@ def test_curve_and_band_are_those_of_the_result(old_and_young):
     y_true, y_pred, _ = old_and_young
     overall = np.mean(np.abs(y_true - y_pred))
     assert display.overall_line_.get_ydata()[0] == pytest.approx(overall)
+    assert _legend(display)[2] == (
+        f"everybody: {overall:.3g} (95% interval {curve.overall_low:.3g} to "
+        f"{curve.overall_high:.3g}), n = {len(y_true):,}"
+    )
 
 
 def test_curve_is_open_where_too_few_people_are_near(old_and_young):
@@ -119,8 +123,9 @@ def test_lorenz_curve_of_a_table_shows_both_indices_with_the_interval(voice):
     found = inequality_index(table, voice=voice)
     (text,) = _legend(display)[1:]
     assert text == (
-        f"5 subgroups: Gini {found.raw:.3g} with the noise,\n{found.corrected:.3g} "
-        f"without (95% interval {found.ci_low:.3g} to {found.ci_high:.3g})"
+        f"5 subgroups, 300 people: Gini {found.raw:.3g} with the noise,\n"
+        f"{found.corrected:.3g} without (95% interval {found.ci_low:.3g} to "
+        f"{found.ci_high:.3g})"
     )
     x, y = display.line_.get_data()
     under_the_curve = np.sum(np.diff(x) * (y[1:] + y[:-1]) / 2)
@@ -283,6 +288,28 @@ def test_density_says_how_many_people_it_rests_on(stays):
     assert _legend(stays)[0].startswith("north: n = 1,000\nin the regions: ")
 
 
+def test_a_density_has_the_band_of_its_people(stays):
+    low, high = stays.densities[0].pdf_interval([10.0], random_state=0)
+    corners = stays.bands_[0].get_paths()[0].vertices
+    x = stays.lines_[0].get_xdata()
+    nearest = x[np.argmin(np.abs(x - 10.0))]
+    ends = np.unique(corners[corners[:, 0] == nearest, 1])
+    assert ends == pytest.approx([low[0], high[0]], rel=0.05)
+    assert stays.legend_.get_title().get_text().startswith("bands: 95% intervals")
+
+
+def test_a_density_of_fewer_people_has_a_wider_band():
+    values = np.random.default_rng(4).normal(size=1050)
+    display = DensityDisplay.from_values(
+        values, subgroups=np.repeat(["few", "many"], [50, 1000])
+    )
+    areas = [
+        np.ptp(band.get_paths()[0].vertices[:, 1]) - line.get_ydata().max()
+        for band, line in zip(display.bands_, display.lines_, strict=True)
+    ]
+    assert areas[0] > 2.0 * areas[1] > 0.0
+
+
 def test_rounded_values_are_drawn_as_the_density_they_come_from():
     """HbA1c is reported in tenths of a per cent; between them nobody is."""
     rng = np.random.default_rng(12)
@@ -318,20 +345,41 @@ def test_density_without_point_masses_or_thresholds_has_one_axes():
 
 
 # ---- latent plane ------------------------------------------------------------------
-def test_cells_count_people_and_few_stay_blank():
+def test_cells_count_people_and_few_are_hatched():
     plane = np.repeat([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]], [40, 7, 4], axis=0)
     display = LatentSpaceDisplay(plane).plot()
     assert sorted(display.cells_.get_array()) == [7, 40]  # four are too few
+    assert sorted(display.n_) == [7, 40]
+    assert display.half_widths_ is None
+    (few,) = display.few_cells_.get_offsets()
+    assert few == pytest.approx([2.0, 0.0], abs=0.1)
+    assert display.few_cells_.get_hatch()
+    assert display.few_cells_.get_array() is None  # no colour tells their number
     assert display.outlines_ == []
-    assert "n = 51; cells of fewer than 5 people blank" in display.ax_.get_xlabel()
+    expected = "n = 51\nhatched: fewer than 5 people, insufficient"
+    assert expected in display.ax_.get_xlabel()
 
 
-def test_cells_show_the_mean_of_a_value():
-    plane = np.repeat([[0.0, 0.0], [1.0, 1.0]], 6, axis=0)
-    error = [1, 2, 3, 4, 5, 6, 0, 0, 0, 0, 0, 6]
+def test_cells_show_the_mean_of_a_value_of_how_many_people_and_how_sure():
+    plane = np.repeat([[0.0, 0.0], [1.0, 1.0]], [6, 7], axis=0)
+    error = [1, 2, 3, 4, 5, 6, 0, 0, 0, 0, 0, 0, 7]
     display = LatentSpaceDisplay(plane, values=error, quantity="error in mg").plot()
     assert sorted(display.cells_.get_array()) == pytest.approx([1.0, 3.5])
-    assert display.colorbar_.ax.get_ylabel() == "mean of error in mg"
+    # Student's tables: 2.571 with 5 degrees of freedom, 2.447 with 6.
+    halves = [2.571 * np.sqrt(3.5 / 6), 2.447 * np.sqrt(7.0 / 7)]
+    assert sorted(display.half_widths_) == pytest.approx(sorted(halves), rel=1e-3)
+    assert display.colorbar_.ax.get_ylabel() == (
+        "mean of error in mg\n6 to 7 people a cell; 95% intervals: "
+        "±2.2 in half of them,\n±2.4 at most"
+    )
+    assert "hatched" not in display.ax_.get_xlabel()
+
+
+def test_a_plane_on_which_no_cell_has_enough_people_says_so():
+    display = LatentSpaceDisplay(np.eye(2), values=[1.0, 2.0]).plot()
+    assert len(display.few_cells_.get_offsets()) == 2
+    assert display.colorbar_.ax.get_ylabel() == "no cell has enough people"
+    display.figure_.canvas.draw()
 
 
 def test_the_worst_segment_is_outlined_by_its_people():

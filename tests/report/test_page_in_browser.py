@@ -4,7 +4,9 @@ Needs Chromium and Playwright's core package; axe-core comes in a package of its
 Slow, and skipped where they are not at hand.
 """
 
+import re
 import shutil
+import subprocess
 
 import numpy as np
 import pandas as pd
@@ -232,12 +234,66 @@ def test_without_scripts_all_is_there(demo_report, chromium):
     context.close()
 
 
-def test_it_prints(report, open_page, tmp_path):
-    page = open_page(report)
-    page.emulate_media(media="print")
+@SCHEMES
+def test_it_prints_black_on_white(report, scheme, open_page, tmp_path):
+    page = open_page(report, scheme=scheme)
+    page.emulate_media(media="print", color_scheme=scheme)
     assert not page.locator("nav").is_visible()
-    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+    style = "getComputedStyle(document.body)"
+    assert page.evaluate(f"{style}.color") == "rgb(0, 0, 0)"
+    assert page.evaluate(f"{style}.backgroundColor") == "rgb(255, 255, 255)"
     assert len(page.pdf(path=str(tmp_path / "report.pdf"))) > 10_000
+
+
+@pytest.fixture(scope="module")
+def pages_of_a_long_report(chromium, tmp_path_factory):
+    """Return the text of every printed page of a report of seventy wards."""
+    reader = shutil.which("pdftotext")
+    if reader is None:
+        pytest.skip("no pdftotext on the path")
+    rng = np.random.default_rng(8)
+    people = pd.DataFrame({"y": rng.normal(40, 5, 3500)})
+    people["ward"] = np.resize([f"ward {i:02d}" for i in range(70)], 3500)
+    people["p"] = people["y"] + rng.normal(0, 2, 3500)
+    result = audit_frame(
+        people, y_true="y", y_pred="p", subgroups="ward", random_state=0
+    )
+    folder = tmp_path_factory.mktemp("long")
+    page = chromium.new_page()
+    page.goto(result.to_html(folder / "report.html").as_uri())
+    page.pdf(path=str(folder / "report.pdf"))
+    page.close()
+    done = subprocess.run(
+        [reader, "-layout", str(folder / "report.pdf"), "-"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [text for text in done.stdout.split("\f") if text.strip()]
+
+
+def test_a_long_figure_leaves_no_page_blank(pages_of_a_long_report):
+    first = pages_of_a_long_report[0]
+    assert "In pictures" in first
+    assert first.count("ward ") > 5
+
+
+def test_a_long_table_has_its_head_on_every_page_and_its_foot_once(
+    pages_of_a_long_report,
+):
+    whole = "\f".join(pages_of_a_long_report).partition("In figures")[2]
+    tables = [text for text in whole.split("\f") if "ward " in text]
+    assert len(tables) > 1
+    heads = [len(re.findall(r"subgroup +n +NRMSE", text)) for text in tables]
+    assert heads == [1] * len(tables)
+    assert sum(text.count("all rows as one") for text in tables) == 1
+
+
+def test_no_heading_stands_alone_at_the_foot_of_a_page(pages_of_a_long_report):
+    headings = ("In pictures", "In figures", "How well", "How unequal", "By ward")
+    for text in pages_of_a_long_report:
+        last = text.strip().splitlines()[-1].strip()
+        assert not last.startswith(headings), last
 
 
 @SCREENS

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sklearn_equity._checks import format_labels
 from sklearn_equity._sklearn_shims import check_response_method, num_samples
 from sklearn_equity.allocation import ADCurve, allocation_deterioration_curve
 from sklearn_equity.report._groupings import resolve_groupings
@@ -249,7 +250,7 @@ class ADCurveDisplay:
     def _name(self, row: int) -> str:
         curve = self.curve
         n = curve.n[row][np.isfinite(curve.deterioration[row])]
-        name = write_name(curve.labels[row], width=60)
+        name = write_name(format_labels(curve.labels)[row], width=60)
         if not len(n):
             return f"{name}: too few people"
         least, most = f"{n.min():,}", f"{n.max():,}"

@@ -130,7 +130,13 @@ def add_legend(
         place["borderaxespad"] = 0.0
     owner: Any = ax.figure if above_figure else ax
     numbers = [str(i) for i in range(len(names))]
-    legend = owner.legend(handles, numbers, ncols=n_columns, frameon=False, **place)
+    legend = owner.legend(
+        *(handles, numbers),
+        ncols=n_columns,
+        frameon=False,
+        alignment="left",
+        **place,
+    )
     for text, name in zip(legend.get_texts(), names, strict=True):
         text.set(text=name, **PLAIN)
     return legend

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest
 
-from sklearn_equity._checks import check_numbers, check_subgroups
+from sklearn_equity._checks import check_numbers, check_subgroups, format_labels
 from sklearn_equity.density import BoundedKDE
 from sklearn_equity.report.displays._canvas import (
     GREY,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Vector = NDArray[np.float64]
+_MOST_ABOVE = 2.0  # times the highest line: a band at a bound may reach to the sky
 
 
 class DensityDisplay:
@@ -44,6 +45,8 @@ class DensityDisplay:
         infinite, for all beyond the one before.
     quantity : str, default="measurement"
         What is measured, with its unit.
+    random_state : int or None, default=0
+        Draws the samples of which the bands are made.
 
     Attributes
     ----------
@@ -55,6 +58,8 @@ class DensityDisplay:
         The figure.
     lines_ : list of Line2D
         The densities.
+    bands_ : list of FillBetweenPolyCollection
+        Their 95% intervals, point by point.
     regions_ : list of FillBetweenPolyCollection
         What is integrated: subgroup by subgroup, from the first region on.
     probabilities_ : ndarray of shape (n_subgroups, n_edges - 1)
@@ -71,9 +76,11 @@ class DensityDisplay:
 
     Notes
     -----
-    A line has no interval here: that of 30 people looks as smooth as that of 3,000.
-    The shares of people have Wilson's, for as many people as there are rows, whatever
-    their weights. Compare subgroups by `dataset_inequality`.
+    Bands are those of `BoundedKDE.pdf_interval`, and hold point by point: a line of 30
+    people looks as smooth as one of 3,000, and its band does not. They know no bias: a
+    peak may be narrower than its band. The shares of people have Wilson's intervals,
+    for as many people as there are rows, whatever their weights. That two bands part
+    somewhere is no test: compare subgroups by `dataset_inequality`.
 
     Examples
     --------
@@ -95,12 +102,14 @@ class DensityDisplay:
         *,
         edges: ArrayLike = (),
         quantity: str = "measurement",
+        random_state: int | None = 0,
     ) -> None:
         self.densities = tuple(densities)
         self.labels = tuple(labels)
         self.grid: Vector = np.asarray(grid, dtype=np.float64)
         self.edges: Vector = np.asarray(edges, dtype=np.float64)
         self.quantity = quantity
+        self.random_state = random_state
 
     @classmethod
     def from_values(
@@ -110,6 +119,7 @@ class DensityDisplay:
         subgroups: Any = None,
         edges: ArrayLike = (),
         quantity: str = "measurement",
+        random_state: int | None = 0,
         ax: "Axes | None" = None,
         **options: Any,
     ) -> Self:
@@ -125,6 +135,8 @@ class DensityDisplay:
             Thresholds, ascending.
         quantity : str, default="measurement"
             What is measured, with its unit.
+        random_state : int or None, default=0
+            Draws the samples of which the bands are made.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
         **options : dict
@@ -144,8 +156,12 @@ class DensityDisplay:
         rows = [numbers[codes == i] for i in range(len(labels))]
         densities = [BoundedKDE(**options).fit(part[:, np.newaxis]) for part in rows]
         grid = np.linspace(numbers.min(), numbers.max(), 400)
-        display = cls(densities, labels, grid, edges=edges, quantity=quantity)
-        return display.plot(ax=ax)
+        about: dict[str, Any] = {
+            "edges": edges,
+            "quantity": quantity,
+            "random_state": random_state,
+        }
+        return cls(densities, labels, grid, **about).plot(ax=ax)
 
     def plot(self, ax: "Axes | None" = None) -> Self:
         """Draw the densities.
@@ -181,6 +197,7 @@ class DensityDisplay:
             ]
         )
         self.lines_: list[Any] = []
+        self.bands_: list[Any] = []
         self.regions_: list[Any] = []
         self.points_ax_: Any = None
         for row in range(len(self.labels)):
@@ -189,15 +206,19 @@ class DensityDisplay:
             ax.axvline(edge, color=GREY, ls="--", lw=1)
             for edge in self.edges[np.isfinite(self.edges)]
         ]
-        ax.set_ylim(bottom=0.0)
+        highest = max(line.get_ydata().max(initial=0.0) for line in self.lines_)
+        most = min(ax.get_ylim()[1], _MOST_ABOVE * highest)
+        ax.set_ylim(0.0, most if highest > 0.0 else None)
         ax.set_xlabel(self._label(), **PLAIN)
         ax.set_ylabel(
             "density (share of people per unit,\nthose at single values aside)"
         )
         names = [self._name(row) for row in range(len(self.labels))]
         self.legend_ = add_legend(ax, self.lines_, names)
+        title = "bands: 95% intervals, point by point"
         if self.regions_:
-            self.legend_.set_title("shares of people, with 95% intervals")
+            title += "\nshares of people, with 95% intervals"
+        self.legend_.set_title(title)
         for side in ("top", *(["right"] if self.points_ax_ is None else [])):
             ax.spines[side].set_visible(False)
         return self
@@ -214,6 +235,7 @@ class DensityDisplay:
             ms=5,
         )
         self.lines_.append(line)
+        self.bands_.append(self._draw_band(row, grid))
         for i in range(len(self.edges) - 1):
             inside = (grid >= self.edges[i]) & (grid <= self.edges[i + 1])
             region = self.ax_.fill_between(
@@ -226,6 +248,17 @@ class DensityDisplay:
             self.regions_.append(region)
         if len(kde.point_values_):
             self._draw_points(row)
+
+    def _draw_band(self, row: int, grid: Vector) -> Any:
+        kde, style = self.densities[row], SERIES[row % len(SERIES)]
+        ends = kde.pdf_interval(grid, random_state=self.random_state) / _unit(kde)
+        return self.ax_.fill_between(
+            *(grid, *ends),
+            facecolor=style.color,
+            edgecolor=style.color,
+            alpha=0.2,
+            lw=0.5,
+        )
 
     def _draw_points(self, row: int) -> None:
         kde, style = self.densities[row], SERIES[row % len(SERIES)]
@@ -248,7 +281,7 @@ class DensityDisplay:
         return f"{quantity}\nregions: {', '.join(regions)}" if regions else quantity
 
     def _name(self, row: int) -> str:
-        name = write_name(self.labels[row], width=60)
+        name = write_name(format_labels(self.labels)[row], width=60)
         text = f"{name}: n = {self.densities[row].n_samples_seen_:,}"
         if len(self.edges) > 1:
             shares = [
@@ -266,13 +299,17 @@ def _curve(kde: BoundedKDE, grid: Vector) -> tuple[Vector, Vector]:
 
     Rounded values stay on a lattice; each is drawn as if spread over its step.
     """
-    unit = 1.0
     if kde.lattice_ is not None:
         origin, unit = kde.lattice_
         first, last = np.rint((grid[[0, -1]] - origin) / unit)
         grid = origin + unit * np.arange(first, last + 1)
     grid = grid[~np.isin(grid, kde.point_values_)]
-    return grid, kde.pdf(grid) / unit
+    return grid, kde.pdf(grid) / _unit(kde)
+
+
+def _unit(kde: BoundedKDE) -> float:
+    """Return the length over which a probability is spread when drawn."""
+    return 1.0 if kde.lattice_ is None else kde.lattice_[1]
 
 
 def _interval(share: float, n: int) -> tuple[float, float]:

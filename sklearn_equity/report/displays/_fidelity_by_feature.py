@@ -202,9 +202,15 @@ class CalibrationByFeatureDisplay:
         if np.isnan(curve.estimate).any():
             band += "; gaps: not enough evidence near"
         handles = [self.line_, self.band_, self.overall_line_]
-        self.legend_ = add_legend(
-            ax, handles, ["estimate", band, f"everybody: {curve.overall:.3g}"]
-        )
+        self.legend_ = add_legend(ax, handles, ["estimate", band, _everybody(curve)])
         for side in ("top", "right"):
             ax.spines[side].set_visible(False)
         return self
+
+
+def _everybody(curve: FidelityCurve) -> str:
+    low, high = curve.overall_low, curve.overall_high
+    return (
+        f"everybody: {curve.overall:.3g} ({percent(curve.confidence_level)} interval "
+        f"{low:.3g} to {high:.3g}), n = {curve.n:,}"
+    )

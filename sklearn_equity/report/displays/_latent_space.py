@@ -1,13 +1,16 @@
 """Where in the learnt representation do the people live whom a model serves worst?"""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import ConvexHull
+from scipy.stats import t as student
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_equity._checks import check_numbers, format_label
+from sklearn_equity._checks import check_numbers, format_labels
+from sklearn_equity._optional import import_optional
 from sklearn_equity.fidelity import SubgroupTable
 from sklearn_equity.report.displays._canvas import (
     PLAIN,
@@ -23,13 +26,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Matrix = NDArray[np.float64]
+_ROWS_A_CELL = 10.0  # on average, if people filled the plane
+_CELLS_ACROSS = (8, 30)
 
 
 class LatentSpaceDisplay:
     """The latent plane in cells, with the segments that are served worst outlined.
 
     A cell shows how many people it holds, or the mean of a value over them, such as an
-    error or a feature.
+    error or a feature; one of too few people is hatched.
 
     Parameters
     ----------
@@ -46,7 +51,7 @@ class LatentSpaceDisplay:
     n_worst : int, default=3
         How many segments to outline, those served worst first.
     min_people : int, default=5
-        Cells with fewer people stay blank.
+        Cells with fewer people are hatched and show nothing else.
     axis_names : tuple of str, default=('latent 1', 'latent 2')
         The names of the two coordinates.
 
@@ -57,7 +62,14 @@ class LatentSpaceDisplay:
     figure_ : matplotlib Figure
         The figure.
     cells_ : PolyCollection
-        The cells.
+        The cells of enough people.
+    few_cells_ : PolyCollection
+        Those of too few.
+    n_ : ndarray of shape (n_cells,)
+        How many people each of `cells_` holds.
+    half_widths_ : ndarray of shape (n_cells,) or None
+        How far the 95% interval of each mean reaches to either side; None without
+        values.
     colorbar_ : Colorbar
         Their scale.
     outlines_ : list of Line2D
@@ -71,10 +83,12 @@ class LatentSpaceDisplay:
     Notes
     -----
     Colour a segment by its fidelity with ``values=table.shrunken[segments]``, for
-    segments numbered from 0 without gaps. An outline is the convex hull of the
-    segment's people; hulls may overlap where segments do not, and their corners are
-    single people, which matters to what is published. The figures in the legend
-    are those of ``table.worst(k)``, which allow for having been picked.
+    segments numbered from 0 without gaps. The intervals of the cells are Student's,
+    each by itself: some of many cells lie outside theirs, and a lone one proves
+    nothing. An outline is the convex hull of the segment's people; hulls may overlap
+    where segments do not, and their corners are single people, which matters to what is
+    published. The figures in the legend are those of ``table.worst(k)``, which allow
+    for having been picked.
 
     Examples
     --------
@@ -171,37 +185,81 @@ class LatentSpaceDisplay:
         MissingDependencyError
             If matplotlib is not installed.
         """
+        is_new = ax is None
         self.figure_, self.ax_ = new_axes(
             ax, feature="LatentSpaceDisplay.plot", size=(7.0, 5.6)
         )
         ax = self.ax_
-        self.cells_ = ax.hexbin(
-            self.coordinates[:, 0],
-            self.coordinates[:, 1],
-            C=self.values,
-            gridsize=30,
-            mincnt=self.min_people,
-            cmap="cividis",
-            linewidths=0.1,
-        )
+        self._draw_cells()
         self.colorbar_ = self.figure_.colorbar(self.cells_, ax=ax)
-        shown = "people in the cell"
-        if self.values is not None:
-            shown = f"mean of {write_name(self.quantity, width=40)}"
-        self.colorbar_.set_label(shown, **PLAIN)
+        self.colorbar_.set_label(self._scale(), **PLAIN)
         n = f"n = {len(self.coordinates):,}"
-        if self.min_people > 1:
-            n += f"; cells of fewer than {self.min_people} people blank"
+        if len(self.few_cells_.get_offsets()):
+            n += f"\nhatched: fewer than {self.min_people} people, insufficient"
         first, second = (write_name(name, width=50) for name in self.axis_names)
         ax.set_xlabel(f"{first}\n{n}", **PLAIN)
         ax.set_ylabel(second, **PLAIN)
         self.outlines_: list[Any] = []
         if self.table is not None:
-            self._draw_worst(self.table)
+            self._draw_worst(self.table, above_figure=is_new)
         return self
 
-    def _draw_worst(self, table: SubgroupTable) -> None:
+    def _draw_cells(self) -> None:
+        """Draw cells that hold somebody, and take back those of too few people."""
+        shown = len if self.values is None else np.mean
+        self.cells_ = self._hexbin(shown, cmap="cividis", linewidths=0.1)
+        n = self._figures_of_cells(len)
+        many = n >= self.min_people
+        self.n_ = n[many].astype(np.intp)
+        self.half_widths_ = None
+        if self.values is not None:
+            self.half_widths_ = self._figures_of_cells(_half_width)[many]
+        self.few_cells_ = self._hexbin(
+            len, facecolor="white", edgecolor="#9a9a9a", hatch="/////", linewidths=0.3
+        )
+        self.few_cells_.set_array(None)
+        places = self.cells_.get_offsets()
+        self.few_cells_.set_offsets(places[~many])
+        self.cells_.set_offsets(places[many])
+        self.cells_.set_array(self.cells_.get_array()[many])
+        self.cells_.autoscale()
+
+    def _hexbin(self, reduce: Any, **style: Any) -> Any:
+        values = np.zeros(len(self.coordinates)) if self.values is None else self.values
+        return self.ax_.hexbin(
+            self.coordinates[:, 0],
+            self.coordinates[:, 1],
+            C=values,
+            reduce_C_function=reduce,
+            gridsize=int(np.clip(np.sqrt(len(values) / _ROWS_A_CELL), *_CELLS_ACROSS)),
+            **style,
+        )
+
+    def _figures_of_cells(self, reduce: Any) -> NDArray[np.float64]:
+        cells = self._hexbin(reduce)
+        figures = np.asarray(cells.get_array(), dtype=np.float64)
+        cells.remove()
+        return figures
+
+    def _scale(self) -> str:
+        """Say what colours mean, of how many people, and how sure that is."""
+        if not len(self.n_):
+            return "no cell has enough people"
+        if self.half_widths_ is None:
+            return "people in the cell"
+        middle, widest = np.median(self.half_widths_), self.half_widths_.max()
+        return (
+            f"mean of {write_name(self.quantity, width=40)}\n"
+            f"{self.n_.min():,} to {self.n_.max():,} people a cell; 95% intervals: "
+            f"±{middle:.2g} in half of them,\n±{widest:.2g} at most"
+        )
+
+    def _draw_worst(self, table: SubgroupTable, *, above_figure: bool) -> None:
         worst = table.worst(self.n_worst)
+        effects = import_optional(
+            "matplotlib.patheffects", feature="LatentSpaceDisplay.plot"
+        )
+        rim = [effects.withStroke(linewidth=4, foreground="white")]  # on dark cells
         for row, label in enumerate(worst.subgroup):
             people = self.coordinates[self.segments == label]
             if not len(people):
@@ -209,7 +267,11 @@ class LatentSpaceDisplay:
                 raise ValueError(msg)
             style = SERIES[1 + row % (len(SERIES) - 1)]  # the first is the cells' blue
             (line,) = self.ax_.plot(
-                *_outline(people).T, color=style.color, ls=style.line, lw=2
+                *_outline(people).T,
+                color=style.color,
+                ls=style.line,
+                lw=2,
+                path_effects=rim,
             )
             self.outlines_.append(line)
         metric = describe_metric(
@@ -217,7 +279,9 @@ class LatentSpaceDisplay:
         )
         title = f"{metric}; {percent(table.confidence_level)} intervals"
         names = [_figures(worst, row) for row in range(len(worst))]
-        self.legend_ = add_legend(self.ax_, self.outlines_, names)
+        self.legend_ = add_legend(
+            self.ax_, self.outlines_, names, above_figure=above_figure
+        )
         self.legend_.set_title(title)
         self.legend_.get_title().set(**PLAIN)
 
@@ -235,6 +299,14 @@ def _check_plane(coordinates: ArrayLike) -> Matrix:
     return plane
 
 
+def _half_width(values: Sequence[float]) -> float:
+    """Return half of the 95% interval of a mean; infinite for one person."""
+    n = len(values)
+    if n < 2:
+        return float("inf")
+    return float(student.isf(0.025, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
+
+
 def _outline(people: Matrix) -> Matrix:
     """Return the corners of the convex hull, the first one again at the end."""
     if len(people) < 3:
@@ -244,7 +316,7 @@ def _outline(people: Matrix) -> Matrix:
 
 
 def _figures(table: SubgroupTable, row: int) -> str:
-    name = f"{table.grouping[row]} = {format_label(table.subgroup[row])}"
+    name = f"{table.grouping[row]} = {format_labels(table.subgroup)[row]}"
     low, high = table.ci_low[row], table.ci_high[row]
     known = np.isfinite(low) and np.isfinite(high)
     interval = f"{low:.3g} to {high:.3g}" if known else "interval unknown"

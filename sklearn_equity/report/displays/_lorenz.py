@@ -51,6 +51,8 @@ class LorenzDisplay:
         What is spread, for the axis.
     voice : {"subgroup", "person"}, default="subgroup"
         Whose shares the lower axis counts.
+    n_people : int or None, default=None
+        How many people the subgroups have, for the legend.
 
     Attributes
     ----------
@@ -92,6 +94,7 @@ class LorenzDisplay:
         inequality: InequalityIndex | None = None,
         quantity: str = "value",
         voice: Literal["subgroup", "person"] = "subgroup",
+        n_people: int | None = None,
     ) -> None:
         self.population_share = population_share
         self.value_share = value_share
@@ -99,6 +102,7 @@ class LorenzDisplay:
         self.inequality = inequality
         self.quantity = quantity
         self.voice = voice
+        self.n_people = n_people
 
     @classmethod
     def from_values(
@@ -180,6 +184,7 @@ class LorenzDisplay:
             inequality=inequality,
             quantity=table.metric,
             voice=voice,
+            n_people=int(rows.n[known].sum()),
         ).plot(ax=ax)
 
     @classmethod
@@ -312,7 +317,10 @@ class LorenzDisplay:
 
     def _index_text(self) -> str:
         n = len(self.population_share) - 1
-        text = f"{self.quantity} of {n:,} subgroups: Gini {self.gini:.3g}"
+        who = f"{n:,} subgroups"
+        if self.n_people is not None:
+            who += f", {self.n_people:,} people"
+        text = f"{self.quantity} of {who}: Gini {self.gini:.3g}"
         found = self.inequality
         if found is None:
             return text
@@ -320,7 +328,7 @@ class LorenzDisplay:
         if found.corrected <= 0.0:  # chance alone makes equal subgroups differ as much
             without = "no inequality shown without"
         return (
-            f"{n:,} subgroups: Gini {self.gini:.3g} with the noise,\n"
+            f"{who}: Gini {self.gini:.3g} with the noise,\n"
             f"{without} "
             f"({percent(found.confidence_level)} interval {found.ci_low:.3g} to "
             f"{found.ci_high:.3g})"

@@ -11,7 +11,7 @@ from sklearn_equity._checks import (
     MissingPolicy,
     check_subgroups,
     check_whole_number,
-    format_label,
+    format_labels,
 )
 from sklearn_equity._sklearn_shims import num_samples, safe_indexing
 from sklearn_equity.fidelity import Metric, resolve_metric
@@ -304,9 +304,10 @@ class RemediationEffectDisplay:
 
     def _names(self) -> list[str]:
         names = []
-        pairs = zip(self.change.grouping, self.change.subgroup, strict=True)
+        labels = format_labels(self.change.subgroup)
+        pairs = zip(self.change.grouping, labels, strict=True)
         for (grouping, label), n in zip(pairs, self.change.n, strict=True):
-            name = f"{grouping} = {format_label(label)}"
+            name = f"{grouping} = {label}"
             names.append(write_counted(EVERYBODY if grouping == EVERYBODY else name, n))
         return names
 

@@ -63,8 +63,9 @@ class RemediationPathDisplay:
 
     Notes
     -----
-    Strengths stand at equal distances, each with the Gini index of the subgroups, noise
-    and all, and with what `no_harm_test` says of it. Intervals are those of each figure
+    Strengths stand at equal distances, each with the Gini index of the subgroups
+    without sampling noise and its interval, and with what `no_harm_test` says of it. An
+    index that noise alone explains is written as 0. Intervals are those of each figure
     by itself: all models are asked about the same people, so that a change may be shown
     where intervals overlap. What is shown of changes is the verdict.
 
@@ -164,7 +165,8 @@ class RemediationPathDisplay:
         ax.set_xticks(places, self._tick_names(), **PLAIN)
         ax.set_xlim(-0.5, len(places) - 0.5)
         ax.set_xlabel(
-            f"{path.parameter}; Gini index of the subgroups, noise and all; verdict",
+            f"{path.parameter}; Gini index of the subgroups without noise, "
+            f"{percent(path.confidence_level)} interval; verdict",
             **PLAIN,
         )
         metric = describe_metric(
@@ -202,5 +204,14 @@ class RemediationPathDisplay:
         for i, strength in enumerate(self.path.strength):
             model = "plain" if i == 0 else f"{strength:g}"
             verdict = "" if i == 0 else textwrap.fill(self.path.verdict[i], 12)
-            names.append(f"{model}\nGini {self.path.gini[i]:.3g}\n{verdict}".rstrip())
+            names.append(f"{model}\n{self._gini(i)}\n{verdict}".rstrip())
         return names
+
+    def _gini(self, i: int) -> str:
+        path = self.path
+        if not np.isfinite(path.gini[i]):
+            return "no Gini"
+        if not np.isfinite(path.gini_low[i]):
+            return f"Gini {path.gini[i]:.3g}\nwith noise,\ninterval unknown"
+        value = max(path.gini_corrected[i], 0.0)
+        return f"Gini {value:.3g}\n{path.gini_low[i]:.3g} to {path.gini_high[i]:.3g}"

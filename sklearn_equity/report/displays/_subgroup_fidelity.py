@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import MissingPolicy, format_label
+from sklearn_equity._checks import MissingPolicy, format_labels
 from sklearn_equity._optional import import_optional
 from sklearn_equity._sklearn_shims import num_samples
 from sklearn_equity.fidelity import (
@@ -323,9 +323,9 @@ class SubgroupFidelityDisplay:
         table = self.table
         several = len(set(table.grouping)) > 1
         names = []
-        for i, label in enumerate(table.subgroup):
+        for i, label in enumerate(format_labels(table.subgroup)):
             heading = f"{table.grouping[i]} = " if several else ""
-            name = heading + format_label(label)
+            name = heading + label
             names.append(write_counted(name, table.n[i], remark=_remark(table, i)))
         return names
 

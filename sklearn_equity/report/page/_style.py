@@ -112,7 +112,7 @@ th[aria-sort=descending] button::after { content: "\\a0\\2193"; }
     padding: 0; font-weight: 600; }
   td, td.text { display: flex; justify-content: space-between; gap: .5rem;
     border: 0; padding: .1rem 0; min-width: 0; text-align: right; }
-  td.long { grid-column: 1 / -1; }
+  td.long, td.text { grid-column: 1 / -1; }
   td:empty { display: none; }
   td::before { content: attr(data-head); color: var(--quiet); font-weight: 400;
     text-align: left; }
@@ -122,17 +122,21 @@ th[aria-sort=descending] button::after { content: "\\a0\\2193"; }
     --soft: #fff; --bad: #8a2f05; --good: #1f4e8c; --open: #444; }
   body { max-width: none; padding: 0; font-size: 10.5pt; }
   nav, thead button::after { display: none; }
-  h2, h3, figcaption, caption, .key { break-after: avoid; }
+  h2, h3, h2 + p, h3 + p, h3 + ul, figcaption, caption, .key { break-after: avoid; }
   h2 { margin-top: 1.5rem; }
   tr, .marks li, .answer, .axis { break-inside: avoid; }
   .axis { break-before: avoid; }
-  figure, .scroll, thead { break-inside: avoid; }
+  figure, .scroll, thead, h2 + p, h3 + p { break-inside: avoid; }
+  /* What no page holds would leave the one before it blank. */
+  figure:has(.marks > li:nth-child(16)), .scroll:has(tbody > tr:nth-child(26)) {
+    break-inside: auto; }
   .marks li, .axis { grid-template-columns:
     minmax(5rem, 9.5rem) minmax(12rem, 1fr) minmax(9rem, 13rem); }
   .scroll { overflow: visible; background: none; }
+  tfoot { display: table-row-group; } /* once, not at the foot of every page */
   th:first-child { position: static; background: none; }
   td:not(.text) { white-space: nowrap; }
-  thead button { text-decoration: none; }
+  thead button { display: contents; } /* a button is not repeated on the next page */
   * { print-color-adjust: exact; }
 }
 """
