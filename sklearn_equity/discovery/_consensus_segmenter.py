@@ -276,7 +276,8 @@ class ConsensusSegmenter(
             Integers from 0 to ``n_segments_ - 1``; of equal memberships the lower
             number. After `coarsen`, the union that holds the finer segment.
         """
-        return self._united[self._shares(X).argmax(axis=1)]
+        joined = self._shares(X).argmax(axis=1)
+        return self._united[joined]
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the share of segmentations that put a row into every segment.
