@@ -12,8 +12,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
-from sklearn_equity.representation import AutoencoderEmbedder
-from sklearn_equity.segmentation import LatentGMMSegmenter
+from sklearn_equity.discovery import ConsensusSegmenter
 
 _NUMBERS = make_column_selector(dtype_include="number")
 _CATEGORIES = make_column_selector(dtype_exclude="number")
@@ -42,17 +41,27 @@ def _on_columns(model: BaseEstimator) -> Pipeline:
 
 
 def baseline_segmenter(*, n_segments: int, seed: int) -> Pipeline:
-    """Embed a mixed table with gaps in two dimensions, and segment the plane.
+    """Prepare a mixed table with gaps, and find what ten segmentations agree on.
 
     Gaps are filled by the median or their own category: which value is missing is part
-    of who somebody is in a survey.
+    of who somebody is in a survey. Who reads a report cannot try other seeds, so that
+    its segments must not be those of a single one.
     """
     columns = make_column_transformer(
         (SimpleImputer(strategy="median", add_indicator=True), _NUMBERS),
         (OneHotEncoder(handle_unknown="ignore", sparse_output=False), _CATEGORIES),
     )
     return make_pipeline(
-        columns,
-        AutoencoderEmbedder(n_components=2, random_state=seed),
-        LatentGMMSegmenter(n_components=n_segments, random_state=seed),
+        columns, ConsensusSegmenter(n_segments=n_segments, random_state=seed)
+    )
+
+
+def say_how_stable(segmenter: Pipeline, n_segments: int) -> str:
+    """Say how far two halves of the people gave the same segments."""
+    agreement = segmenter[-1].agreement_curve_[n_segments]
+    return (
+        "They are what ten segmentations in principal components agree on, five of "
+        "each half of the people; what the one five agree on and what the other five "
+        f"do, {n_segments} segments asked for, has an adjusted Rand index of "
+        f"{agreement:.2f} (1: the same segments, 0: as by chance)."
     )

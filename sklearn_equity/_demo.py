@@ -8,7 +8,11 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import train_test_split
 
-from sklearn_equity._baseline import baseline_regressor, baseline_segmenter
+from sklearn_equity._baseline import (
+    baseline_regressor,
+    baseline_segmenter,
+    say_how_stable,
+)
 from sklearn_equity.allocation import InequalityResult, model_inequality
 from sklearn_equity.datasets import load_nhanes
 from sklearn_equity.fidelity import QuantileBands
@@ -94,12 +98,14 @@ def run_demo(
         change=change,
         allocation=[inequality],
         remedy=(
-            f"Of the {n_segments} learnt segments the worse half, "
+            f"Of the {segmenter[-1].n_segments_} learnt segments the worse half, "
             f"{len(remedied.under_served_)}, were oversampled as published "
             f"(SubgroupOversampler, multiplier {remedied.multiplier:g}) and the model "
             "was trained again."
         ),
-        notes=_notes(cohort, n_segments),
+        notes=_notes(
+            cohort, segmenter[-1].n_segments_, say_how_stable(segmenter, n_segments)
+        ),
     )
 
 
@@ -159,7 +165,7 @@ def _compare_allocation(
     )
 
 
-def _notes(cohort: _Cohort, n_segments: int) -> list[str]:
+def _notes(cohort: _Cohort, n_segments: int, stability: str) -> list[str]:
     return [
         f"The model was trained on {len(cohort.X_train):,} people and judged on "
         f"{len(cohort.X_test):,} others of NHANES 2017-2018, unweighted: these are "
@@ -168,7 +174,8 @@ def _notes(cohort: _Cohort, n_segments: int) -> list[str]:
         "spread of HbA1c among people with the disease, which no model of these "
         "columns removes.",
         f"The {n_segments} learnt segments come from the features of the training rows."
-        " Half of them is worse than the median also where nobody is under-served.",
+        f" {stability} Half of them is worse than the median also where nobody is "
+        "under-served.",
         "Deprivation is family income over the poverty line, in thirds of the training "
         "rows; people whose income is unknown are a subgroup of their own.",
         "Allocation and deterioration: the score is the rank of the predicted HbA1c, "

@@ -12,6 +12,7 @@ from sklearn_equity._baseline import (
     baseline_classifier,
     baseline_regressor,
     baseline_segmenter,
+    say_how_stable,
 )
 from sklearn_equity._checks import check_numbers, take_columns
 from sklearn_equity._optional import import_optional
@@ -59,10 +60,13 @@ class TableAudit:
             )
         if self.features:
             begin("embedding and segmenting the features")
-            groupings[LEARNT] = self._segment(table)
+            features = table[list(self.features)]
+            segmenter = baseline_segmenter(n_segments=self.n_segments, seed=self.seed)
+            groupings[LEARNT] = segmenter.fit(features).predict(features)
             notes.append(
                 f"The learnt segments divide the people by {len(self.features)} "
-                "features; neither the target nor the prediction is among them."
+                "features; neither the target nor the prediction is among them. "
+                + say_how_stable(segmenter, self.n_segments)
             )
         begin("measuring fidelity in every subgroup")
         result = audit_frame(
@@ -129,11 +133,6 @@ class TableAudit:
             method="predict_proba" if in_shares else "predict",
         )
         return predicted[:, 1] if in_shares else predicted
-
-    def _segment(self, table: Any) -> np.ndarray:
-        features = table[list(self.features)]
-        segmenter = baseline_segmenter(n_segments=self.n_segments, seed=self.seed)
-        return segmenter.fit(features).predict(features)
 
 
 def _specification(name: str, table: Any) -> str | tuple[Any, ...]:

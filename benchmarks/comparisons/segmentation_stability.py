@@ -6,7 +6,8 @@ shared/data/nhanes_1999_2014.parquet beside the repository:
     python benchmarks/comparisons/segmentation_stability.py [--rows 8000] [--quick]
 
 `--quick` leaves out scikit-learn's network and mixture, which take minutes a row;
-`--only consensus` keeps the ways whose name has that word.
+`--only consensus` keeps the ways whose name has that word; `--vary seeds` refits with
+other seeds alone. The table goes to a consensus as it is: its members embed.
 
 Every row of the table is a way from people to segments. Agreement is the median
 adjusted Rand index of refits: with other seeds, on bootstraps, and on disjoint halves.
@@ -43,7 +44,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import cross_val_predict
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklearn_equity import (
     AutoencoderEmbedder,
@@ -175,6 +176,8 @@ def join_components(shares):
 def reconstruct(embedder, X):
     if isinstance(embedder, PlainAutoencoder):
         return embedder.reconstruct(X)
+    if isinstance(embedder, FunctionTransformer):
+        return np.nan
     return embedder.inverse_transform(embedder.transform(X))
 
 
@@ -202,6 +205,10 @@ def ways(quick):
     theirs = make_pipeline(StandardScaler(), GaussianMixture(N_SEGMENTS))
     random_start = LatentGMMSegmenter(N_SEGMENTS, init_params="k-means++")
     default = LatentGMMSegmenter(N_SEGMENTS)  # at quantiles, in the plane
+    as_it_is = FunctionTransformer()
+    yield "none", "ConsensusSegmenter()", as_it_is, ConsensusSegmenter()
+    planes = make_pipeline(AutoencoderEmbedder(2), default)
+    yield "none", "ten autoencoders", as_it_is, ConsensusSegmenter(planes)
     if not quick:
         yield "MLPRegressor", "GaussianMixture", PlainAutoencoder(), theirs
         yield "AutoencoderEmbedder", "GaussianMixture", AutoencoderEmbedder(2), theirs
@@ -224,7 +231,7 @@ def ways(quick):
         yield name, "ours, k-means++", embedder, random_start
 
 
-def measure(name, mixture, pipeline, X, errors, n_repeats):
+def measure(name, mixture, pipeline, X, errors, n_repeats, vary):
     seeds = {key: 0 for key in pipeline.get_params() if key.endswith("__random_state")}
     start = time.process_time()
     pipeline.set_params(**seeds).fit(X)
@@ -238,10 +245,15 @@ def measure(name, mixture, pipeline, X, errors, n_repeats):
         likelihood = pipeline[-1].score(latent)
     if hasattr(pipeline[-1], "scaler_"):  # ours is in the units of the latent space
         likelihood += np.log(pipeline[-1].scaler_.scale_).sum()
-    found = segmentation_stability(pipeline, X, n_repeats=n_repeats, random_state=0)
+    found = segmentation_stability(
+        pipeline, X, n_repeats=n_repeats, vary=vary, random_state=0
+    )
+    seeds, bootstraps, halves = (
+        np.nan if part is None else part.median
+        for part in (found.seeds, found.bootstraps, found.halves)
+    )
     print(
-        f"{name:20} {mixture:16} {found.seeds.median:6.2f} "
-        f"{found.bootstraps.median:10.2f} {found.halves.median:7.2f} "
+        f"{name:20} {mixture:20} {seeds:6.2f} {bootstraps:10.2f} {halves:7.2f} "
         f"{seconds:9.2f} {error:6.3f} {likelihood:8.3f} "
         f"{np.bincount(labels).min():9} {1e3 * separates(labels, errors):9.0f} "
         f"{len(np.unique(labels)):9}",
@@ -255,6 +267,8 @@ def main():
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", default="", metavar="WORD")
+    every = ("seeds", "bootstraps", "halves")
+    parser.add_argument("--vary", nargs="+", choices=every, default=every)
     arguments = parser.parse_args()
     if not TABLE.exists():
         parser.error(f"there is no {TABLE}; see the top of this file")
@@ -262,7 +276,7 @@ def main():
     X, errors = load_people(arguments.rows)
     print(f"{len(X):,} adults, {X.shape[1]} columns, {N_SEGMENTS} components")
     print(
-        f"{'embedding':20} {'mixture':16} {'seeds':>6} {'bootstraps':>10} "
+        f"{'embedding':20} {'mixture':20} {'seeds':>6} {'bootstraps':>10} "
         f"{'halves':>7} {'seconds':>9} {'error':>6} {'log-lik':>8} {'smallest':>9} "
         f"{'separates':>9} {'segments':>9}"
     )
@@ -270,7 +284,7 @@ def main():
         if arguments.only not in f"{name} {mixture}":
             continue
         pipeline = make_pipeline(embedder, segmenter)
-        measure(name, mixture, pipeline, X, errors, arguments.repeats)
+        measure(name, mixture, pipeline, X, errors, arguments.repeats, arguments.vary)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.cluster.hierarchy import fcluster
 from scipy.sparse import csr_array
-from scipy.spatial.distance import squareform
 from sklearn.metrics import adjusted_rand_score
 
 from sklearn_equity.segmentation._hierarchy import (
+    build_hierarchy,
     merge_small_segments,
     segment_distances,
 )
@@ -93,41 +93,76 @@ def unlikeness(ballots: Ballots) -> Matrix:
     return apart
 
 
-def join_parts(ballots: Ballots, n_segments: int) -> tuple[Codes, Matrix]:
-    """Join the parts by average linkage; return the segment of each, and unlikeness.
+@dataclass(frozen=True, eq=False)
+class Kinship:
+    """How the parts of all members are joined, step by step.
 
-    At most `n_segments` are left. Parts that hold nobody, as those of members who were
-    left out, are in none (-1).
+    Attributes
+    ----------
+    used : ndarray of shape (n_parts,)
+        Whether a part holds anybody; those of members who were left out do not.
+    apart : ndarray of shape (n_used, n_used)
+        How unlike every two used parts are.
+    tree : ndarray of shape (n_used - 1, 4)
+        Their average linkage.
     """
-    apart = unlikeness(ballots)
+
+    used: NDArray[np.bool_]
+    apart: Matrix
+    tree: Matrix
+
+    def cut(self, n_segments: int) -> Codes:
+        """Return the segment of every part, of so many at most; -1 for unused parts."""
+        segment_of = np.full(len(self.used), -1, dtype=np.intp)
+        joined = np.zeros(len(self.apart), dtype=np.intp)
+        if len(joined) > 1:
+            joined = fcluster(self.tree, n_segments, "maxclust").astype(np.intp) - 1
+        segment_of[self.used] = joined
+        return segment_of
+
+
+def link_parts(ballots: Ballots) -> Kinship:
+    """Join the parts by average linkage of their unlikeness."""
     used = np.bincount(ballots.parts.ravel(), minlength=ballots.n_parts + 1)[:-1] > 0
-    segment_of = np.full(ballots.n_parts, -1, dtype=np.intp)
-    among = apart[np.ix_(used, used)]
-    joined = np.zeros(len(among), dtype=np.intp)
-    if len(among) > 1:
-        tree = linkage(squareform(among, checks=False), "average")
-        joined = fcluster(tree, n_segments, "maxclust").astype(np.intp) - 1
-    segment_of[used] = joined
-    return segment_of, apart
+    apart = unlikeness(ballots)[np.ix_(used, used)]
+    return Kinship(used, apart, build_hierarchy(apart))
 
 
-def agree(ballots: Ballots, n_segments: int, min_segment_size: int) -> Codes:
+def agree(
+    ballots: Ballots, kinship: Kinship, n_segments: int, min_segment_size: int = 1
+) -> tuple[Codes, Matrix]:
     """Return the consensus segment of every part, or -1 for parts of nobody.
 
-    Segments are numbered from the largest sum of memberships on. The smallest is joined
-    to the one most like it, until none has fewer than `min_segment_size` people.
+    Segments are numbered from the largest sum of memberships on. Beside them stands how
+    unlike every two are, on average over their parts. Where joined parts of which one
+    holds nearly everybody would win all votes, they are joined less.
     """
-    segment_of, apart = join_parts(ballots, n_segments)
-    used = segment_of >= 0
-    among = apart[np.ix_(used, used)]
-    least = max(1, min_segment_size)
+    n_joined, n_used = n_segments, len(kinship.apart)
+    while True:
+        start = kinship.cut(n_joined)
+        segment_of, between = _settle(ballots, kinship, start, n_segments, 1)
+        if len(between) > 1 or n_segments == 1 or n_joined >= n_used:
+            break
+        n_joined += max(1, n_joined // 4)
+    return _settle(ballots, kinship, segment_of, n_segments, min_segment_size)
+
+
+def _settle(
+    ballots: Ballots, kinship: Kinship, segment_of: Codes, n_most: int, least: int
+) -> tuple[Codes, Matrix]:
+    """Join the smallest segment to the one most like it, until none is too small.
+
+    Too small is what has fewer than `least` people, and the smallest of too many.
+    """
     while True:
         segment_of, sizes = _number_by_size(ballots, segment_of)
-        if len(sizes) == 1 or sizes.min() >= least:
-            return segment_of
-        between = segment_distances(among, segment_of[used])
-        merged = merge_small_segments(sizes, between, least)
-        segment_of[used] = merged[segment_of[used]]  # split votes now go together
+        between = segment_distances(kinship.apart, segment_of[kinship.used])
+        enough = max(least, sizes.min() + 1) if len(sizes) > n_most else least
+        if len(sizes) == 1 or sizes.min() >= enough:
+            return segment_of, between
+        merged = merge_small_segments(sizes, between, enough)
+        # Split votes now go together.
+        segment_of = np.where(segment_of >= 0, merged[segment_of], -1)
 
 
 def _number_by_size(ballots: Ballots, segment_of: Codes) -> tuple[Codes, Codes]:
@@ -150,10 +185,12 @@ def agreement_of_halves(ballots: Ballots, n_segments: int) -> dict[int, float]:
     two halves take turns.
     """
     halves = [ballots.take(slice(half, None, 2)) for half in (0, 1)]
+    linked = [(half, link_parts(half)) for half in halves]
     curve = {}
     for level in _coarser_levels(n_segments):
         first, second = (
-            half.shares(join_parts(half, level)[0]).argmax(axis=1) for half in halves
+            half.shares(agree(half, kinship, level)[0]).argmax(axis=1)
+            for half, kinship in linked
         )
         curve[level] = float(adjusted_rand_score(first, second))
     return curve

@@ -1,5 +1,7 @@
 """Which segments do many representations of the same people have in common?"""
 
+import copy
+import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -32,6 +34,7 @@ from sklearn_equity._sklearn_shims import (
 from sklearn_equity.discovery._consensus import (
     agree,
     agreement_of_halves,
+    link_parts,
     number_through,
 )
 from sklearn_equity.discovery._members import (
@@ -41,6 +44,8 @@ from sklearn_equity.discovery._members import (
     shrunken_means,
 )
 from sklearn_equity.discovery._person_loss import LOSSES, Loss, person_loss
+from sklearn_equity.exceptions import FewerSegmentsWarning
+from sklearn_equity.segmentation._hierarchy import build_hierarchy, cut_hierarchy
 from sklearn_equity.segmentation._reseed import draw_seed
 
 __all__ = ["ConsensusSegmenter"]
@@ -110,6 +115,9 @@ class ConsensusSegmenter(
     segment_sizes_ : ndarray of shape (`n_segments_`,)
         Training rows of every segment. Segments are numbered from the one with the
         largest sum of memberships on.
+    hierarchy_ : ndarray of shape (`n_segments_` - 1, 4)
+        How the segments merge, those that share most people first: a linkage matrix as
+        in `scipy.cluster.hierarchy`, whose heights are 1 less a mean Jaccard index.
     agreement_ : float
         Mean adjusted Rand index of the segmentations with the consensus.
     agreement_curve_ : dict of int to float
@@ -130,7 +138,9 @@ class ConsensusSegmenter(
     Two parts of two segmentations are as unlike as 1 less the Jaccard index of their
     people. Average linkage joins them [1]_; the memberships of a person are the shares
     of segmentations that put them into each joined segment. A row that no segmentation
-    knows a part for has equal memberships.
+    knows a part for has equal memberships. The hierarchy goes on joining by the same
+    unlikeness; segments whose people no segmentation mixes are 1 apart, and in which
+    order they merge says nothing.
 
     A part's loss is the mean over people of the half that the segmentation was not
     fitted to, shrunken towards the mean of all by the analysis of variance's ratio of
@@ -273,10 +283,10 @@ class ConsensusSegmenter(
         -------
         ndarray of shape (n_rows,)
             Integers from 0 to ``n_segments_ - 1``; of equal memberships the lower
-            number.
+            number. After `coarsen`, the union that holds the finer segment.
         """
-        segments: NDArray[np.intp] = self.predict_proba(X).argmax(axis=1)
-        return segments
+        joined = self._shares(X).argmax(axis=1)
+        return self._united[joined]
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the share of segmentations that put a row into every segment.
@@ -291,9 +301,7 @@ class ConsensusSegmenter(
         ndarray of shape (n_rows, n_segments)
             Shares; rows sum to 1.
         """
-        codes = self._assign(X)
-        ballots = number_through(codes, [member.n_parts for member in self._members])
-        return ballots.shares(self._segment_of)
+        return self._shares(X) @ np.eye(self.n_segments_)[self._united]
 
     def transform(self, X: Any) -> NDArray[np.float64]:
         """Return the memberships of every row: the same numbers as `predict_proba`.
@@ -329,6 +337,36 @@ class ConsensusSegmenter(
         expected = zip(self._expected or [], codes, strict=True)  # there: _knows_losses
         scores: NDArray[np.float64] = np.mean([e[code] for e, code in expected], axis=0)
         return scores
+
+    def coarsen(self, n_segments: int) -> Self:
+        """Merge segments that share most people, without fitting anything again.
+
+        Parameters
+        ----------
+        n_segments : int
+            How many to leave, from 1 to ``n_segments_``.
+
+        Returns
+        -------
+        ConsensusSegmenter
+            A fitted copy, each of whose segments is a union of segments of this one; it
+            can be coarsened further. Losses to expect stay as they are.
+        """
+        check_is_fitted(self)
+        if not isinstance(n_segments, Integral) or not (
+            1 <= n_segments <= self.n_segments_
+        ):
+            msg = (
+                f"`n_segments` must be an integer from 1 to {self.n_segments_}; got "
+                f"{n_segments!r}."
+            )
+            raise ValueError(msg)
+        union_of, hierarchy = cut_hierarchy(self.hierarchy_, int(n_segments))
+        coarse = copy.copy(self)
+        coarse._unite(union_of[self._united], hierarchy)  # noqa: SLF001
+        sizes = np.bincount(union_of, weights=self.segment_sizes_)
+        coarse.segment_sizes_ = sizes.astype(np.intp)
+        return coarse
 
     # ---- fitting -----------------------------------------------------------------
     def _read(self, X: Any, *, reset: bool) -> Any:
@@ -377,13 +415,33 @@ class ConsensusSegmenter(
         ballots = number_through(codes, [member.n_parts for member in self._members])
         self.agreement_curve_ = agreement_of_halves(ballots, self.n_segments)
         n_segments = _choose(self.agreement_curve_, self.min_agreement)
-        self._segment_of = agree(ballots, n_segments, self.min_segment_size)
+        self._segment_of, between = agree(
+            ballots, link_parts(ballots), n_segments, self.min_segment_size
+        )
         labels = ballots.shares(self._segment_of).argmax(axis=1)
-        self.segment_sizes_ = np.bincount(labels, minlength=self._segment_of.max() + 1)
-        self.n_segments_ = self._n_features_out = len(self.segment_sizes_)
+        self.segment_sizes_ = np.bincount(labels, minlength=len(between))
+        self._unite(np.arange(len(between)), build_hierarchy(between))
+        if len(between) == 1 < self.n_segments:
+            msg = (
+                f"Of {self.n_segments} segments asked for, one is left, of all "
+                f"{len(labels)} rows: rows that repeat leave no more, or "
+                f"`min_segment_size`={self.min_segment_size} joined the rest."
+            )
+            warnings.warn(msg, FewerSegmentsWarning, stacklevel=4)
         self.agreement_ = float(
             np.mean([adjusted_rand_score(labels, c) for c in codes])
         )
+
+    def _unite(self, united: NDArray[np.intp], hierarchy: NDArray[np.float64]) -> None:
+        """Say of which segment every joined set of parts is a part."""
+        self._united = united
+        self.hierarchy_ = hierarchy
+        self.n_segments_ = self._n_features_out = int(united.max()) + 1
+
+    def _shares(self, X: Any) -> NDArray[np.float64]:
+        codes = self._assign(X)
+        ballots = number_through(codes, [member.n_parts for member in self._members])
+        return ballots.shares(self._segment_of)
 
     def _assign(self, X: Any) -> list[NDArray[np.intp]]:
         check_is_fitted(self)

@@ -95,8 +95,9 @@ class AutoencoderEmbedder(CallbackSupportMixin, PlannedAutoencoder):
         everywhere in scikit-learn, or whether they are taken by name from any data
         frame that has them among others: for an embedder fitted on other people.
     device : str, default="cpu"
-        Where to train: "cpu", "cuda" (or another of torch's names), or "auto" for a GPU
-        if there is one. The trained network always comes back to the CPU.
+        Where to train: "cpu", "cuda" (also "cuda:1" and the like), or "auto" for a GPU
+        if there is one. The trained network always comes back to the CPU. Measured
+        and tested on CPUs only.
     random_state : int, RandomState instance or None, default=None
         Decides the starting weights, the validation rows and the order of the rows.
         Pass an int for the same result every time, whatever the number of threads;

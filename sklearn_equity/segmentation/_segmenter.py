@@ -139,6 +139,8 @@ class LatentGMMSegmenter(SegmentedSpace):
     See Also
     --------
     sklearn_equity.AutoencoderEmbedder : Makes the latent space out of a table.
+    sklearn_equity.ConsensusSegmenter : What many segmentations agree on, whatever the
+        seed; the better choice for segments that are reported.
     sklearn_equity.segmentation_stability : Would other people give the same segments?
     sklearn.mixture.GaussianMixture : The mixture alone.
 

@@ -26,10 +26,12 @@ from sklearn_equity.discovery import ConsensusSegmenter
 from sklearn_equity.discovery._consensus import (
     agree,
     agreement_of_halves,
+    link_parts,
     number_through,
     unlikeness,
 )
 from sklearn_equity.discovery._members import shrunken_means
+from sklearn_equity.exceptions import FewerSegmentsWarning
 from sklearn_equity.segmentation import LatentGMMSegmenter
 
 
@@ -171,6 +173,76 @@ def test_min_agreement_finds_the_number_that_both_halves_find():
     assert found.agreement_curve_[12] < 0.99 <= found.agreement_curve_[3]
 
 
+@pytest.mark.parametrize("n_segments", [2, 3, 10])
+def test_people_without_gaps_are_parted_however_few_segments_are_asked_for(n_segments):
+    X = np.random.default_rng(95).normal(size=(600, 2))
+    found = ConsensusSegmenter(n_segments=n_segments, random_state=0).fit(X)
+    assert 2 <= found.n_segments_ <= n_segments
+    assert found.segment_sizes_.min() >= 1
+    assert found.agreement_curve_[n_segments] < 1.0, "else all are in one segment"
+
+
+@few_rows
+@pytest.mark.parametrize("min_segment_size", [1, 76])
+def test_one_segment_for_everybody_is_never_silent(min_segment_size):
+    X = np.ones((150, 3)) if min_segment_size == 1 else draw_clouds(150, seed=96)[0]
+    found = ConsensusSegmenter(
+        n_segments=3, min_segment_size=min_segment_size, random_state=0
+    )
+    message = "Of 3 segments asked for, one is left, of all 150 rows"
+    with pytest.warns(FewerSegmentsWarning, match=message):
+        found.fit(X)
+    assert found.n_segments_ == 1
+    assert found.hierarchy_.shape == (0, 4)
+    assert found.coarsen(1).predict(X).tolist() == [0] * 150
+
+
+# ---- coarser levels --------------------------------------------------------------
+def test_those_that_share_people_merge_first_by_hand():
+    X = np.linspace(-1.0, 2.0, 61)[:, np.newaxis]  # 20 below 0, 20 up to 1, 10, 11
+    found = ConsensusSegmenter(
+        [Bands([0.0, 1.0]), Bands([0.0, 1.5])], 4, n_segments=3, random_state=0
+    ).fit(X)
+    coarse = found.coarsen(2)
+    assert sorted(coarse.segment_sizes_.tolist()) == [20, 41]
+    assert_array_equal(coarse.predict(X) == coarse.predict(X[:1]), X[:, 0] < -1e-9)
+    # Of two parts up to 1 or 1.5 and two from there on: one pair in four shares ten
+    # people of 41, two share none, and one is of the same segmentation.
+    middle, above, narrow, wide = 20, 21, 11, 30
+    assert middle + above == narrow + wide == 41
+    expected = 1.0 - (10 / (wide + above - 10)) / 4
+    assert_allclose(found.hierarchy_[:, 2], [expected, 1.0])
+
+
+def test_coarser_segments_are_unions_of_finer_ones_at_every_level():
+    X, _ = draw_clouds(150, seed=88)
+    found = ConsensusSegmenter(k_means(9), n_segments=9, random_state=0).fit(X)
+    n_segments = found.n_segments_
+    assert n_segments > 4, "else there is little to merge"
+    before, finer = found.predict(X), found.predict(X)
+    for n_left in range(n_segments - 1, 0, -1):
+        level = found.coarsen(n_left)
+        labels = level.predict(X)
+        pairs = set(zip(finer.tolist(), labels.tolist(), strict=True))
+        assert len(pairs) == n_left + 1
+        assert_array_equal(np.bincount(labels), level.segment_sizes_)
+        assert_allclose(level.predict_proba(X).sum(axis=1), 1.0)
+        assert level.transform(X).shape == (150, n_left) == (150, level.n_segments_)
+        assert len(level.get_feature_names_out()) == n_left
+        finer = labels
+    assert_array_equal(found.predict(X), before)
+    once, twice = found.coarsen(2), found.coarsen(4).coarsen(2)
+    assert_array_equal(once.predict(X), twice.predict(X))
+    assert_array_equal(pickle.loads(pickle.dumps(once)).predict(X), once.predict(X))
+
+
+@pytest.mark.parametrize("n_segments", [0, 3, 1.5])
+def test_levels_that_do_not_exist_are_refused(n_segments):
+    found = ConsensusSegmenter(Bands(), 2, random_state=0).fit(draw_clouds(30, 89)[0])
+    with pytest.raises(ValueError, match="`n_segments` must be an integer from 1 to 2"):
+        found.coarsen(n_segments)
+
+
 # ---- losses ----------------------------------------------------------------------
 def test_expected_loss_averages_shrunken_means_of_the_other_half():
     rng = np.random.default_rng(88)
@@ -259,7 +331,7 @@ def test_two_out_of_three_decide():
     first = np.array([0, 0, 0, 0, 1, 1, 1, 1])
     third = np.array([0, 0, 0, 1, 1, 1, 1, 1])
     ballots = number_through([first, 1 - first, third], [2, 2, 2])
-    segment_of = agree(ballots, 2, 1)
+    segment_of, _ = agree(ballots, link_parts(ballots), 2)
     assert_array_equal(segment_of[[0, 3, 4]], segment_of[0])
     shares = ballots.shares(segment_of)
     assert_allclose(shares[3, segment_of[0]], 2 / 3)

@@ -243,6 +243,21 @@ def test_takes_under_10_mb_beside_the_rows_in_single_precision(params):
 
 
 @no_better_than_pca
+def test_memory_does_not_grow_with_the_number_of_epochs():
+    X, peaks = people(), []
+    for n_epochs in (2, 2, 100):  # what is loaded at first is loaded by the first
+        tracemalloc.start()
+        try:
+            fitted = quick(max_epochs=n_epochs, patience=100).fit(X)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert fitted.n_epochs_ == 100
+    # A line of skorch's history: a dictionary of a few numbers.
+    assert peaks[2] - peaks[1] < 100 * 2000
+
+
+@no_better_than_pca
 def test_fit_that_fails_leaves_no_embedder_of_two_tables():
     embedder = quick().fit(people())
     X_val = people()

@@ -19,9 +19,11 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from skorch.dataset import Dataset
 from threadpoolctl import threadpool_info, threadpool_limits
+from torch import nn
 
-from sklearn_equity.representation import AutoencoderEmbedder
+from sklearn_equity.representation import AutoencoderEmbedder, _network
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 NAMES = ["age", "bmi", "crp", "smoker"]
@@ -128,8 +130,44 @@ def test_gpu_gives_what_the_cpu_gives(params):
     pickle.dump(on_gpu, io.BytesIO())
 
 
-def test_auto_takes_the_gpu_if_there_is_one():
-    assert embedder(device="auto").fit(table()).transform(table()).shape == (200, 2)
+@pytest.mark.parametrize("there_is_one", [False, True])
+def test_auto_takes_the_gpu_if_there_is_one(monkeypatch, there_is_one):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there_is_one)
+    assert _network.resolve_device("auto") == ("cuda" if there_is_one else "cpu")
+    if not there_is_one:
+        assert embedder(device="auto").fit(table()).transform(table()).shape == (200, 2)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"loss": "mse"},
+        {"variational": True},
+        {"encoder": (4, 2), "decoder": (2, 4)},
+    ],
+    ids=str,
+)
+def test_all_of_a_training_step_happens_on_the_device(params):
+    """torch's "meta" knows shapes alone, and refuses tensors that lie elsewhere."""
+    params = {
+        name: nn.Linear(*value) if isinstance(value, tuple) else value
+        for name, value in params.items()
+    }
+    X = table().to_numpy()
+    fitted = embedder(**params).partial_fit(X)
+    net = fitted.net_
+    _network._move(net, "meta")
+    tensors = [*net.module_.parameters(), *net.criterion_.buffers()]
+    assert all(tensor.is_meta for tensor in tensors)
+    rows = _network._as_tensor(fitted._columns.prepare(X, np.float32), "meta")
+    for training in (True, False):
+        batches = list(net.get_iterator(Dataset(rows), training=training))
+        assert sum(len(target) for _, target in batches) == len(X)
+        step = net.train_step_single if training else net.validation_step
+        assert all(step(batch)["loss"].is_meta for batch in batches)
+    gradients = [parameter.grad for parameter in net.module_.parameters()]
+    assert all(gradient.is_meta for gradient in gradients)
 
 
 # ---- frozen, or fitted on other people -------------------------------------------

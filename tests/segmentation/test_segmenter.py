@@ -1,6 +1,9 @@
 """Do the segments keep their contract, find what is there, and merge as promised?"""
 
+import os
 import pickle
+import subprocess
+import sys
 from itertools import pairwise
 
 import joblib
@@ -73,6 +76,28 @@ def test_the_public_names_of_the_stage():
 )
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["LatentGMMSegmenter()", "ConsensusSegmenter(n_representations=2)"]
+)
+def test_scikit_learn_contract_with_array_api_switched_on(name):
+    code = (
+        "import warnings; warnings.simplefilter('ignore')\n"
+        "from sklearn.utils.estimator_checks import check_estimator\n"
+        "from sklearn_equity import ConsensusSegmenter, LatentGMMSegmenter\n"
+        f"check_estimator({name})\n"
+        "print('passed')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "SCIPY_ARRAY_API": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "passed", done.stderr
 
 
 def test_equal_seeds_give_equal_results_and_other_seeds_others():
@@ -441,6 +466,35 @@ def test_few_distinct_rows_are_counted_and_used(n_distinct, asked):
         segmenter = LatentGMMSegmenter(asked, random_state=0).fit(X)
     assert segmenter.segment_sizes_.tolist() == [20] * n_distinct
     assert len(np.unique(segmenter.predict(rows))) == n_distinct
+
+
+def test_fewer_rows_than_components_are_a_segment_each():
+    X = plain(n_rows=7)
+    message = "50 components need as many distinct rows; `X` has 7, so that at most 7"
+    with pytest.warns(FewerSegmentsWarning, match=message):
+        segmenter = LatentGMMSegmenter(random_state=0).fit(X)
+    assert segmenter.segment_sizes_.tolist() == [1] * 7
+    assert sorted(segmenter.predict(X)) == list(range(7))
+
+
+def test_rows_that_nearly_all_repeat_are_counted():
+    X = plain(n_rows=600)
+    X[:570] = X[0]
+    with pytest.warns(FewerSegmentsWarning, match="50 components .* `X` has 31,"):
+        segmenter = LatentGMMSegmenter(random_state=0).fit(X)
+    assert 1 < segmenter.n_segments_ <= 31
+    assert segmenter.segment_sizes_.sum() == 600
+
+
+def test_a_latent_space_that_has_collapsed_is_cut_along_what_is_left():
+    """One component of the embedder is constant, but for rounding."""
+    X = plain()
+    X[:, 1] = 1.0 + 1e-16 * X[:, 1]
+    segmenter = LatentGMMSegmenter(10, random_state=0).fit(X)
+    assert segmenter.n_segments_ == 10
+    order = X[:, 0].argsort()
+    cuts = np.flatnonzero(np.diff(segmenter.predict(X)[order]))
+    assert len(cuts) < 20, "segments are stretches of what varies"
 
 
 def test_candidates_beyond_the_distinct_rows_are_replaced():
