@@ -482,7 +482,9 @@ def _encode(
 ) -> tuple[NDArray[np.intp], tuple[Hashable, ...]]:
     """Number the labels of one column; missing ones as `missing` says."""
     codes, labels = factorize(values, name)
-    if missing == "drop" or not len(codes) or codes.min() != DROPPED:
+    if missing == "drop" or not len(codes) or _is_whole(values):
+        return codes, labels
+    if codes.min() != DROPPED:
         return codes, labels
     lost = codes == DROPPED
     if missing == "group":
@@ -494,6 +496,11 @@ def _encode(
         'out with missing="drop".'
     )
     raise ValueError(msg)
+
+
+def _is_whole(values: Any) -> bool:
+    """Tell arrays that have no way to say that a label is missing."""
+    return isinstance(values, np.ndarray) and values.dtype.kind in "biu"
 
 
 def _to_numpy(values: Any) -> Any:

@@ -65,10 +65,12 @@ def subgroup_estimates(
     data = Population(y_true, y_pred, sample_weight)
     if not metric.shift_invariant:
         return metric.finish(_sums(data, codes, metric))
-    # One number for all is quicker to subtract, and mostly near enough.
-    step = max(len(y_true) // _SAMPLED_ROWS, 1)
+    # One number for all, or none, is quicker to subtract, and mostly near enough.
+    some = y_true[:: max(len(y_true) // _SAMPLED_ROWS, 1)]
+    mean = float(some.mean())
     with np.errstate(over="ignore", invalid="ignore"):
-        sums = _sums(data, codes, metric, float(y_true[::step].mean()))
+        is_near = mean**2 <= _FARTHEST**2 * some.var()
+        sums = _sums(data, codes, metric, None if is_near else mean)
         far = _is_far(sums)
     if far.any() and (rows := far[codes.codes]).any():
         data = data.take(rows)

@@ -17,7 +17,10 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from sklearn_equity._checks import check_confidence_level
-from sklearn_equity.exceptions import DegenerateInequalityWarning
+from sklearn_equity.exceptions import (
+    DegenerateInequalityWarning,
+    SmallSubgroupWarning,
+)
 from sklearn_equity.inequality._extremes import max_gap, max_ratio
 from sklearn_equity.inequality._indices import (
     atkinson,
@@ -79,6 +82,8 @@ class InequalityIndex:
         Whether each subgroup or each person has one voice.
     confidence_level : float
         The level of the interval.
+    n_small : int, default=0
+        Those compared though they have too few people to be judged by themselves.
 
     See Also
     --------
@@ -113,6 +118,18 @@ class InequalityIndex:
     n_left_out: int
     voice: Voice
     confidence_level: float
+    n_small: int = 0
+
+    @property
+    def caution(self) -> str:
+        """What the p-value can't tell where subgroups are small; else empty."""
+        if not self.n_small:
+            return ""
+        return (
+            f"{self.n_small:,} of {self.n_subgroups:,} subgroups have too few people "
+            "to be judged; if their errors have another shape than others', the "
+            "p-value can't tell that from inequality. Go by the interval."
+        )
 
     def __repr__(self) -> str:
         voice = "each" if self.voice == "subgroup" else "a person"
@@ -126,6 +143,7 @@ class InequalityIndex:
                 f"without noise   {self.corrected:.4g}  ({self.confidence_level:.4g} "
                 f"interval {self.ci_low:.4g} to {self.ci_high:.4g})",
                 f"p               {self.p_value:.3g}",
+                *([self.caution] if self.caution else []),
             ]
         )
 
@@ -178,6 +196,12 @@ def inequality_index(
         fewer than two subgroups can be compared, or the table's figures are not all of
         its subgroups' own: `SubgroupTable.worst` picks and shrinks them,
         `departure_from_attainable` gives lower bounds.
+
+    Warns
+    -----
+    SmallSubgroupWarning
+        If the p-value is at most one less `confidence_level`, but the interval holds
+        equality, and some of the subgroups have too few people to be judged.
 
     See Also
     --------
@@ -285,7 +309,10 @@ def inequality_index(
         raise ValueError(f'`voice` must be "subgroup" or "person"; got {voice!r}.')
     tail = (1.0 - check_confidence_level(confidence_level)) / 2.0
     part = _one_grouping(table, grouping)
-    model, n_left_out = _noise_model(part, voice, random_state)
+    model, n_left_out, n_small = _noise_model(part, voice, random_state)
+    sized = model.by_voice()
+    if part.shuffles is not None:
+        sized = sized.without_bias_of_size()
     if name != "max_gap" and (model.estimate < 0.0).any():
         msg = (
             f"`table` must not hold negative estimates for `index`={name!r}; got the "
@@ -298,27 +325,35 @@ def inequality_index(
         """Return the index of such figures; below equality for a deviation below 0."""
         if deviation == 0.0:
             return at_equality
-        figures = model.spread_out(abs(deviation))
+        figures = sized.spread_out(abs(deviation))
         if name != "max_gap":
             figures = np.maximum(figures, 0.0)
         beyond = function(figures, sample_weight=model.voice) - at_equality
         return float(at_equality + np.copysign(beyond, deviation))
 
-    low, high = model.interval(tail)
-    return InequalityIndex(
+    p_value = model.p_value()
+    low, high = sized.interval(tail)
+    if p_value > tail:  # not shown to be unequal
+        low = 0.0
+    found = InequalityIndex(
         index=name,
         raw=function(model.estimate, sample_weight=model.voice),
-        corrected=index_of(model.deviation),
+        corrected=index_of(sized.deviation),
         ci_low=index_of(low),
         ci_high=index_of(high),
-        p_value=model.p_value(),
+        p_value=p_value,
         if_equal=_mean_index(model, function, signed=name == "max_gap"),
         mean=float(model.voice @ model.estimate),
         n_subgroups=len(model.n),
         n_left_out=n_left_out,
         voice=voice,
         confidence_level=float(confidence_level),
+        n_small=n_small,
     )
+    if found.caution and low == 0.0 and p_value <= 1.0 - confidence_level:
+        msg = f"The p-value of {p_value:.2g} is not to be relied on: {found.caution}"
+        warnings.warn(msg, SmallSubgroupWarning, stacklevel=2)
+    return found
 
 
 def _check_index(index: str | Index) -> tuple[str, Index]:
@@ -382,8 +417,8 @@ def _value_at_equality(function: Index, name: str) -> float:
 
 def _noise_model(
     part: Any, voice: Voice, random_state: int | np.random.RandomState | None
-) -> tuple[NoiseModel, int]:
-    """Gather the subgroups that can be compared; also how many can't."""
+) -> tuple[NoiseModel, int, int]:
+    """Gather the subgroups that can be compared; how many can't, or are small."""
     known = (part.n >= 2) & np.isfinite(part.estimate) & np.isfinite(part.std_error)
     shuffles = part.shuffles
     if shuffles is not None:
@@ -403,7 +438,7 @@ def _noise_model(
         draws = _complete(shuffles.estimate[1:, known], shuffles.std_error[1:, known])
     weights = n if voice == "person" else np.ones_like(n)
     model = NoiseModel(estimate, std_error, n, weights / weights.sum(), draws)
-    return model, int((~known).sum())
+    return model, int((~known).sum()), int((known & ~part.judged).sum())
 
 
 def _normal_draws(

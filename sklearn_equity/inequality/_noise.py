@@ -5,7 +5,7 @@ equal. Nothing here knows which index is wanted.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -52,6 +52,9 @@ class NoiseModel:
         The weight of each subgroup in the index; they sum to 1.
     draws : Draws
         What the same figures would be.
+    by_precision : bool
+        Whether large subgroups weigh more in the variance between them: it is surer,
+        and enough for a test, but of other subgroups where fidelity follows size.
     """
 
     estimate: Vector
@@ -59,6 +62,32 @@ class NoiseModel:
     n: Vector
     voice: Vector
     draws: Draws
+    by_precision: bool = True
+
+    def by_voice(self) -> "NoiseModel":
+        """Return the model of the variance in which each voice weighs as it is."""
+        return replace(self, by_precision=False)
+
+    def without_bias_of_size(self) -> "NoiseModel":
+        """Return figures without what small samples take off or add on average.
+
+        The root of a mean of few squares is low, say. By how much, the draws tell: in
+        them all true figures are one, and the figures at hand are one more draw then.
+        """
+        typical = np.vstack([self.draws.estimate, self.estimate]).mean(axis=0)
+        center = self.n @ typical / self.n.sum()
+        if typical.min() <= 0.0 or self.estimate.min() < 0.0:  # a bias, say
+            shift, scale = center - typical, np.ones_like(typical)
+        else:
+            shift, scale = np.zeros_like(typical), center / typical
+        return replace(
+            self,
+            estimate=self.estimate * scale + shift,
+            std_error=self.std_error * scale,
+            draws=Draws(
+                self.draws.estimate * scale + shift, self.draws.std_error * scale
+            ),
+        )
 
     @cached_property
     def inflation(self) -> float:
@@ -224,6 +253,8 @@ class NoiseModel:
         .. [1] DerSimonian and Kacker (2007), "Random-effects model for meta-analysis of
            clinical trials: an update", Contemporary Clinical Trials 28, 105-114.
         """
+        if not self.by_precision:
+            return _moments(figures, np.tile(self.voice, (len(figures.estimate), 1)))
         by_size = _variance_by_size(figures.std_error, self.n)
         # Without noise every weight is the same, whatever its size.
         by_size = np.where(by_size > 0.0, by_size, 1.0)

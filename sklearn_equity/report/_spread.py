@@ -1,10 +1,12 @@
 """How unequal is each grouping, and how much of that is noise?"""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_equity.exceptions import SmallSubgroupWarning
 from sklearn_equity.fidelity import SubgroupTable
 from sklearn_equity.inequality import inequality_index
 
@@ -47,6 +49,11 @@ class GroupingSpread:
             f"sampling noise alone. Without noise: {max(self.gini_corrected, 0.0):.3f} "
             f"({self.ci_low:.3f} to {self.ci_high:.3f}; {p_value})."
         )
+        if self.p_value <= 0.05 and self.ci_low == 0.0:
+            sentence += (
+                " The interval holds equality: go by it, and not by p, which differing "
+                "shapes of errors alone can make small."
+            )
         if self.n_left_out:
             sentence += f" Left out as too small: {self.n_left_out}."
         return sentence
@@ -66,7 +73,10 @@ def grouping_spreads(
         compared = part.estimate[_can_be_compared(part)]
         if len(compared) < 2 or (compared < 0.0).any() or not compared.any():
             continue
-        found = inequality_index(part, random_state=random_state)
+        with warnings.catch_warnings():
+            # The sentence says it.
+            warnings.simplefilter("ignore", SmallSubgroupWarning)
+            found = inequality_index(part, random_state=random_state)
         spreads.append(
             GroupingSpread(
                 grouping=grouping,

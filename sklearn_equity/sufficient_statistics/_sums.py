@@ -54,15 +54,23 @@ def subgroup_sums(
     """
     if isinstance(columns, np.ndarray):
         columns = list(columns.T)
-    # One bin more, in front, takes the rows coded -1 and is cut off again: selecting
-    # the rows that stay would copy every column.
-    n_ghosts = 1 if len(codes) and codes.min() < 0 else 0
-    bins = codes + 1 if n_ghosts else codes
-    sums = np.empty((n_subgroups, len(columns)))
-    for j, column in enumerate(columns):
-        weighted = _weighted(column, sample_weight)
-        counted = np.bincount(bins, weighted, minlength=n_subgroups + n_ghosts)
-        sums[:, j] = counted[n_ghosts:]
+    weighted = [_weighted(column, sample_weight) for column in columns]
+    try:
+        return _binned(codes, n_subgroups, weighted)
+    except ValueError:  # from `bincount`, which looks for negative codes by itself
+        # One bin more, in front, takes the rows coded -1 and is cut off again:
+        # selecting the rows that stay would copy every column.
+        return _binned(codes + 1, n_subgroups + 1, weighted)[1:]
+
+
+def _binned(
+    bins: NDArray[np.intp],
+    n_bins: int,
+    weighted: Sequence[NDArray[np.float64] | None],
+) -> NDArray[np.float64]:
+    sums = np.empty((n_bins, len(weighted)))
+    for j, column in enumerate(weighted):
+        sums[:, j] = np.bincount(bins, column, minlength=n_bins)
     return sums
 
 
