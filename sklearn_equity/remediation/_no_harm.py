@@ -27,8 +27,8 @@ from sklearn_equity.remediation._change import check_answers, check_groupings
 from sklearn_equity.remediation._levelling import LevellingDown, find_levelling_down
 from sklearn_equity.remediation._paired import PairedRows, columns_of
 from sklearn_equity.remediation._sign_flips import (
+    Loan,
     SumOfParts,
-    evident_skewness,
     largest_by_chance,
 )
 
@@ -380,15 +380,18 @@ def _test(
     before, after = np.array([rows.values() for rows in subgroup_rows]).T
     parts = [rows.parts_by_exchange() for rows in subgroup_rows]
     everybody = parts[0] if np.isfinite(parts[0]).all() else np.zeros_like(parts[0])
-    skewness = evident_skewness(everybody)
-    sums = [SumOfParts.of(part, skewness) for part in parts]
+    loan = Loan.of(everybody)
+    sums = [
+        SumOfParts.of(part, loan, rows)
+        for part, rows in zip(parts, members, strict=True)
+    ]
     harm = np.array([one.total for one in sums])
     finite = np.isfinite([[one.total, one.error] for one in sums]).all(axis=1)
     known = np.flatnonzero(judged & finite)
     chance = largest_by_chance(
         [parts[i] for i in known],
         [members[i] for i in known],
-        everybody=everybody,
+        loan=loan,
         n_resamples=n_resamples,
         rng=rng,
         n_jobs=n_jobs,
@@ -398,8 +401,7 @@ def _test(
     for i in known:
         low[i], high[i] = sums[i].bounds(critical)
         # The other side is the same test of the parts with the other sign.
-        for p_values, sign in ((p_harm, 1.0), (p_gain, -1.0)):
-            one = SumOfParts.of(sign * parts[i], sign * skewness)
+        for p_values, one in ((p_harm, sums[i]), (p_gain, sums[i].negated())):
             at_least = (chance >= one.statistic).sum()
             p_values[i] = (1.0 + at_least) / (1.0 + n_resamples)
     return _Tested(before, after, harm, low, high, p_harm, p_gain)

@@ -16,14 +16,15 @@ standard deviation :math:`s` and skewness :math:`\gamma`, with :math:`t = m / s`
 It rises with t, so that bounds follow from it (Hall, 1992, "On the removal of skewness
 by transformation", Journal of the Royal Statistical Society B 54, 221-228).
 
-A small subgroup in which nobody of the tail happens to be looks straight, and its mean
-lies off: its own skewness tells least where it matters most. So the skewness of a
-subgroup is drawn towards that of everybody, by as much as 100 people weigh, where that
-is the larger of the two and more than chance. The scale is not: a subgroup may truly be
-quieter than others, and its power would be gone.
+A small subgroup in which nobody of the tail happens to be looks straight and quiet, and
+its mean lies off: its own moments tell least where it matters most. So it is judged as
+if some people more, drawn from everybody, were in it, where that makes its figure the
+less certain. How many follows from how little a variance tells: that of n people is off
+by about :math:`\sqrt{(\kappa - 1) / n}` of itself, where :math:`\kappa` is the kurtosis
+of everybody's parts.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Self
 
@@ -33,13 +34,57 @@ from sklearn.utils import gen_batches
 
 from sklearn_equity._parallel import blocks_of, generators_for, run
 
-__all__ = ["SumOfParts", "evident_skewness", "largest_by_chance"]
+__all__ = ["Loan", "SumOfParts", "largest_by_chance"]
 
 Vector = NDArray[np.float64]
 _BATCH = 2**20  # signs held at once, which a cache holds
 _DRAW_ROW, _PRODUCT_ROW = 4.0, 6.0  # nanoseconds, roughly
 _STRAIGHT = 1e-6  # with less skewness the transformation is the identity
-_BORROWED = 100  # people who count as having everybody's skewness
+_DOUBT = 10.0  # people lent, for each unit of kurtosis above the least possible
+
+
+@dataclass(frozen=True)
+class Loan:
+    """What everybody's parts lend to subgroups too small to know their own moments.
+
+    Attributes
+    ----------
+    parts : ndarray of shape (n_rows,)
+        The parts of everybody.
+    n_people : float
+        How many people count as drawn from everybody.
+    by_chance : float
+        Skewness up to this may be chance, and is not lent.
+    """
+
+    parts: Vector
+    n_people: float
+    by_chance: float
+
+    @classmethod
+    def of(cls, parts: Vector) -> Self:
+        """Take the parts of everybody."""
+        square = float((parts**2).mean()) if len(parts) else 0.0
+        if square == 0.0:
+            return cls(parts, 0.0, np.inf)
+        kurtosis = float((parts**4).mean()) / square**2
+        sixth = float((parts**6).mean()) / square**3
+        # Two standard errors of the skewness of parts whose signs are chance.
+        by_chance = float(2.0 * np.sqrt(sixth / len(parts)))
+        return cls(parts, _DOUBT * (kurtosis - 1.0), by_chance)
+
+    def scale_in(self, parts: Vector, members: NDArray[np.intp]) -> float:
+        """Return the scale of everybody's parts in the units of a subgroup's.
+
+        Slopes differ between subgroups: whoever is in it has a part in both.
+        """
+        mine = self.parts[members]
+        square = float(mine @ mine)
+        size = float(np.sqrt((parts**2).mean()))
+        if square == 0.0 or size == 0.0:
+            return 0.0
+        slope = float(parts @ mine) / square
+        return slope * float(np.sqrt((self.parts**2).mean())) / size
 
 
 @dataclass(frozen=True)
@@ -53,7 +98,7 @@ class SumOfParts:
     error : float
         Its standard error; NaN for fewer than two parts.
     skewness : float
-        That of the parts, drawn towards everybody's if that is given and larger.
+        That of the parts.
     n : int
         How many parts.
     """
@@ -64,20 +109,32 @@ class SumOfParts:
     n: int
 
     @classmethod
-    def of(cls, parts: Vector, everybody: float | None = None) -> Self:
-        """Take the parts, and the skewness of those of everybody."""
+    def of(
+        cls,
+        parts: Vector,
+        loan: Loan | None = None,
+        members: NDArray[np.intp] | None = None,
+    ) -> Self:
+        """Take the parts of the members, and what everybody lends them."""
         n = len(parts)
         total = float(parts.sum())
-        centred = parts - parts.mean()
-        variance = float((centred**2).mean())
         if n < 2:
             return cls(total, np.nan, 0.0, n)
-        if variance == 0.0:
+        size = float(np.sqrt((parts**2).mean()))
+        if size == 0.0:
             return cls(total, 0.0, 0.0, n)
-        skewness = float((centred**3).mean() / variance**1.5)
-        if everybody is not None:
-            skewness = float(_borrow(skewness, everybody, n))
-        return cls(total, float(np.sqrt(n * variance * n / (n - 1))), skewness, n)
+        unit = parts / size
+        mean = float(unit.mean())
+        variance = float(((unit - mean) ** 2).mean())
+        third = float(((unit - mean) ** 3).mean())
+        if loan is not None and members is not None:
+            mean_of_all, cube_of_all = _powers(loan.parts).sum(axis=0)
+            lent = _lent(mean_of_all, cube_of_all, loan, loan.scale_in(parts, members))
+            variance, third = map(float, _borrow((variance, third), lent, n, loan))
+        if variance <= 0.0:
+            return cls(total, 0.0, 0.0, n)
+        error = size * float(np.sqrt(variance * n * n / (n - 1)))
+        return cls(total, error, third / variance**1.5, n)
 
     @property
     def statistic(self) -> float:
@@ -86,6 +143,10 @@ class SumOfParts:
             return float(np.sign(self.total)) * np.inf if self.total else 0.0
         t = np.array(self.total / self.error)
         return float(_hall(t, np.array(self.skewness), self.n))
+
+    def negated(self) -> Self:
+        """Return the sum of the parts with the other sign."""
+        return replace(self, total=-self.total, skewness=-self.skewness)
 
     def bounds(self, critical: float) -> tuple[float, float]:
         """Return the sums whose statistics would be at the critical value and below."""
@@ -96,25 +157,26 @@ class SumOfParts:
         return low, high
 
 
-def evident_skewness(parts: Vector) -> float:
-    """Return the skewness of the parts of everybody, or 0 if it may be chance."""
-    mean, cube = _powers(parts).sum(axis=0)
-    _, skewness = _flipped(mean, cube)
-    return float(skewness) if abs(skewness) > _skewness_by_chance(parts) else 0.0
+def _lent(mean: Any, cube: Any, loan: Loan, scale: float) -> tuple[Vector, Vector]:
+    """Return variance and third central moment of everybody, on a subgroup's scale."""
+    variance, third = _central(mean, cube)
+    evident = np.abs(third) > loan.by_chance * variance**1.5
+    return scale**2 * variance, np.where(evident, scale**3 * third, 0.0)
 
 
-def _skewness_by_chance(parts: Vector) -> float:
-    """Return two standard errors of the skewness of parts whose signs are chance."""
-    square = (parts**2).mean()
-    if square == 0.0:
-        return np.inf
-    return float(2.0 * np.sqrt((parts**6).mean() / square**3 / len(parts)))
-
-
-def _borrow(own: Any, everybody: Any, n: int) -> Vector:
-    """Draw the skewness of n parts towards that of all, where that is the larger."""
-    drawn = (n * own + _BORROWED * everybody) / (n + _BORROWED)
-    return np.where(np.abs(everybody) > np.abs(own), drawn, own)
+def _borrow(
+    own: tuple[Any, Any], lent: tuple[Any, Any], n: int, loan: Loan
+) -> tuple[Vector, Vector]:
+    """Pool the moments of n people with those lent, where these are the larger."""
+    variance = np.maximum(lent[0], own[0])
+    ratio = np.divide(variance, lent[0], out=np.ones_like(variance), where=lent[0] > 0)
+    third = lent[1] * ratio**1.5
+    share = loan.n_people / (n + loan.n_people)
+    pooled = (1.0 - share) * own[1] + share * third
+    return (
+        (1.0 - share) * own[0] + share * variance,
+        np.where(np.abs(third) > np.abs(own[1]), pooled, own[1]),
+    )
 
 
 def _hall(t: Vector, skewness: Vector, n: int) -> Vector:
@@ -137,7 +199,7 @@ def largest_by_chance(
     parts: list[Vector],
     members: list[NDArray[np.intp]],
     *,
-    everybody: Vector,
+    loan: Loan,
     n_resamples: int,
     rng: np.random.Generator,
     n_jobs: int | None = None,
@@ -151,8 +213,8 @@ def largest_by_chance(
         centred: they sum to it.
     members : list of ndarrays
         Of each subgroup, its row numbers.
-    everybody : ndarray of shape (n_rows,)
-        The parts of all rows in their own difference, whose skewness is borrowed.
+    loan : Loan
+        What everybody lends them.
     n_resamples : int
         How many times to flip all signs.
     rng : Generator
@@ -175,12 +237,13 @@ def largest_by_chance(
     rows = np.concatenate([*members, []]).astype(np.intp)
     scaled = np.concatenate([*map(_powers, parts), np.empty((0, 2))])
     ends = np.cumsum([0, *map(len, members)])
-    cost = _DRAW_ROW * len(everybody) + _PRODUCT_ROW * len(rows)
+    scales = [loan.scale_in(*pair) for pair in zip(parts, members, strict=True)]
+    cost = _DRAW_ROW * len(loan.parts) + _PRODUCT_ROW * len(rows)
     blocks = blocks_of(n_resamples, nanoseconds=cost)
     drawn = run(
         _largest_of_flips,
         (
-            (scaled, rows, ends, everybody, n_drawn, own)
+            (scaled, rows, ends, scales, loan, n_drawn, own)
             for n_drawn, own in zip(blocks, generators_for(blocks, rng), strict=True)
         ),
         n_jobs=n_jobs,
@@ -193,27 +256,28 @@ def _largest_of_flips(
     scaled: Vector,
     members: NDArray[np.intp],
     ends: NDArray[np.intp],
-    everybody: Vector,
+    scales: list[float],
+    loan: Loan,
     n_resamples: int,
     rng: np.random.Generator,
 ) -> Vector:
     """Flip signs, the subgroups' parts and rows lying one after the other."""
-    n_rows, scaled_all = len(everybody), _powers(everybody)
-    by_chance = _skewness_by_chance(everybody)
+    n_rows, scaled_all = len(loan.parts), _powers(loan.parts)
     largest = np.full(n_resamples, -np.inf)
     n_bytes = -(-n_rows // 8)
     for batch in gen_batches(n_resamples, max(_BATCH // n_rows, 1)):
         shape = (len(largest[batch]), n_bytes)
         bits = np.unpackbits(rng.integers(256, size=shape, dtype=np.uint8), axis=1)
         signs = 2.0 * bits[:, :n_rows] - 1.0
-        _, skewness_of_all = _flipped(*(signs @ scaled_all).T)
-        skewness_of_all[np.abs(skewness_of_all) <= by_chance] = 0.0
-        for start, end in pairwise(ends):
+        everybody = (signs @ scaled_all).T
+        for (start, end), scale in zip(pairwise(ends), scales, strict=True):
             n, rows = end - start, members[start:end]
             mine = signs if n == n_rows else signs[:, rows]
-            u, skewness = _flipped(*(mine @ scaled[start:end]).T)
-            skewness = _borrow(skewness, skewness_of_all, n)
-            statistic = _hall(u * np.sqrt(n - 1.0), skewness, n)
+            mean, cube = (mine @ scaled[start:end]).T
+            lent = _lent(*everybody, loan, scale)
+            variance, third = _borrow(_central(mean, cube), lent, n, loan)
+            t = np.sqrt(n - 1.0) * mean / np.sqrt(variance)
+            statistic = _hall(t, third / variance**1.5, n)
             np.maximum(largest[batch], statistic, out=largest[batch])
     return largest
 
@@ -226,8 +290,6 @@ def _powers(parts: Vector) -> Vector:
     return powers
 
 
-def _flipped(mean: Any, cube: Any) -> tuple[Vector, Vector]:
-    """Return the means in SDs, and the skewnesses, of parts of mean square 1."""
-    variance = np.maximum(1.0 - mean**2, 1e-12)
-    skewness = (cube - 3.0 * mean + 2.0 * mean**3) / variance**1.5
-    return mean / np.sqrt(variance), skewness
+def _central(mean: Any, cube: Any) -> tuple[Vector, Vector]:
+    """Return variances and third central moments of parts of mean square 1."""
+    return np.maximum(1.0 - mean**2, 1e-12), cube - 3.0 * mean + 2.0 * mean**3

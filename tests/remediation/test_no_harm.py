@@ -12,8 +12,8 @@ from sklearn_equity.fidelity import resolve_metric
 from sklearn_equity.remediation import fidelity_change, no_harm_test
 from sklearn_equity.remediation._paired import PairedRows
 from sklearn_equity.remediation._sign_flips import (
+    Loan,
     SumOfParts,
-    evident_skewness,
     largest_by_chance,
 )
 
@@ -250,7 +250,7 @@ def test_statistic_is_halls_for_every_flip():
     drawn = largest_by_chance(
         [parts],
         [np.arange(12)],
-        everybody=parts,
+        loan=Loan.of(parts),
         n_resamples=20_000,
         rng=np.random.default_rng(0),
     )
@@ -393,16 +393,69 @@ def test_what_small_subgroups_borrow_costs_no_power():
     assert found / 200 > 0.85  # .90, as with the skewness of each subgroup alone
 
 
-def test_skewness_is_borrowed_only_where_everybodys_is_the_larger():
-    parts = np.random.default_rng(19).gamma(0.5, 1.0, 50) - 0.5
-    own = SumOfParts.of(parts).skewness
-    assert SumOfParts.of(parts, own / 2).skewness == own
-    assert SumOfParts.of(parts, -2 * own).skewness == pytest.approx(-own)
+def _moments(parts, loan=None, members=None):
+    """Variance and third central moment that a sum takes for those of its parts."""
+    one = SumOfParts.of(parts, loan, members)
+    variance = one.error**2 * (one.n - 1) / one.n**2
+    return np.array([variance, one.skewness * variance**1.5])
+
+
+def test_a_quiet_subgroup_is_judged_as_if_people_of_everybody_were_in_it():
+    # By hand: of 400 people, 40 have a part of 9, the others of -1. Kurtosis is
+    # (.1 * 9**4 + .9) / 9**2 = 8.11, so that 10 * 7.11 people are lent, whose variance
+    # is 9 and third moment .1 * 9**3 - .9 * 1 - 3 * 0 * 9 = 728.1 - .1.
+    everybody = np.repeat([9.0, -1.0], [40, 360])
+    kurtosis = (0.1 * 9.0**4 + 0.9) / 81.0
+    loan = Loan.of(everybody)
+    assert_allclose(loan.n_people, 10 * (kurtosis - 1))
+    members = np.arange(100, 150)  # fifty people, none of whom is of the tail
+    share = loan.n_people / (50 + loan.n_people)
+    third = 0.1 * 9.0**3 - 0.9
+    for scale in (1.0, 0.5):  # slopes of their own, in which everybody has others
+        found = _moments(np.full(50, -scale), loan, members)
+        assert_allclose(found, share * np.array([9 * scale**2, third * scale**3]))
+        # Alone, they would be certain to a person.
+    assert SumOfParts.of(np.full(50, -1.0)).error == 0.0
+
+
+def test_who_varies_more_than_everybody_and_leans_more_borrows_nothing():
+    rng = np.random.default_rng(19)
+    parts = rng.normal(0.0, 1.0, 2000)
+    members = np.arange(50)
+    parts[members] = 2.0 * rng.gamma(1.0, 1.0, 50) - 2.0
+    found = _moments(parts[members], Loan.of(parts), members)
+    assert_allclose(found, _moments(parts[members]))
+    # Of everybody, nothing but the same is lent.
+    everybody = np.arange(2000)
+    assert_allclose(_moments(parts, Loan.of(parts), everybody), _moments(parts))
 
 
 def test_skewness_of_everybody_is_lent_only_where_it_is_more_than_chance():
     rng = np.random.default_rng(20)
-    tail = rng.gamma(0.5, 1.0, 2000) - 0.5
-    assert evident_skewness(tail) == pytest.approx(skew(tail))
-    assert evident_skewness(tail * rng.choice([-1.0, 1.0], 2000)) == 0.0
-    assert evident_skewness(np.zeros(5)) == 0.0
+    tail, members = rng.gamma(0.5, 1.0, 2000) - 0.5, np.arange(40)
+    tail[members] = rng.choice([-0.1, 0.1], 40)  # quiet people
+    quiet = tail[members]
+    assert SumOfParts.of(quiet, Loan.of(tail), members).skewness > 1.0
+    straight = np.append(quiet, tail[40:] * rng.choice([-1.0, 1.0], 1960))
+    one = SumOfParts.of(quiet, Loan.of(straight), members)
+    assert abs(one.skewness) < 0.01
+    assert one.error > 3.0 * SumOfParts.of(quiet).error
+    assert Loan.of(np.zeros(5)).n_people == 0.0
+
+
+def test_nobody_harmed_is_no_evidence_where_events_are_rare():
+    # Of 300 people 9 fell ill. Where nobody did, the lower risk did better for all
+    # alike, which is not that it is the better one.
+    ward = np.repeat(np.arange(6), 50)
+    ill = np.zeros(300)
+    ill[[*range(3), *range(50, 53), *range(100, 103)]] = 1.0
+    result = no_harm_test(
+        ill,
+        np.full(300, 0.01),
+        np.full(300, 0.05),
+        subgroups=ward,
+        metric="brier",
+        random_state=0,
+    )
+    assert not result.harmed
+    assert not result.improved
