@@ -346,6 +346,7 @@ class Loop:
                 subgroups={"subgroup": calibration.subgroups.codes},
                 metric=calibration.metric.metric,
                 min_subgroup_size=self.min_subgroup_size,
+                sample_weight=calibration.sample_weight,
                 random_state=self.random_state,
             )
             if result.levelling_down:

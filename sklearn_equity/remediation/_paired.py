@@ -36,15 +36,21 @@ class PairedRows:
 
     @classmethod
     def of(
-        cls, metric: Metric, truth: Vector, before: Vector, after: Vector
+        cls,
+        metric: Metric,
+        truth: Vector,
+        before: Vector,
+        after: Vector,
+        weights: Vector | None = None,
     ) -> "PairedRows":
-        """Take the rows of a subgroup."""
+        """Take the rows of a subgroup, each of which counts once or by its weight."""
         columns = columns_of(metric)
         if metric.shift_invariant:  # large squares would swallow a small variance
             origin = truth[0]
             truth, before, after = truth - origin, before - origin, after - origin
         halves = [columns(truth, prediction) for prediction in (before, after)]
-        return cls(metric, np.column_stack([*halves[0], *halves[1]]))
+        units = np.column_stack([*halves[0], *halves[1]])
+        return cls(metric, units if weights is None else units * weights[:, np.newaxis])
 
     def values(self) -> tuple[float, float]:
         """Return the metric under the model before and under the one after."""

@@ -17,11 +17,13 @@ It rises with t, so that bounds follow from it (Hall, 1992, "On the removal of s
 by transformation", Journal of the Royal Statistical Society B 54, 221-228).
 
 A small subgroup in which nobody of the tail happens to be looks straight and quiet, and
-its mean lies off: its own moments tell least where it matters most. So it is judged as
-if some people more, drawn from everybody, were in it, where that makes its figure the
-less certain. How many follows from how little a variance tells: that of n people is off
-by about :math:`\sqrt{(\kappa - 1) / n}` of itself, where :math:`\kappa` is the kurtosis
-of everybody's parts.
+its mean lies off: its own moments tell least where it matters most. Two things are
+therefore lent to it. Its skewness is drawn towards that of everybody, by as much as 100
+people weigh, where that is the larger of the two and more than chance. And its variance
+grows by what people may add who are larger than all of its own: of n people, three in n
+of a distribution may go unseen (its 95% bound, the "rule of three"), and what they are
+like is told by those of everybody who are as large. A subgroup that is truly quieter
+than others loses power by it: it can't be told from one that has not yet seen its tail.
 """
 
 from dataclasses import dataclass, replace
@@ -40,7 +42,8 @@ Vector = NDArray[np.float64]
 _BATCH = 2**20  # signs held at once, which a cache holds
 _DRAW_ROW, _PRODUCT_ROW = 4.0, 6.0  # nanoseconds, roughly
 _STRAIGHT = 1e-6  # with less skewness the transformation is the identity
-_DOUBT = 10.0  # people lent, for each unit of kurtosis above the least possible
+_BORROWED = 100  # people who count as having everybody's skewness
+_UNSEEN = 3.0  # of n people, the share that may go unseen, times n
 
 
 @dataclass(frozen=True)
@@ -51,40 +54,49 @@ class Loan:
     ----------
     parts : ndarray of shape (n_rows,)
         The parts of everybody.
-    n_people : float
-        How many people count as drawn from everybody.
+    sizes : ndarray of shape (n_rows,)
+        Their sizes, ascending.
     by_chance : float
         Skewness up to this may be chance, and is not lent.
     """
 
     parts: Vector
-    n_people: float
+    sizes: Vector
     by_chance: float
 
     @classmethod
     def of(cls, parts: Vector) -> Self:
         """Take the parts of everybody."""
+        sizes = np.sort(np.abs(parts))
         square = float((parts**2).mean()) if len(parts) else 0.0
         if square == 0.0:
-            return cls(parts, 0.0, np.inf)
-        kurtosis = float((parts**4).mean()) / square**2
+            return cls(parts, sizes, np.inf)
         sixth = float((parts**6).mean()) / square**3
         # Two standard errors of the skewness of parts whose signs are chance.
-        by_chance = float(2.0 * np.sqrt(sixth / len(parts)))
-        return cls(parts, _DOUBT * (kurtosis - 1.0), by_chance)
+        return cls(parts, sizes, float(2.0 * np.sqrt(sixth / len(parts))))
 
-    def scale_in(self, parts: Vector, members: NDArray[np.intp]) -> float:
-        """Return the scale of everybody's parts in the units of a subgroup's.
+    def skewness(self, mean: Any, cube: Any) -> Vector:
+        """Return that of everybody, signs flipped or not; 0 where it may be chance."""
+        variance, third = _central(mean, cube)
+        skewness = third / variance**1.5
+        return np.where(np.abs(skewness) > self.by_chance, skewness, 0.0)
 
-        Slopes differ between subgroups: whoever is in it has a part in both.
+    def unseen(self, parts: Vector, members: NDArray[np.intp]) -> float:
+        """Return the variance due to people larger than all members, in their unit.
+
+        As a share of the mean square of their parts. Of n people, up to about 3 / n of
+        the distribution may have gone unseen; what it is like, everybody tells.
         """
         mine = self.parts[members]
-        square = float(mine @ mine)
-        size = float(np.sqrt((parts**2).mean()))
-        if square == 0.0 or size == 0.0:
+        square, size = float(mine @ mine), float(parts @ parts)
+        first = int(np.searchsorted(self.sizes, np.abs(mine).max(), side="right"))
+        beyond = self.sizes[first:]
+        if square == 0.0 or size == 0.0 or not len(beyond):
             return 0.0
+        share = min(len(beyond) / len(self.sizes), _UNSEEN / len(members))
+        # Slopes differ between subgroups: whoever is in one has a part in both.
         slope = float(parts @ mine) / square
-        return slope * float(np.sqrt((self.parts**2).mean())) / size
+        return share * slope**2 * float((beyond**2).mean()) / (size / len(parts))
 
 
 @dataclass(frozen=True)
@@ -120,21 +132,15 @@ class SumOfParts:
         total = float(parts.sum())
         if n < 2:
             return cls(total, np.nan, 0.0, n)
-        size = float(np.sqrt((parts**2).mean()))
-        if size == 0.0:
-            return cls(total, 0.0, 0.0, n)
-        unit = parts / size
-        mean = float(unit.mean())
-        variance = float(((unit - mean) ** 2).mean())
-        third = float(((unit - mean) ** 3).mean())
+        unseen = of_all = 0.0
         if loan is not None and members is not None:
-            mean_of_all, cube_of_all = _powers(loan.parts).sum(axis=0)
-            lent = _lent(mean_of_all, cube_of_all, loan, loan.scale_in(parts, members))
-            variance, third = map(float, _borrow((variance, third), lent, n, loan))
-        if variance <= 0.0:
+            unseen = loan.unseen(parts, members)
+            of_all = float(loan.skewness(*_powers(loan.parts).sum(axis=0)))
+        if parts.min() == parts.max() and unseen == 0.0:
             return cls(total, 0.0, 0.0, n)
-        error = size * float(np.sqrt(variance * n * n / (n - 1)))
-        return cls(total, error, third / variance**1.5, n)
+        variance, skewness = _spread(*_powers(parts).sum(axis=0), unseen, of_all, n)
+        error = np.sqrt((parts**2).sum() * variance * n / (n - 1))
+        return cls(total, float(error), float(skewness), n)
 
     @property
     def statistic(self) -> float:
@@ -157,26 +163,15 @@ class SumOfParts:
         return low, high
 
 
-def _lent(mean: Any, cube: Any, loan: Loan, scale: float) -> tuple[Vector, Vector]:
-    """Return variance and third central moment of everybody, on a subgroup's scale."""
-    variance, third = _central(mean, cube)
-    evident = np.abs(third) > loan.by_chance * variance**1.5
-    return scale**2 * variance, np.where(evident, scale**3 * third, 0.0)
-
-
-def _borrow(
-    own: tuple[Any, Any], lent: tuple[Any, Any], n: int, loan: Loan
+def _spread(
+    mean: Any, cube: Any, unseen: float, of_all: Any, n: int
 ) -> tuple[Vector, Vector]:
-    """Pool the moments of n people with those lent, where these are the larger."""
-    variance = np.maximum(lent[0], own[0])
-    ratio = np.divide(variance, lent[0], out=np.ones_like(variance), where=lent[0] > 0)
-    third = lent[1] * ratio**1.5
-    share = loan.n_people / (n + loan.n_people)
-    pooled = (1.0 - share) * own[1] + share * third
-    return (
-        (1.0 - share) * own[0] + share * variance,
-        np.where(np.abs(third) > np.abs(own[1]), pooled, own[1]),
-    )
+    """Return variances, and skewnesses, of n parts of mean square 1, with the loan."""
+    variance, third = _central(mean, cube)
+    variance = variance + unseen
+    own = third / variance**1.5
+    drawn = (n * own + _BORROWED * of_all) / (n + _BORROWED)
+    return variance, np.where(np.abs(of_all) > np.abs(own), drawn, own)
 
 
 def _hall(t: Vector, skewness: Vector, n: int) -> Vector:
@@ -237,13 +232,13 @@ def largest_by_chance(
     rows = np.concatenate([*members, []]).astype(np.intp)
     scaled = np.concatenate([*map(_powers, parts), np.empty((0, 2))])
     ends = np.cumsum([0, *map(len, members)])
-    scales = [loan.scale_in(*pair) for pair in zip(parts, members, strict=True)]
+    unseen = [loan.unseen(*pair) for pair in zip(parts, members, strict=True)]
     cost = _DRAW_ROW * len(loan.parts) + _PRODUCT_ROW * len(rows)
     blocks = blocks_of(n_resamples, nanoseconds=cost)
     drawn = run(
         _largest_of_flips,
         (
-            (scaled, rows, ends, scales, loan, n_drawn, own)
+            (scaled, rows, ends, unseen, loan, n_drawn, own)
             for n_drawn, own in zip(blocks, generators_for(blocks, rng), strict=True)
         ),
         n_jobs=n_jobs,
@@ -256,7 +251,7 @@ def _largest_of_flips(
     scaled: Vector,
     members: NDArray[np.intp],
     ends: NDArray[np.intp],
-    scales: list[float],
+    unseen: list[float],
     loan: Loan,
     n_resamples: int,
     rng: np.random.Generator,
@@ -269,15 +264,14 @@ def _largest_of_flips(
         shape = (len(largest[batch]), n_bytes)
         bits = np.unpackbits(rng.integers(256, size=shape, dtype=np.uint8), axis=1)
         signs = 2.0 * bits[:, :n_rows] - 1.0
-        everybody = (signs @ scaled_all).T
-        for (start, end), scale in zip(pairwise(ends), scales, strict=True):
+        of_all = loan.skewness(*(signs @ scaled_all).T)
+        for (start, end), more in zip(pairwise(ends), unseen, strict=True):
             n, rows = end - start, members[start:end]
             mine = signs if n == n_rows else signs[:, rows]
             mean, cube = (mine @ scaled[start:end]).T
-            lent = _lent(*everybody, loan, scale)
-            variance, third = _borrow(_central(mean, cube), lent, n, loan)
+            variance, skewness = _spread(mean, cube, more, of_all, n)
             t = np.sqrt(n - 1.0) * mean / np.sqrt(variance)
-            statistic = _hall(t, third / variance**1.5, n)
+            statistic = _hall(t, skewness, n)
             np.maximum(largest[batch], statistic, out=largest[batch])
     return largest
 
