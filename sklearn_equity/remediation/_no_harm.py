@@ -436,7 +436,7 @@ class _Paired:
         units, position = np.unique(unit_of, return_inverse=True)
         by_unit = np.bincount(position, weights)
         size = weights.sum() ** 2 / (by_unit**2).sum() if weights.any() else 0.0
-        parts = np.bincount(position, rows.parts_by_exchange())
+        parts: Vector = np.bincount(position, rows.parts_by_exchange())
         return cls(rows.values(), parts, units, float(size))
 
 

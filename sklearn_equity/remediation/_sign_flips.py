@@ -138,7 +138,8 @@ class SumOfParts:
             of_all = float(loan.skewness(*_powers(loan.parts).sum(axis=0)))
         if parts.min() == parts.max() and unseen == 0.0:
             return cls(total, 0.0, 0.0, n)
-        variance, skewness = _spread(*_powers(parts).sum(axis=0), unseen, of_all, n)
+        mean, cube = _powers(parts).sum(axis=0)
+        variance, skewness = _spread(mean, cube, unseen, of_all, n)
         error = np.sqrt((parts**2).sum() * variance * n / (n - 1))
         return cls(total, float(error), float(skewness), n)
 
