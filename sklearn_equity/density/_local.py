@@ -118,7 +118,8 @@ class LocalRows:
 
     def _locate(self, line: Array) -> tuple[NDArray[np.intp], Array]:
         n_cells = self.density.shape[1] - 1
-        place = np.clip((line - self.lower) / self.width, 0.0, n_cells)
+        with np.errstate(over="ignore"):  # of values near 1e308, beyond either end
+            place = np.clip((line - self.lower) / self.width, 0.0, n_cells)
         cell = np.minimum(place.astype(np.intp), n_cells - 1)
         return cell, place - cell
 

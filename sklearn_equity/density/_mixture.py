@@ -57,10 +57,11 @@ class Mixture:
     def cdf(self, values: Array, *, inclusive: bool = True) -> Array:
         """Return Pr(M <= value), or Pr(M < value), of each row at each value."""
         tolerance = self._tolerance(values)
-        if inclusive:
-            place = np.searchsorted(self.points, values + tolerance, side="right")
-        else:
-            place = np.searchsorted(self.points, values - tolerance, side="left")
+        with np.errstate(over="ignore"):  # at the ends of the doubles
+            if inclusive:
+                place = np.searchsorted(self.points, values + tolerance, side="right")
+            else:
+                place = np.searchsorted(self.points, values - tolerance, side="left")
         smooth = self._smooth_cdf(values, inclusive=inclusive)
         share = self.smooth_share[:, np.newaxis]
         total = self.cumulated[:, place] + np.where(share == 0.0, 0.0, share * smooth)

@@ -76,6 +76,15 @@ def test_search_over_bandwidths_picks_by_likelihood():
     assert search.fit(x).best_params_ == {"bandwidth": 0.1}
 
 
+def test_all_lies_between_the_ends_of_the_doubles():
+    kde = BoundedKDE().fit(column(np.linspace(-0.01, 0.01, 50)))
+    most = np.finfo(float).max
+    assert_array_equal(kde.cdf([-most, most]), [0.0, 1.0])
+    assert_array_equal(kde.pdf([-most, most]), [0.0, 0.0])
+    ends = kde.pdf_interval([-most, most], random_state=0)
+    assert_allclose(ends, 0.0, atol=1e-5)  # the peak is 50; as exact as a resample
+
+
 def test_unfitted_pickled_and_cloned():
     kde = BoundedKDE(bounds=(0, 1), bandwidth="scott")
     with pytest.raises(NotFittedError):

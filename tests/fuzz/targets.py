@@ -294,7 +294,8 @@ ESTIMATORS = {
         {"bounds": (None, None), "bandwidth": "silverman", "boundary": "local",
          "discrete": "auto", "n_bins": 256, "clip": False},
         {"X": "column", "sample_weight": WEIGHT},
-        ("score_samples", "pdf", "cdf", "interval_probability", "partial_fit"),
+        ("score_samples", "pdf", "pdf_interval", "cdf", "interval_probability",
+         "partial_fit"),
         weight=1.2,
     ),
     "LatentGMMSegmenter": Estimator(
@@ -398,7 +399,8 @@ def names_of(target):
     """Return every parameter that a message may name, of a function or an estimator."""
     names = set(inspect.signature(target).parameters)
     if inspect.isclass(target):
-        for name in ("fit", "predict", "partial_fit", "interval_probability", "pdf"):
+        methods = ("fit", "predict", "partial_fit", "interval_probability", "pdf")
+        for name in (*methods, "pdf_interval"):
             if hasattr(target, name):
                 names |= set(inspect.signature(getattr(target, name)).parameters)
         names |= {target.__name__, "edges"}

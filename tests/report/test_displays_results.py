@@ -369,8 +369,8 @@ def test_cells_show_the_mean_of_a_value_of_how_many_people_and_how_sure():
     halves = [2.571 * np.sqrt(3.5 / 6), 2.447 * np.sqrt(7.0 / 7)]
     assert sorted(display.half_widths_) == pytest.approx(sorted(halves), rel=1e-3)
     assert display.colorbar_.ax.get_ylabel() == (
-        "mean of error in mg\n6 to 7 people a cell; 95% intervals: "
-        "±2.2 in half of them,\n±2.4 at most"
+        "mean of error in mg\n6 to 7 people a cell; 95% intervals:\n"
+        "±2.2 in half of them, ±2.4 at most"
     )
     assert "hatched" not in display.ax_.get_xlabel()
 

@@ -1,5 +1,6 @@
 """Where along a characteristic, such as age, does a model serve people worse?"""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn_equity.fidelity import (
     resolve_metric,
 )
 from sklearn_equity.report._answers import prepare_response
+from sklearn_equity.report._out_of_fold import pool_folds
 from sklearn_equity.report.displays._canvas import (
     GREY,
     PLAIN,
@@ -153,6 +155,61 @@ class CalibrationByFeatureDisplay:
         y_true, respond = prepare_response(estimator, y, resolve_metric(metric))
         return cls.from_predictions(
             y_true, respond(X), values, ax=ax, metric=metric, **options
+        )
+
+    @classmethod
+    def from_cv_results(
+        cls,
+        cv_results: Mapping[str, Any],
+        X: Any,
+        y: ArrayLike,
+        *,
+        feature: str | ArrayLike,
+        metric: str | Metric = "nrmse",
+        ax: "Axes | None" = None,
+        **options: Any,
+    ) -> Self:
+        """Pool the answers of a cross-validation's models, measure and draw.
+
+        Parameters
+        ----------
+        cv_results : mapping
+            What `sklearn.model_selection.cross_validate` returned with
+            ``return_estimator=True, return_indices=True``, each row held out at most
+            once. What it holds more is not used.
+        X : array-like or data frame of shape (n_rows, n_features)
+            The rows that were cross-validated.
+        y : array-like of shape (n_rows,)
+            Their outcome.
+        feature : str or array-like of shape (n_rows,)
+            A column of `X` by name, or the values.
+        metric : str, callable or Metric, default="nrmse"
+            As in `fidelity_curve`.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **options : dict
+            What else `fidelity_curve` takes.
+
+        Returns
+        -------
+        CalibrationByFeatureDisplay
+            Drawn.
+
+        Notes
+        -----
+        Everybody is judged by a model that has not seen them, and each fold's is
+        another: intervals tell what other people to be judged by would have shown, and
+        not what other people to learn from would.
+        """
+        values: Any = feature
+        if isinstance(feature, str):
+            values = take_columns(X, [feature], name="feature")[feature].to_native()
+        held_out = pool_folds(cv_results, X, y, resolve_metric(metric))
+        return cls.from_predictions(
+            *(held_out.y_true, held_out.y_pred, held_out.of(values)),
+            ax=ax,
+            metric=metric,
+            **options,
         )
 
     def plot(self, ax: "Axes | None" = None) -> Self:

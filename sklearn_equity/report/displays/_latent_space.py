@@ -250,8 +250,8 @@ class LatentSpaceDisplay:
         middle, widest = np.median(self.half_widths_), self.half_widths_.max()
         return (
             f"mean of {write_name(self.quantity, width=40)}\n"
-            f"{self.n_.min():,} to {self.n_.max():,} people a cell; 95% intervals: "
-            f"±{middle:.2g} in half of them,\n±{widest:.2g} at most"
+            f"{self.n_.min():,} to {self.n_.max():,} people a cell; 95% intervals:\n"
+            f"±{middle:.2g} in half of them, ±{widest:.2g} at most"
         )
 
     def _draw_worst(self, table: SubgroupTable, *, above_figure: bool) -> None:

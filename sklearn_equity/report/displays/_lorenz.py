@@ -1,5 +1,6 @@
 """How unequally is an error spread over subgroups, noise and all, and without it?"""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -21,6 +22,7 @@ from sklearn_equity.inequality import (
 )
 from sklearn_equity.report._answers import prepare_response
 from sklearn_equity.report._groupings import resolve_groupings
+from sklearn_equity.report._out_of_fold import pool_folds
 from sklearn_equity.report.displays._canvas import (
     GREY,
     PLAIN,
@@ -273,6 +275,58 @@ class LorenzDisplay:
         )
         options |= {"metric": metric, "missing": missing, "ax": ax}
         return cls.from_predictions(y_true, respond(X), subgroups=groupings, **options)
+
+    @classmethod
+    def from_cv_results(
+        cls,
+        cv_results: Mapping[str, Any],
+        X: Any,
+        y: ArrayLike,
+        *,
+        subgroups: Any,
+        metric: str | Metric = "nrmse",
+        missing: MissingPolicy = "raise",
+        ax: "Axes | None" = None,
+        **options: Any,
+    ) -> Self:
+        """Pool the answers of a cross-validation's models, measure and draw.
+
+        Parameters
+        ----------
+        cv_results : mapping
+            What `sklearn.model_selection.cross_validate` returned with
+            ``return_estimator=True, return_indices=True``, each row held out at most
+            once. What it holds more is not used.
+        X : array-like or data frame of shape (n_rows, n_features)
+            The rows that were cross-validated.
+        y : array-like of shape (n_rows,)
+            Their outcome.
+        subgroups : str, tuple or array-like
+            Whom to compare, as in `audit`: one grouping.
+        metric : str, callable or Metric, default="nrmse"
+            As in `subgroup_fidelity`: one of errors.
+        missing : {"raise", "group", "drop"}, default="raise"
+            What happens to rows without a label.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **options : dict
+            What else `from_predictions` takes, such as `random_state`.
+
+        Returns
+        -------
+        LorenzDisplay
+            Drawn.
+        """
+        groupings = resolve_groupings(
+            subgroups, X, n_rows=num_samples(X), missing=missing
+        )
+        held_out = pool_folds(cv_results, X, y, resolve_metric(metric))
+        options |= {"metric": metric, "missing": missing, "ax": ax}
+        return cls.from_predictions(
+            *(held_out.y_true, held_out.y_pred),
+            subgroups={name: held_out.of(part) for name, part in groupings.items()},
+            **options,
+        )
 
     def plot(self, ax: "Axes | None" = None) -> Self:
         """Draw the curve.

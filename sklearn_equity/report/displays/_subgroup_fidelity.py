@@ -1,5 +1,6 @@
 """Whom does a model serve worse, how sure is that, and how many people are they?"""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ from sklearn_equity.fidelity import (
 )
 from sklearn_equity.report._answers import prepare_response
 from sklearn_equity.report._groupings import resolve_groupings
+from sklearn_equity.report._out_of_fold import pool_folds
 from sklearn_equity.report.displays._canvas import (
     GREY,
     PLAIN,
@@ -198,6 +200,68 @@ class SubgroupFidelityDisplay:
         options |= {"metric": metric, "missing": missing}
         return cls.from_predictions(
             y_true, respond(X), subgroups=groupings, ax=ax, **options
+        )
+
+    @classmethod
+    def from_cv_results(
+        cls,
+        cv_results: Mapping[str, Any],
+        X: Any,
+        y: ArrayLike,
+        *,
+        subgroups: Any,
+        metric: str | Metric = "nrmse",
+        missing: MissingPolicy = "raise",
+        ax: "Axes | None" = None,
+        **options: Any,
+    ) -> Self:
+        """Pool the answers of a cross-validation's models, measure and draw.
+
+        Parameters
+        ----------
+        cv_results : mapping
+            What `sklearn.model_selection.cross_validate` returned with
+            ``return_estimator=True, return_indices=True``, each row held out at most
+            once. What it holds more is not used.
+        X : array-like or data frame of shape (n_rows, n_features)
+            The rows that were cross-validated.
+        y : array-like of shape (n_rows,)
+            Their outcome.
+        subgroups : str, tuple, list, mapping or array-like
+            Whom to compare, as in `audit`: names of columns of `X`, or labels.
+        metric : str, callable or Metric, default="nrmse"
+            As in `subgroup_fidelity`.
+        missing : {"raise", "group", "drop"}, default="raise"
+            What happens to rows without a label.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **options : dict
+            What else `subgroup_fidelity` takes.
+
+        Returns
+        -------
+        SubgroupFidelityDisplay
+            Drawn.
+
+        Notes
+        -----
+        Everybody is judged by a model that has not seen them, and each fold's is
+        another: intervals tell what other people to be judged by would have shown, and
+        not what other people to learn from would.
+        """
+        chosen = resolve_metric(
+            metric, greater_is_better=options.get("greater_is_better")
+        )
+        groupings = resolve_groupings(
+            subgroups, X, n_rows=num_samples(X), missing=missing
+        )
+        held_out = pool_folds(cv_results, X, y, chosen)
+        options |= {"metric": metric, "missing": missing}
+        return cls.from_predictions(
+            *(held_out.y_true, held_out.y_pred),
+            subgroups={name: held_out.of(part) for name, part in groupings.items()},
+            ax=ax,
+            **options,
         )
 
     def plot(self, ax: "Axes | None" = None) -> Self:
