@@ -166,7 +166,7 @@ def test_the_command_of_the_guide_runs_as_printed(tmp_path):
     assert 'parallel_config(backend="dask"' in command
     script = tmp_path / "on_a_cluster.py"
     script.write_text(command, encoding="utf-8")
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, str(script)],
         capture_output=True,
         text=True,
