@@ -54,6 +54,13 @@ def fidelity(n_jobs):
     return np.r_[table.std_error, table.ci_low, table.ci_high, table.overall.std_error]
 
 
+def along_a_curve(n_jobs):
+    curve = se.fidelity_curve(
+        TRUTH, BEFORE, X[:, 0], n_resamples=60, random_state=0, n_jobs=n_jobs
+    )
+    return np.r_[curve.ci_low, curve.ci_high]
+
+
 def attainable(n_jobs):
     table = se.attainable_fidelity(
         X, TRUTH, subgroups=WARD, cv=3, n_resamples=50, random_state=0, n_jobs=n_jobs
@@ -148,7 +155,7 @@ def recruited(n_jobs):
 
 
 ROUTED = (
-    *(shuffled, described, fidelity, attainable, departure),
+    *(shuffled, described, fidelity, along_a_curve, attainable, departure),
     *(inequality_of_data, inequality_of_model, exacerbated),
     *(harmed, remedied, recruited),
 )

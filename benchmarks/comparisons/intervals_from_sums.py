@@ -2,8 +2,8 @@
 
 Draws people again and again, and asks of the intervals of `subgroup_fidelity` (from
 rows) and of `fidelity_of_table` (from sums of the same rows) how often they hold the
-truth, and how wide they are. Four subgroups a draw, alike but for chance. Metrics of
-errors, or those that are named:
+truth, and how wide they are. Four subgroups a draw, alike but for chance. All
+metrics, or those that are named:
 
     python benchmarks/comparisons/intervals_from_sums.py 25
     python benchmarks/comparisons/intervals_from_sums.py 100 brier log_loss
@@ -94,7 +94,7 @@ def both_intervals(metric, people, size, draw):
 
 def main():
     n_draws = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    asked = sys.argv[2:] or [name for name, of in METRICS.items() if of is OF_ERRORS]
+    asked = sys.argv[2:] or METRICS
     n_all = n_draws * N_SUBGROUPS
     print(
         f"{n_all} intervals each, nominally 95% (one standard error of a coverage: "

@@ -16,6 +16,7 @@ from sklearn_equity._checks import (
     check_same_order,
 )
 from sklearn_equity._optional import build_frame
+from sklearn_equity._parallel import check_n_jobs
 from sklearn_equity.fidelity._assembly import draw_seed
 from sklearn_equity.fidelity._curve_fit import (
     CurveFit,
@@ -153,6 +154,7 @@ def fidelity_curve(
     band: Literal["simultaneous", "pointwise"] = "simultaneous",
     n_resamples: int = 1000,
     random_state: int | np.random.RandomState | None = None,
+    n_jobs: int | None = None,
 ) -> FidelityCurve:
     r"""Fidelity of a model as a smooth function of a number, with a band.
 
@@ -192,6 +194,9 @@ def fidelity_curve(
         The number of resamples for the band, 50 or more.
     random_state : int, RandomState or None, default=None
         Seeds the draws.
+    n_jobs : int or None, default=None
+        How many parts of the curve are resampled at once, as in joblib; the results are
+        the same for any number. What takes less than half a second is done here.
 
     Returns
     -------
@@ -266,6 +271,7 @@ def fidelity_curve(
     values = check_numbers(characteristic, name="characteristic", n_rows=n_rows)
     chosen = _check_metric(asked, data)
     _check_settings(span, n_points, min_rows, band, n_resamples)
+    n_jobs = check_n_jobs(n_jobs)
     level = check_confidence_level(confidence_level)
     values, data = _without_ghosts(values, data)
     _refuse_few_values(values)
@@ -282,7 +288,7 @@ def fidelity_curve(
     points, at = _points(values, position, n_points)
     fit = fit_curve(chosen, columns, weight, bins, at, width=float(span) / 2.0)
     rng = np.random.default_rng(draw_seed(random_state))
-    deviations = resampled_deviations(fit, bins, n_resamples, rng)
+    deviations = resampled_deviations(fit, bins, n_resamples, rng, n_jobs=n_jobs)
     low, high = _band(fit, deviations, level, simultaneous=band == "simultaneous")
     gap = ~(fit.n_effective >= max(min_rows, chosen.min_rows)) | np.isnan(low + high)
     overall = float(finish_means(chosen, means))

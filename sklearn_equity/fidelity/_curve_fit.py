@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_equity._parallel import generators_for, run
 from sklearn_equity.fidelity._line import slope, to_line
 from sklearn_equity.fidelity._local_fit import Bins, smoothing_weights
 from sklearn_equity.fidelity._metric import Metric
@@ -16,6 +17,7 @@ Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
 _DEGREE = 2  # one more than that by which the width is chosen
+_DRAW = 6.0  # nanoseconds, roughly, for which a unit enters a resample or not
 _LEAST_LEFT_OUT = 0.1  # of a row that pulls the fit to itself
 
 
@@ -124,7 +126,12 @@ def _estimate(
 
 
 def resampled_deviations(
-    fit: CurveFit, bins: Bins, n_resamples: int, rng: np.random.Generator
+    fit: CurveFit,
+    bins: Bins,
+    n_resamples: int,
+    rng: np.random.Generator,
+    *,
+    n_jobs: int | None = None,
 ) -> Matrix:
     """Refit on resampled residuals; return deviations in each refit's standard errors.
 
@@ -137,11 +144,21 @@ def resampled_deviations(
     moments = np.empty((n_resamples, n_bins, len(first)))
     order = np.argsort(bins.row, kind="stable")
     ends = np.cumsum(np.bincount(bins.row, minlength=n_bins))[:-1]
-    for b, rows in enumerate(np.split(order, ends)):
-        units = gather_units(fit.residuals[:, rows].T, rng)
-        units = np.hstack([units, units[:, first] * units[:, second]])
-        drawn = resampled_sums(units, n_resamples, rng)
-        total = units[:, :n_columns].sum(axis=0)
+    units = [
+        gather_units(fit.residuals[:, rows].T, rng) for rows in np.split(order, ends)
+    ]
+    units = [np.hstack([one, one[:, first] * one[:, second]]) for one in units]
+    resampled = run(
+        resampled_sums,
+        (
+            (one, n_resamples, own)
+            for one, own in zip(units, generators_for(units, rng), strict=True)
+        ),
+        n_jobs=n_jobs,
+        nanoseconds=_DRAW * n_resamples * sum(map(len, units)),
+    )
+    for b, (one, drawn) in enumerate(zip(units, resampled, strict=True)):
+        total = one[:, :n_columns].sum(axis=0)
         sums[:, b] = fit.sums[b] + drawn[:, :n_columns] - total
         moments[:, b] = drawn[:, n_columns:]
     estimate, std_error = _estimate(fit.metric, fit.share, fit.scale, sums, moments)

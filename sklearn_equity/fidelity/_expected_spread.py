@@ -46,7 +46,11 @@ def n_own_columns(metric: Metric) -> int:
 
 
 def guarded_by_predictions(
-    metric: Metric, error: Vector, sums: Vector, squared_weight: Vector, n: Vector
+    metric: Metric,
+    error: Vector,
+    sums: Vector,
+    squared_weight: Vector,
+    n: NDArray[np.int64],
 ) -> Vector:
     """Raise standard errors as if 100 more people strayed as predictions say.
 

@@ -40,6 +40,7 @@ __all__ = ["Loan", "SumOfParts", "largest_by_chance"]
 
 Vector = NDArray[np.float64]
 _BATCH = 2**20  # signs held at once, which a cache holds
+_FEWEST = 4  # draws at once: of one, threads add up in an order of their own
 _DRAW_ROW, _PRODUCT_ROW = 4.0, 6.0  # nanoseconds, roughly
 _STRAIGHT = 1e-6  # with less skewness the transformation is the identity
 _BORROWED = 100  # people who count as having everybody's skewness
@@ -261,7 +262,8 @@ def _largest_of_flips(
     n_rows, scaled_all = len(loan.parts), _powers(loan.parts)
     largest = np.full(n_resamples, -np.inf)
     n_bytes = -(-n_rows // 8)
-    for batch in gen_batches(n_resamples, max(_BATCH // n_rows, 1)):
+    size = max(_BATCH // n_rows, _FEWEST)
+    for batch in gen_batches(n_resamples, size, min_batch_size=_FEWEST // 2):
         shape = (len(largest[batch]), n_bytes)
         bits = np.unpackbits(rng.integers(256, size=shape, dtype=np.uint8), axis=1)
         signs = 2.0 * bits[:, :n_rows] - 1.0

@@ -5,7 +5,9 @@ their tests are skipped.
 """
 
 import os
+import subprocess
 import sys
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -173,6 +175,25 @@ def figures_of_cross_fits(n_jobs):
         remedy.fit(rows, truth, subgroups=ward).predict(rows),
         deferral.fit(rows, truth).deferral_.doubt,
     ]
+
+
+def test_the_command_of_the_guide_runs_as_printed(tmp_path):
+    pytest.importorskip("distributed")
+    guide = Path(__file__).parents[2] / "docs" / "user_guide" / "bigger_than_memory.md"
+    section = guide.read_text(encoding="utf-8").partition("## On a cluster\n")[2]
+    command = section.partition("```python\n")[2].partition("```")[0]
+    assert 'parallel_config(backend="dask"' in command
+    script = tmp_path / "on_a_cluster.py"
+    script.write_text(command, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        timeout=600,
+    )
+    assert done.stdout == "True\n", done.stderr
 
 
 @pytest.mark.parametrize(
