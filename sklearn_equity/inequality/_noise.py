@@ -126,8 +126,7 @@ class NoiseModel:
         The excess is as large as chance makes it where noise is as wide as each
         standard error says. That is cautious, since a high error goes with a high
         estimate: a draw of equal subgroups, judged by the errors that came with it, is
-        found rarer than it is. So the chance is counted among those of the draws. At
-        most `tail` if the interval of that tail starts above 0.
+        found rarer than it is. So the chance is counted among those of the draws.
         """
         cautious = self._chance_above(0.0, self._own_noise)
         first = slice(_N_COMPARED)
@@ -160,7 +159,7 @@ class NoiseModel:
 
         Outside them an excess as high, or as low, as the one at hand would be rarer
         than `tail`. The upper end takes each standard error as it is, and the lower one
-        does so too where that is more cautious than the p-value.
+        does so too where that is more cautious than the draws' own.
         """
         return (
             self._first_where(lambda deviation: self._chance_within(deviation) > tail),
