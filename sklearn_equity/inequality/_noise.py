@@ -126,8 +126,7 @@ class NoiseModel:
         The excess is as large as chance makes it where noise is as wide as each
         standard error says. That is cautious, since a high error goes with a high
         estimate: a draw of equal subgroups, judged by the errors that came with it, is
-        found rarer than it is. So the chance is counted among those of the draws. At
-        most `tail` if the interval of that tail starts above 0.
+        found rarer than it is. So the chance is counted among those of the draws.
         """
         cautious = self._chance_above(0.0, self._own_noise)
         first = slice(_N_COMPARED)
@@ -159,8 +158,7 @@ class NoiseModel:
         """Return the standard deviations of true figures that the data allow.
 
         Outside them an excess as high, or as low, as the one at hand would be rarer
-        than `tail`. The upper end takes each standard error as it is, and the lower one
-        does so too where that is more cautious than the p-value.
+        than `tail`, be noise as it was drawn or as wide as each standard error says.
         """
         return (
             self._first_where(lambda deviation: self._chance_within(deviation) > tail),
@@ -206,8 +204,12 @@ class NoiseModel:
         return self._excess(Draws(estimate, noise.std_error))
 
     def _chance_within(self, deviation: float) -> float:
-        as_drawn = self._scaled(np.ones_like(self.estimate))
-        return self._chance_above(deviation, as_drawn, self._own_noise)
+        return self._chance_above(deviation, *self._noises)
+
+    @cached_property
+    def _noises(self) -> tuple[Draws, Draws]:
+        """Noise as it was drawn, and as wide as each standard error says."""
+        return self._scaled(np.ones_like(self.estimate)), self._own_noise
 
     def _chance_above(self, deviation: float, *noises: Draws) -> float:
         """Return the highest chance of as much excess under several noises."""
@@ -222,8 +224,11 @@ class NoiseModel:
         return int((drawn >= excess - rounding).sum())
 
     def _share_below(self, deviation: float) -> float:
-        drawn = self._excess_of(deviation, self._own_noise)
-        return float((drawn <= self.excess).mean())
+        """Return the highest chance of as little excess under several noises."""
+        return max(
+            float((self._excess_of(deviation, noise) <= self.excess).mean())
+            for noise in self._noises
+        )
 
     def _first_where(self, holds: Callable[[float], bool]) -> float:
         """Return the least deviation at which something holds that holds from there."""
