@@ -195,7 +195,7 @@ def draw_picture(path, curves, loss, linear):
     ax.set(xscale="log", xlabel="CPU time in seconds", ylabel="mean squared error")
     lowest = min(min(losses) for _, losses in curves.values())
     ax.set_ylim(0.97 * lowest, 1.1 * linear)
-    ax.legend(fontsize="small")
+    ax.legend(fontsize="small", ncols=3, loc="lower right", bbox_to_anchor=(1, 1))
     ax.figure.savefig(path, dpi=150, bbox_inches="tight")
 
 
