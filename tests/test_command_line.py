@@ -94,6 +94,20 @@ def test_intersections_and_learnt_segments(people, tmp_path, capsys):
     assert set(written["grouping"]) == {"ward+smoker", "learnt segment"}
 
 
+def test_learnt_segments_are_a_consensus_that_needs_no_torch_and_says_how_stable(
+    people, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "torch", None)  # an import of it is an error
+    path = tmp_path / "people.csv"
+    people.to_csv(path, index=False)
+    words = ["--prediction", "predicted", "--subgroups", "ward"]
+    words += ["--features", "age,bmi", "--segments", "2"]
+    assert _audit(path, tmp_path / "out", *words) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "what ten segmentations in principal components agree on" in printed
+    assert re.search(r"2 segments asked for, .* Rand index of -?0\.\d\d \(1:", printed)
+
+
 def test_without_predictions_a_plain_model_is_audited(people, tmp_path, capsys):
     path = tmp_path / "people.csv"
     people.to_csv(path, index=False)
