@@ -1,6 +1,7 @@
 """How unequal are two groups? Laws, hand-worked cases, slow references, refusals."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from sklearn_equity.allocation import (
     model_inequality,
     severity_score,
 )
+from sklearn_equity.allocation._many import _judge_corrected
 from sklearn_equity.allocation._resampling import _spread_of_draws
 from sklearn_equity.exceptions import SmallSubgroupWarning
 
@@ -426,6 +428,23 @@ def test_verdicts_of_a_table_are_corrected_for_their_number():
         calls_in_table += sum(r.verdict == "unequal" for r in table.results)
     assert calls_alone >= 10  # 400 true nulls at 5%
     assert calls_in_table <= 4
+
+
+@pytest.mark.parametrize(
+    ("n", "q_differ", "q_beyond", "verdict"),
+    [
+        ((50, 90), 0.05, 0.01, "unequal"),
+        ((50, 90), 0.051, 0.05, "within tolerance"),
+        ((50, 90), 0.051, 0.051, "insufficient evidence"),
+        ((50, 90), np.nan, np.nan, "insufficient evidence"),
+        ((49, 90), 0.001, 0.001, "insufficient evidence"),
+        ((90, 49), 0.001, 0.001, "insufficient evidence"),
+    ],
+)
+def test_a_verdict_of_a_table_at_its_limits(n, q_differ, q_beyond, verdict):
+    result = SimpleNamespace(n_subgroup=n[0], n_reference=n[1])
+    inference = SimpleNamespace(confidence_level=0.95, min_subgroup_size=50)
+    assert _judge_corrected(result, q_differ, q_beyond, inference) == verdict
 
 
 def test_subgroups_too_small_are_insufficient_evidence_in_a_table():
@@ -882,6 +901,14 @@ def test_labels_that_print_alike_are_told_apart():
     labels[:] = [1, "1", "2"] * 100
     table = compare_deterioration(None, m, subgroups=labels, **SCALE)
     assert [result.subgroup for result in table.results] == ["1", "'1'", "2"]
+
+
+@pytest.mark.parametrize(("n_labels", "end"), [(20, r"19\."), (21, r"19, \.\.\.\.")])
+def test_twenty_subgroups_are_listed_where_one_is_unknown(n_labels, end):
+    label = np.resize(np.arange(n_labels), 420)
+    text = rf"names no subgroup: 'x'\. There are 0, 1, .*{end}$"
+    with pytest.raises(ValueError, match=text):
+        dataset_inequality(np.ones(420), subgroups=label, compare=("x", 0), **SCALE)
 
 
 def test_one_subgroup_has_no_rest():
