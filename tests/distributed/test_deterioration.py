@@ -201,9 +201,9 @@ def test_no_score_that_travels_is_shared_by_fewer_people_than_allowed():
     ],
 )
 def test_sums_ask_for_as_much_as_the_functions_of_rows(method, function):
-    """But for what would look at all rows at once: a bandwidth's rule, the bounds."""
+    """But for a bandwidth's rule, which would look at all rows at once."""
     own, same = (inspect.signature(one).parameters for one in (method, function))
-    shared = set(own) & set(same) - {"bandwidth", "bounds"}
+    shared = set(own) & set(same) - {"bandwidth", "bounds", "subgroups"}
     assert {"min_rows", "confidence_level", "n_steps"} & shared
     for name in shared:
         assert own[name].default == same[name].default, name
