@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from sklearn_equity import gini
-from sklearn_equity.inequality._noise import Draws, NoiseModel
+from sklearn_equity.inequality._noise import Draws, NoiseModel, _density
 
 
 def model(estimate, std_error, drawn, drawn_error):
@@ -87,3 +87,11 @@ def test_two_hundred_draws_are_compared():
     )
     assert_allclose(NoiseModel.p_value(one), 1 / 201)
     assert asked == [-1.0, *np.arange(200.0)]
+
+
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_beyond_ten_standard_errors_there_is_no_density_of_draws(side):
+    """Though all draws lie right before that."""
+    found = _density(side * np.full(1000, 9.95), side * np.array([9.9, 12.0]))
+    assert found[0] > 1.0
+    assert found[1] < 1e-20
