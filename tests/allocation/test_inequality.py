@@ -895,6 +895,17 @@ def test_a_series_in_the_order_of_the_rows_is_one_threshold_a_row():
     ) == dataset_inequality(m, threshold=rows, **options)
 
 
+@pytest.mark.parametrize("name", ["allocation", "subgroups", "sample_weight"])
+def test_a_column_in_another_order_is_refused(name):
+    """Rows are taken by position: a shuffled Series would change every figure."""
+    a, m, g = people(41, n=200)
+    columns = {"subgroups": g, "sample_weight": np.ones(200), "allocation": a}
+    columns[name] = pd.Series(columns[name]).sample(frac=1, random_state=0)
+    measured = pd.Series(m, index=np.arange(200))
+    with pytest.raises(ValueError, match=f"`{name}`.* have different ind"):
+        model_inequality(columns.pop("allocation"), measured, **MODEL, **columns)
+
+
 def test_labels_that_print_alike_are_told_apart():
     _, m, _ = people(41, n=300)
     labels = np.empty(300, dtype=object)
