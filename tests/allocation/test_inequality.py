@@ -678,6 +678,8 @@ def test_allocated_must_be_zero_or_one(allocated):
     a, m, g = people(27, n=400)
     with pytest.raises(ValueError, match="`allocated` must hold 0 and 1"):
         exacerbation(a, m, subgroups=g, allocated=np.resize(allocated, 400), **MODEL)
+    with pytest.raises(ValueError, match=r"one value per row of `measurement` \(400\)"):
+        exacerbation(a, m, subgroups=g, allocated=allocated, **MODEL)
 
 
 # ---- verdicts ----------------------------------------------------------------------
