@@ -1,6 +1,7 @@
 """How unequal are two groups? Laws, hand-worked cases, slow references, refusals."""
 
 import warnings
+from dataclasses import fields
 from types import SimpleNamespace
 
 import numpy as np
@@ -772,6 +773,49 @@ def test_a_result_says_what_it_is():
 
 
 # ---- input of other kinds ----------------------------------------------------------
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"tolerance": 0.5},
+        {"min_subgroup_size": 700},
+        {"confidence_level": 0.6},
+        {"min_rows": 60},
+        {"direction": "below", "threshold": 2.0},
+        {"n_steps": 3},
+        {"half_width": 0.1, "n_points": 30},
+        {"decision_threshold": 0.5},
+        {"sample_weight": True},
+    ],
+    ids=str,
+)
+def test_what_is_asked_of_a_lazy_table_is_asked_of_its_rows(asked):
+    a, m, g = people(42, worse=0.3)
+    options = {"bandwidth": 0.0, **MODEL} | asked
+    weight = np.resize([0.5, 1.0, 2.0], len(a))
+    frame = pl.LazyFrame({"a": a, "m": m, "g": g, "w": weight})
+    of_table, of_rows = options | {"data": frame, "subgroups": "g"}, dict(options)
+    if options.get("sample_weight"):
+        of_table["sample_weight"], of_rows["sample_weight"] = "w", weight
+    found = model_inequality("a", "m", **of_table)
+    expected = model_inequality(a, m, subgroups=g, **of_rows)
+    for field in fields(found):
+        one, other = (getattr(result, field.name) for result in (found, expected))
+        if isinstance(other, float):
+            assert_allclose(one, other, rtol=1e-9, err_msg=field.name)
+        else:
+            assert one == other, field.name
+    shared = {"tolerance", "min_subgroup_size", "confidence_level"}
+    ratios = [
+        da_index_ratio(*columns, **{k: v for k, v in how.items() if k not in shared})
+        for columns, how in (
+            (("a", "m"), of_table),
+            ((a, m), of_rows | {"subgroups": g}),
+        )
+    ]
+    assert_allclose(*ratios, rtol=1e-9)
+
+
 @pytest.mark.parametrize("library", [pd, pl], ids=["pandas", "polars"])
 def test_columns_of_any_data_frame(library):
     a, m, g = people(31, n=500)
