@@ -25,6 +25,7 @@ from sklearn_equity.allocation import (
 )
 from sklearn_equity.allocation._many import _judge_corrected
 from sklearn_equity.allocation._resampling import _spread_of_draws
+from sklearn_equity.density import select_bandwidth
 from sklearn_equity.exceptions import SmallSubgroupWarning
 
 SCALE = {"threshold": 3.0, "bounds": (0.0, 40.0)}
@@ -339,6 +340,18 @@ def test_bootstrap_leaves_the_global_state_alone():
         random_state=0, **SCALE,
     )  # fmt: skip
     assert (np.random.get_state()[1] == state).all()  # noqa: NPY002
+
+
+def test_weights_have_a_say_in_the_bandwidth():
+    _, m, g = people(43)
+    weight = np.where(m > np.median(m), 5.5, 0.5)  # no numbers of rows that tie
+    options = {"subgroups": g, "compare": ("b", "w"), "bandwidth": "silverman"}
+    for weights in (None, weight):
+        found = dataset_inequality(m, sample_weight=weights, **options, **SCALE)
+        expected = select_bandwidth(
+            m, "silverman", bounds=SCALE["bounds"], sample_weight=weights
+        )
+        assert_allclose(found.bandwidth, expected)
 
 
 def test_ratio_is_that_of_the_result():
