@@ -1,6 +1,8 @@
 """How unequal are two groups? Laws, hand-worked cases, slow references, refusals."""
 
 import warnings
+from dataclasses import fields
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -21,7 +23,9 @@ from sklearn_equity.allocation import (
     model_inequality,
     severity_score,
 )
+from sklearn_equity.allocation._many import _judge_corrected
 from sklearn_equity.allocation._resampling import _spread_of_draws
+from sklearn_equity.density import select_bandwidth
 from sklearn_equity.exceptions import SmallSubgroupWarning
 
 SCALE = {"threshold": 3.0, "bounds": (0.0, 40.0)}
@@ -338,6 +342,18 @@ def test_bootstrap_leaves_the_global_state_alone():
     assert (np.random.get_state()[1] == state).all()  # noqa: NPY002
 
 
+def test_weights_have_a_say_in_the_bandwidth():
+    _, m, g = people(43)
+    weight = np.where(m > np.median(m), 5.5, 0.5)  # no numbers of rows that tie
+    options = {"subgroups": g, "compare": ("b", "w"), "bandwidth": "silverman"}
+    for weights in (None, weight):
+        found = dataset_inequality(m, sample_weight=weights, **options, **SCALE)
+        expected = select_bandwidth(
+            m, "silverman", bounds=SCALE["bounds"], sample_weight=weights
+        )
+        assert_allclose(found.bandwidth, expected)
+
+
 def test_ratio_is_that_of_the_result():
     a, m, g = people(14, worse=1.0)
     ratio = da_index_ratio(a, m, subgroups=g, **MODEL)
@@ -426,6 +442,23 @@ def test_verdicts_of_a_table_are_corrected_for_their_number():
         calls_in_table += sum(r.verdict == "unequal" for r in table.results)
     assert calls_alone >= 10  # 400 true nulls at 5%
     assert calls_in_table <= 4
+
+
+@pytest.mark.parametrize(
+    ("n", "q_differ", "q_beyond", "verdict"),
+    [
+        ((50, 90), 0.05, 0.01, "unequal"),
+        ((50, 90), 0.051, 0.05, "within tolerance"),
+        ((50, 90), 0.051, 0.051, "insufficient evidence"),
+        ((50, 90), np.nan, np.nan, "insufficient evidence"),
+        ((49, 90), 0.001, 0.001, "insufficient evidence"),
+        ((90, 49), 0.001, 0.001, "insufficient evidence"),
+    ],
+)
+def test_a_verdict_of_a_table_at_its_limits(n, q_differ, q_beyond, verdict):
+    result = SimpleNamespace(n_subgroup=n[0], n_reference=n[1])
+    inference = SimpleNamespace(confidence_level=0.95, min_subgroup_size=50)
+    assert _judge_corrected(result, q_differ, q_beyond, inference) == verdict
 
 
 def test_subgroups_too_small_are_insufficient_evidence_in_a_table():
@@ -659,6 +692,8 @@ def test_allocated_must_be_zero_or_one(allocated):
     a, m, g = people(27, n=400)
     with pytest.raises(ValueError, match="`allocated` must hold 0 and 1"):
         exacerbation(a, m, subgroups=g, allocated=np.resize(allocated, 400), **MODEL)
+    with pytest.raises(ValueError, match=r"one value per row of `measurement` \(400\)"):
+        exacerbation(a, m, subgroups=g, allocated=allocated, **MODEL)
 
 
 # ---- verdicts ----------------------------------------------------------------------
@@ -751,6 +786,49 @@ def test_a_result_says_what_it_is():
 
 
 # ---- input of other kinds ----------------------------------------------------------
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"tolerance": 0.5},
+        {"min_subgroup_size": 700},
+        {"confidence_level": 0.6},
+        {"min_rows": 60},
+        {"direction": "below", "threshold": 2.0},
+        {"n_steps": 3},
+        {"half_width": 0.1, "n_points": 30},
+        {"decision_threshold": 0.5},
+        {"sample_weight": True},
+    ],
+    ids=str,
+)
+def test_what_is_asked_of_a_lazy_table_is_asked_of_its_rows(asked):
+    a, m, g = people(42, worse=0.3)
+    options = {"bandwidth": 0.0, **MODEL} | asked
+    weight = np.resize([0.5, 1.0, 2.0], len(a))
+    frame = pl.LazyFrame({"a": a, "m": m, "g": g, "w": weight})
+    of_table, of_rows = options | {"data": frame, "subgroups": "g"}, dict(options)
+    if options.get("sample_weight"):
+        of_table["sample_weight"], of_rows["sample_weight"] = "w", weight
+    found = model_inequality("a", "m", **of_table)
+    expected = model_inequality(a, m, subgroups=g, **of_rows)
+    for field in fields(found):
+        one, other = (getattr(result, field.name) for result in (found, expected))
+        if isinstance(other, float):
+            assert_allclose(one, other, rtol=1e-9, err_msg=field.name)
+        else:
+            assert one == other, field.name
+    shared = {"tolerance", "min_subgroup_size", "confidence_level"}
+    ratios = [
+        da_index_ratio(*columns, **{k: v for k, v in how.items() if k not in shared})
+        for columns, how in (
+            (("a", "m"), of_table),
+            ((a, m), of_rows | {"subgroups": g}),
+        )
+    ]
+    assert_allclose(*ratios, rtol=1e-9)
+
+
 @pytest.mark.parametrize("library", [pd, pl], ids=["pandas", "polars"])
 def test_columns_of_any_data_frame(library):
     a, m, g = people(31, n=500)
@@ -876,12 +954,31 @@ def test_a_series_in_the_order_of_the_rows_is_one_threshold_a_row():
     ) == dataset_inequality(m, threshold=rows, **options)
 
 
+@pytest.mark.parametrize("name", ["allocation", "subgroups", "sample_weight"])
+def test_a_column_in_another_order_is_refused(name):
+    """Rows are taken by position: a shuffled Series would change every figure."""
+    a, m, g = people(41, n=200)
+    columns = {"subgroups": g, "sample_weight": np.ones(200), "allocation": a}
+    columns[name] = pd.Series(columns[name]).sample(frac=1, random_state=0)
+    measured = pd.Series(m, index=np.arange(200))
+    with pytest.raises(ValueError, match=f"`{name}`.* have different ind"):
+        model_inequality(columns.pop("allocation"), measured, **MODEL, **columns)
+
+
 def test_labels_that_print_alike_are_told_apart():
     _, m, _ = people(41, n=300)
     labels = np.empty(300, dtype=object)
     labels[:] = [1, "1", "2"] * 100
     table = compare_deterioration(None, m, subgroups=labels, **SCALE)
     assert [result.subgroup for result in table.results] == ["1", "'1'", "2"]
+
+
+@pytest.mark.parametrize(("n_labels", "end"), [(20, r"19\."), (21, r"19, \.\.\.\.")])
+def test_twenty_subgroups_are_listed_where_one_is_unknown(n_labels, end):
+    label = np.resize(np.arange(n_labels), 420)
+    text = rf"names no subgroup: 'x'\. There are 0, 1, .*{end}$"
+    with pytest.raises(ValueError, match=text):
+        dataset_inequality(np.ones(420), subgroups=label, compare=("x", 0), **SCALE)
 
 
 def test_one_subgroup_has_no_rest():

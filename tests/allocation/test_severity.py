@@ -443,3 +443,15 @@ def test_numbers_of_any_type(dtype):
     values = np.array([0, 1, 1, 0]).astype(dtype)
     index = deterioration_index(values, threshold=1, bounds=(0, 1), n_steps=1)
     assert index == 1 / 2
+
+
+@pytest.mark.parametrize("limit", [np.inf, -np.inf])
+def test_one_limit_without_end_is_refused(limit):
+    with pytest.raises(ValueError, match="`threshold` must be finite; got"):
+        severity_score([4.0, 6.0], threshold=[5.0, limit], bounds=(0.0, 10.0))
+
+
+@pytest.mark.parametrize("limit", [-1.0, 10.0])
+def test_one_limit_beyond_the_bounds_is_refused(limit):
+    with pytest.raises(ValueError, match="`threshold` must l"):
+        severity_score([4.0, 6.0], threshold=[5.0, limit], bounds=(0.0, 10.0))

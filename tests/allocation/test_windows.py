@@ -1,6 +1,7 @@
 """Who is near a score? Windows, gaps and integration against obvious references."""
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -103,6 +104,24 @@ def test_curve_against_a_loop_over_windows(weighted):
             error *= np.sqrt(n_effective / (n_effective - 1))
             assert_allclose(curve.std_error[row, point], error, rtol=1e-9)
             assert curve.ci_low[row, point] < mean < curve.ci_high[row, point]
+
+
+@pytest.mark.parametrize("min_rows", [5, 30])
+def test_windows_of_a_lazy_table_need_as_many_rows_as_asked(min_rows):
+    a, m, _ = _people(7, n=300)
+    options = {"data": pl.LazyFrame({"a": a, "m": m}), "bounds": (0, 30)}
+    options |= {"threshold": 3.0, "n_points": 11, "half_width": 0.1, "bandwidth": 0}
+    curve, wider = (
+        allocation_deterioration_curve(
+            "a", "m", min_rows=min_rows, confidence_level=level, **options
+        )
+        for level in (0.8, 0.9)
+    )
+    near = [((a >= x - 0.1) & (a < x + 0.1)).sum() for x in np.linspace(0, 1, 11)]
+    assert curve.n.tolist() == [near]
+    assert_array_equal(np.isnan(curve.deterioration[0]), np.array(near) < min_rows)
+    known = ~np.isnan(curve.ci_low)
+    assert (wider.ci_low[known] < curve.ci_low[known]).all()
 
 
 def test_gaps_stay_gaps():

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from sklearn_equity.density import is_discrete, select_bandwidth
+from sklearn_equity.density._bandwidth import _crossing, spread_of_rows
 
 RULES = ["isj", "silverman", "scott", "cv", "cdf"]
 every_rule = pytest.mark.parametrize("rule", RULES)
@@ -53,6 +54,22 @@ def test_only_ratios_of_weights_that_count_no_people_matter(rule, factor):
     expected = select_bandwidth(x, rule, sample_weight=w)
     scaled = select_bandwidth(x, rule, sample_weight=w * factor)
     assert_allclose(scaled, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("level", [0.3, 0.4, 0.5, 0.7])
+def test_a_line_crosses_a_level_where_it_does(level):
+    share = np.linspace(0, 1, 9)
+    found = _crossing(np.array([share, 0.1 + 0.8 * share]), level)
+    assert_allclose(found, [8 * level, 10 * (level - 0.1)])
+
+
+def test_spreads_of_several_rows_of_counts_by_hand():
+    """Of four people at 0, 0, 1/2 and 1, and of their mirror image, on three nodes."""
+    counts = np.array([[2.0, 1.0, 1.0], [1.0, 1.0, 2.0]])
+    deviation = np.std([0, 0, 1 / 2, 1])
+    # Quartiles are the first nodes with one and with three of four at or below.
+    assert 1 / 2 / 1.34 < deviation < 1 / 1.34
+    assert_allclose(spread_of_rows(counts, counts), [1 / 2 / 1.34, deviation])
 
 
 @every_rule

@@ -1,5 +1,7 @@
 """Do tables of every engine give the allocation-deterioration figures of arrays?"""
 
+import inspect
+
 import duckdb
 import numpy as np
 import pandas as pd
@@ -186,6 +188,28 @@ def test_no_score_that_travels_is_shared_by_fewer_people_than_allowed():
     counts = np.array([[0.0, 3.0, 9.0, 0.0, 4.0, 2.0]])
     joined = without_rare_cells(CellSums(*[counts] * 7), 10)
     assert_array_equal(joined.count, [[0, 0, 18, 0, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("method", "function"),
+    [
+        (DeteriorationSums.from_arrays, model_inequality),
+        (DeteriorationSums.index, allocation_deterioration_curve),
+        (DeteriorationSums.curve, allocation_deterioration_curve),
+        (DeteriorationSums.ratio, da_index_ratio),
+        (DeteriorationSums.inequality, model_inequality),
+    ],
+)
+def test_sums_ask_for_as_much_as_the_functions_of_rows(method, function):
+    """But for a bandwidth's rule, which would look at all rows at once."""
+    own, same = (inspect.signature(one).parameters for one in (method, function))
+    numbers = {
+        name: parameter.default
+        for name, parameter in own.items()
+        if isinstance(parameter.default, int | float) and name in same
+    }
+    assert numbers.pop("bandwidth", 0.0) == 0.0
+    assert numbers == {name: same[name].default for name in numbers} != {}
 
 
 def test_a_case_by_hand():

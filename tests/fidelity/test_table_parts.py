@@ -265,11 +265,13 @@ def test_what_is_asked_of_a_lazy_table_reaches_it():
         return subgroup_fidelity("y", "p", subgroups="w", data=frame, **options)
 
     plain = call()
-    assert_array_equal(plain.ci_low, call().ci_low)
+    # An engine adds up in any order.
+    assert_allclose(plain.ci_low, call().ci_low, rtol=1e-9)
     assert call(confidence_level=0.8).confidence_level == 0.8
     assert "than 25% of it" in call(tolerance=0.25).rule
     assert call(min_subgroup_size=41).judged.tolist() == [False] * 3
-    assert_array_equal(call(interval="simultaneous").ci_low, plain.joint_low)
+    joint = call(interval="simultaneous")
+    assert_allclose(joint.ci_low, plain.joint_low, rtol=1e-9)
     assert (plain.joint_low < plain.ci_low).all()
     assert call(metric="nrmse", normalization="std").metric.startswith(
         "NRMSE (RMSE / o"

@@ -595,5 +595,7 @@ def test_nothing_near_is_impossible():
 
 
 def test_a_variance_by_size_is_the_mean_of_all_for_one_row_over_the_rows():
-    found = _variance_by_size(np.array([[2.0, 4.0]]), np.array([10, 20]))
-    assert_allclose(found, [[18.0, 9.0]])  # (4 * 10 + 16 * 20) / 2 = 180
+    figures = np.array([[2.0, 4.0], [1.0, 1.0]])
+    found = _variance_by_size(figures, np.array([10, 20]))
+    # (4 * 10 + 16 * 20) / 2 = 180 and, in the other draw, (10 + 20) / 2 = 15.
+    assert_allclose(found, [[18.0, 9.0], [1.5, 0.75]])

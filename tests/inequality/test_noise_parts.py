@@ -1,11 +1,13 @@
 """What the model of noise is made of, by hand: inflation, ties, ends of an interval."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 from sklearn_equity import gini
-from sklearn_equity.inequality._noise import Draws, NoiseModel
+from sklearn_equity.inequality._noise import Draws, NoiseModel, _density
 
 
 def model(estimate, std_error, drawn, drawn_error):
@@ -54,3 +56,42 @@ def test_zero_is_no_negative_value_and_less_is_refused(values):
     assert gini(values) > 0.0
     with pytest.raises(ValueError, match="got 2 negative values, the least -7"):
         gini([*values, -1e-300, -7.0])
+
+
+@pytest.mark.parametrize(("cautious", "expected"), [(0.9, 3 / 5), (0.1, 0.1)])
+def test_a_p_value_is_the_rank_of_the_rarity_or_less(cautious, expected):
+    """Of four draws, rarer than or as rare as what was found are two."""
+    rarity = {5.0: 2, 0.0: 1, 1.0: 2, 2.0: 3, 3.0: 7}
+    one = SimpleNamespace(
+        draws=Draws(np.zeros((4, 2)), np.zeros((4, 2))),
+        std_error=np.zeros(2),
+        excess=5.0,
+        _own_noise=None,
+        _chance_above=lambda deviation, noise: cautious,
+        _excess=lambda draws: np.arange(4.0),
+        _rarity=lambda std_error, excess: rarity[excess],
+    )
+    assert_allclose(NoiseModel.p_value(one), expected)
+
+
+def test_two_hundred_draws_are_compared():
+    asked = []
+    one = SimpleNamespace(
+        draws=Draws(np.zeros((300, 2)), np.zeros((300, 2))),
+        std_error=np.zeros(2),
+        excess=-1.0,
+        _own_noise=None,
+        _chance_above=lambda deviation, noise: 1.0,
+        _excess=lambda draws: np.arange(300.0),
+        _rarity=lambda std_error, excess: asked.append(excess) or 1 + (excess >= 0.0),
+    )
+    assert_allclose(NoiseModel.p_value(one), 1 / 201)
+    assert asked == [-1.0, *np.arange(200.0)]
+
+
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_beyond_ten_standard_errors_there_is_no_density_of_draws(side):
+    """Though all draws lie right before that."""
+    found = _density(side * np.full(1000, 9.95), side * np.array([9.9, 12.0]))
+    assert found[0] > 1.0
+    assert found[1] < 1e-20

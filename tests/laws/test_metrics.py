@@ -190,7 +190,7 @@ INFLUENCES = {name: one for name, one in METRICS.items() if one.influence is not
 
 
 @pytest.mark.parametrize("metric", INFLUENCES.values(), ids=INFLUENCES.keys())
-@settings(max_examples=2, deadline=None)
+@settings(max_examples=2, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 10_000), weighted=st.booleans())
 def test_influence_against_a_small_change_of_each_rows_weight(metric, seed, weighted):
     """Raised as squares of deviations are that fall short of the variance."""
@@ -206,7 +206,7 @@ def test_influence_against_a_small_change_of_each_rows_weight(metric, seed, weig
         moved = [weights * (1.0 + sign * 1e-5 * np.eye(40)[row]) for sign in (1, -1)]
         up, down = (metric.function(y_true, y_pred, sample_weight=w) for w in moved)
         expected[row] = (up - down) / 2e-5
-    assert_allclose(found, raised(metric, y_true) * expected, atol=1e-6)
+    assert_allclose(found, raised(metric, y_true) * expected, rtol=1e-4, atol=1e-6)
 
 
 def raised(metric, y_true):

@@ -35,7 +35,7 @@ REPOSITORY = Path(__file__).parents[2]
 PACKAGE = "sklearn_equity"
 STAGES = ("fidelity", "inequality", "allocation", "density")
 DEFAULTS = (
-    "tests/contract/test_public_surface.py"
+    "contract/test_public_surface.py"
     "::test_documented_parameters_and_defaults_are_those_of_the_signature"
 )
 LEAST_SHARE = 0.85
@@ -46,13 +46,16 @@ SECONDS = 60  # of CPU time, beside ten times what the tests take
 def tests_of(stage):
     """List the tests that answer for a stage: its own, its laws, its examples.
 
-    And those of the defaults that are documented; of fidelity, those of lazy tables.
+    And those of tables that stay in their engine, and of defaults as documented.
     """
     also = {
-        "fidelity": ["tests/laws/test_metrics.py", "tests/distributed/test_tables.py"],
-        "inequality": ["tests/laws/test_inequality.py"],
+        "fidelity": ["laws/test_metrics.py", "distributed/test_tables.py"],
+        "inequality": ["laws/test_inequality.py"],
+        "allocation": ["distributed/test_deterioration.py"],
     }
-    return [f"tests/{stage}", *also.get(stage, []), DEFAULTS, f"{PACKAGE}/{stage}"]
+    lazy = [] if stage == "density" else ["distributed/test_data_argument.py"]
+    others = [f"tests/{name}" for name in (*also.get(stage, []), *lazy, DEFAULTS)]
+    return [f"tests/{stage}", *others, f"{PACKAGE}/{stage}"]
 
 
 class Only:
