@@ -291,10 +291,10 @@ def no_harm_test(
     holds for large subgroups, and nearly for small ones. Where nobody lost or gained in
     expectation, in runs of ten subgroups of 40 to 500 people somebody was called harmed
 
-    - in 2 to 7% where risks of a rare illness were all too low before and too high
+    - in 1 to 7% where risks of a rare illness were all too low before and too high
       after (Brier; 72% without what is lent), whether or not the subgroups' risks are
       alike;
-    - in 3 to 6% where a twentieth of the people were moved and the outcome has a long
+    - in 2 to 8% where a twentieth of the people were moved and the outcome has a long
       tail (25 to 39%), and in 2 to 6% where everybody was;
     - in 9 to 12% where small subgroups have a long tail that the large ones lack: it is
       seen in nobody's figures. There, believe what large subgroups say.
@@ -436,7 +436,7 @@ class _Paired:
         units, position = np.unique(unit_of, return_inverse=True)
         by_unit = np.bincount(position, weights)
         size = weights.sum() ** 2 / (by_unit**2).sum() if weights.any() else 0.0
-        parts: Vector = np.bincount(position, rows.parts_by_exchange())
+        parts = np.bincount(position, rows.parts_by_exchange()).astype(np.float64)
         return cls(rows.values(), parts, units, float(size))
 
 

@@ -157,8 +157,8 @@ class AutoencoderEmbedder(CallbackSupportMixin, PlannedAutoencoder):
 
     Axes of the latent space have no meaning of their own. Results are computed in
     double precision: a row's place does not depend on the rows that come with it.
-    Beside `X`, `fit` holds one copy of it in single precision; of 25 columns and 150,000
-    rows, what else it needs was 6 to 10 MB, after 2 epochs, 20 or 200.
+    Beside `X`, `fit` holds one copy of it in single precision; of 25 columns and
+    150,000 rows, what else it needs was 6 to 10 MB, after 2 epochs, 20 or 200.
 
     Modules that draw from torch's global generator, as dropout does, find it seeded
     while they are trained; it is put back, and such trainings wait for each other.
