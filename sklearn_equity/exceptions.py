@@ -12,6 +12,7 @@ __all__ = [
     "NegativeTargetWarning",
     "OutcomeInputWarning",
     "OutlierWarning",
+    "RepeatedRowsWarning",
     "ScorerError",
     "SmallSubgroupWarning",
 ]
@@ -100,6 +101,13 @@ class OutcomeInputWarning(EquityWarning):
 
 class OutlierWarning(EquityWarning):
     """Rows lie so far from all others that they were left out of a fit."""
+
+
+class RepeatedRowsWarning(EquityWarning):
+    """A model that splits its training rows by itself is given repeated ones.
+
+    It finds copies of what it learnt from among the rows that it judges itself by.
+    """
 
 
 class MissingDependencyError(ImportError):

@@ -41,7 +41,7 @@ from sklearn_equity.remediation._doubt import (
 )
 from sklearn_equity.remediation._emphasis import TrainingRows
 from sklearn_equity.remediation._excluded import excluded_who
-from sklearn_equity.remediation._inputs import check_target
+from sklearn_equity.remediation._inputs import Predictor, check_target
 from sklearn_equity.remediation._known_subgroups import KnownSubgroups
 from sklearn_equity.remediation._remedied_model import wrapped_has
 
@@ -52,7 +52,7 @@ class DeferralModel(KnownSubgroups):
     """What withholding numbers and withholding classes have in common."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "estimator": [HasMethods(["fit", "predict"])],
+        "estimator": [Predictor()],
         "segmenter": [HasMethods(["fit", "predict"]), str, list, tuple, None],
         "metric": [str, callable, Metric],
         "withhold_by": [StrOptions({"error", "novelty"}), HasMethods(["fit"])],

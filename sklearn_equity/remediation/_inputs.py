@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import is_classifier as is_a_classifier
+from sklearn.base import is_regressor
 from sklearn.utils import column_or_1d, indexable
 from sklearn.utils.multiclass import check_classification_targets
 
@@ -13,6 +15,21 @@ from sklearn_equity._checks import (
     check_numbers,
     check_subgroups,
 )
+from sklearn_equity._sklearn_shims import HasMethods
+
+
+class Predictor(HasMethods):
+    """What fits and predicts, though it may not say so before: a stack does not."""
+
+    def __init__(self) -> None:
+        super().__init__(["fit", "predict"])
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Tell whether a value is one."""
+        if super().is_satisfied_by(val):
+            return True
+        is_estimator = hasattr(val, "fit") and hasattr(val, "__sklearn_tags__")
+        return is_estimator and (is_regressor(val) or is_a_classifier(val))
 
 
 def check_target(

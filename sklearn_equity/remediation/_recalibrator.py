@@ -32,7 +32,7 @@ from sklearn_equity.discovery._people_table import PeopleTable
 from sklearn_equity.fidelity import LARGEST
 from sklearn_equity.remediation._doubt import HeldOut, predict_held_out
 from sklearn_equity.remediation._emphasis import TrainingRows
-from sklearn_equity.remediation._inputs import check_target
+from sklearn_equity.remediation._inputs import Predictor, check_target
 from sklearn_equity.remediation._known_subgroups import KnownSubgroups
 from sklearn_equity.remediation._remedied_model import wrapped_has
 from sklearn_equity.remediation._residual_boosting import (
@@ -160,7 +160,7 @@ class SubgroupRecalibrator(KnownSubgroups):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "estimator": [HasMethods(["fit", "predict"])],
+        "estimator": [Predictor()],
         "segmenter": [HasMethods(["fit", "predict"]), str, list, tuple, None],
         "learn_subgroups": ["boolean"],
         "n_levels": [Interval(Integral, 1, None, closed="left")],

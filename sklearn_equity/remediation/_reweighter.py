@@ -29,7 +29,7 @@ from sklearn_equity.remediation._emphasis import (
     TrainingRows,
     refuse_weights_that_do_not_arrive,
 )
-from sklearn_equity.remediation._inputs import check_target
+from sklearn_equity.remediation._inputs import Predictor, check_target
 from sklearn_equity.remediation._judging import Judge
 from sklearn_equity.remediation._subgroup_remedy import SubgroupRemedy
 
@@ -156,7 +156,7 @@ class WorstSubgroupReweighter(SubgroupRemedy):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "estimator": [HasMethods(["fit", "predict"])],
+        "estimator": [Predictor()],
         "segmenter": [HasMethods(["fit", "predict"]), str, list, tuple, None],
         "metric": [str, callable, Metric],
         "step_size": [Interval(Real, 0, None, closed="left")],

@@ -501,7 +501,9 @@ def test_routing_refuses_weights_of_which_the_estimator_says_nothing():
 def test_routing_hands_subgroups_to_an_estimator_that_asks_for_them():
     X, y, ward = make_wards()
     with sklearn.config_context(enable_metadata_routing=True):
-        inner = SubgroupOversampler(Ridge(), under_served=["A"], multiplier=2)
+        inner = SubgroupOversampler(
+            Ridge(), under_served=["A"], multiplier=2, measured_on="train"
+        )
         outer = SubgroupOversampler(inner, under_served=["A", "D"], multiplier=3)
         outer.fit(X, y, subgroups=ward)
     rows_by_ward = outer.estimator_.history_[0].n_rows
