@@ -4,7 +4,7 @@ One-sided bounds on the harm to every subgroup, all of which hold at once, from 
 people whom both models are asked about.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -216,7 +216,8 @@ def no_harm_test(
     Parameters
     ----------
     y_true : array-like of shape (n_rows,)
-        The true target of rows that neither model was fitted on.
+        The true target of rows that neither model was fitted on: numbers, or classes,
+        which may be text.
     before, after : array-like of shape (n_rows,)
         The predictions of the two models.
     subgroups : mapping of str to array-like, or array-like of shape (n_rows,)
@@ -311,14 +312,9 @@ def no_harm_test(
     n_jobs = check_n_jobs(n_jobs)
     check_whole_number(min_subgroup_size, name="min_subgroup_size", least=1)
     check_same_order(y_true=y_true, before=before, after=after, subgroups=subgroups)
-    truth, first, second = check_answers(y_true, before, after)
     resolved = resolve_metric(metric)
     columns_of(resolved)  # says what a metric must be, before what rows must
-    if resolved.check is not None:
-        for values in (first, second):
-            resolved.check(truth, values)
-    if not isinstance(subgroups, Mapping):
-        subgroups = {"subgroups": subgroups}
+    truth, first, second = check_answers(y_true, before, after, resolved)
     groupings = check_groupings(subgroups, len(truth), missing)
     named = [
         (name, label, np.flatnonzero(codes.codes == code))

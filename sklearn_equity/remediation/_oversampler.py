@@ -75,10 +75,13 @@ class SubgroupOversampler(SubgroupRemedy):
         ``predict``, such as `LatentGMMSegmenter` or a pipeline that ends in it, cloned
         and fitted in `fit`; or the names of columns of X, whose combinations are the
         subgroups. None takes the `subgroups` that are passed to `fit`.
-    metric : str, callable or Metric, default="nrmse"
+    metric : str, callable, Metric or None, default=None
         What fidelity is: a name that `subgroup_fidelity` knows, or a function such as
-        those of `sklearn.metrics`. It compares y with what ``predict`` returns, so a
-        classifier is measured by its predicted classes.
+        those of `sklearn.metrics`; one that can't tell whether more is better goes
+        through `fidelity.resolve_metric`. None is "nrmse" for a regressor, as
+        published, and "accuracy" for a classifier: of any number of classes, defined in
+        every subgroup. Where one of two classes is rare, take "balanced_accuracy", or
+        "brier", which reads probabilities.
     multiplier : float, default=2.0
         How often a row of an under-served subgroup counts; 1 or more, and 1 fits the
         plain estimator. A natural parameter to search over.
@@ -220,10 +223,12 @@ class SubgroupOversampler(SubgroupRemedy):
     [24.8, 24.8]
     """
 
+    _metric_of_numbers = "nrmse"
+    _asks_scores = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimator": [Predictor()],
         "segmenter": [HasMethods(["fit", "predict"]), str, list, tuple, None],
-        "metric": [str, callable, Metric],
+        "metric": [str, callable, Metric, None],
         "multiplier": [Interval(Real, 1, None, closed="left")],
         "under_served": [
             *(StrOptions({"worse_than_median"}), callable, dict, "array-like"),
@@ -243,7 +248,7 @@ class SubgroupOversampler(SubgroupRemedy):
         estimator: Any,
         *,
         segmenter: Any = None,
-        metric: str | Callable[..., float] | Metric = "nrmse",
+        metric: str | Callable[..., float] | Metric | None = None,
         multiplier: float = 2.0,
         under_served: UnderServedRule = "worse_than_median",
         judged_by: JudgedBy = "estimate",
@@ -389,7 +394,10 @@ class SubgroupOversampler(SubgroupRemedy):
         else:
             steps = [step for _, step in call["self"].steps]
             mine = [i for i, step in enumerate(steps) if isinstance(step, type(self))]
-            who, trained = "a later step of the pipeline", steps[max(mine) + 1 :]
+            who, trained = (
+                "a later step of the pipeline",
+                steps[max(mine, default=-1) + 1 :],
+            )
         warn_of_copies_on_both_sides(trained, n_rows, who=who)
 
     def _remedy(
@@ -409,6 +417,7 @@ class SubgroupOversampler(SubgroupRemedy):
         if self.judged_by == "departure":
             refuse_unattainable(self.estimator, y_array, weights, self.measured_on)
         stop = StopRule.of(self.stop_when)
+        stop.refuse_untestable(metric.metric)
         random_state = check_random_state(self.random_state)
         folds = self._split(X, y_array, random_state)
         codes = self._find_subgroups(X, subgroups, n_rows, task)

@@ -263,7 +263,13 @@ def test_an_index_at_its_bound_ends_the_rounds_before_a_remedy():
     assert stopped.multiplier_["C"] == 1.0
 
 
-@pytest.mark.parametrize("stop_when", ["harm", {"gini": "low"}, {"hoover": 1.0}, [1]])
+@pytest.mark.parametrize(
+    "stop_when",
+    [
+        *("harm", {"gini": "low"}, {"hoover": 1.0}, [1]),
+        *({"gini": -1.0}, {"gini": float("nan")}, {"gini": float("inf")}),
+    ],
+)
 def test_refuses_to_stop_for_what_it_does_not_know(stop_when):
     X, y, ward = make_constant_cases()
     with pytest.raises(ValueError, match="`stop_when` must be"):
