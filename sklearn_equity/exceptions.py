@@ -15,6 +15,7 @@ __all__ = [
     "RepeatedRowsWarning",
     "ScorerError",
     "SmallSubgroupWarning",
+    "UnknownSubgroupWarning",
 ]
 
 
@@ -108,6 +109,10 @@ class RepeatedRowsWarning(EquityWarning):
 
     It finds copies of what it learnt from among the rows that it judges itself by.
     """
+
+
+class UnknownSubgroupWarning(EquityWarning):
+    """New people have labels of subgroups that a remedy learnt nothing about."""
 
 
 class MissingDependencyError(ImportError):

@@ -184,6 +184,8 @@ class SubgroupOversampler(SubgroupRemedy):
     residual of a random row of that segment from a model that had not seen it, in 5
     folds; a class is drawn by the predicted probabilities. The rows of a fold that is
     measured shape neither, only the segments themselves, which are cut without y.
+    Decoded columns are numbers: of a column of 0 and 1 come fractions such as .57, of
+    codes numbers between them. Encode codes one-hot beforehand; fractions remain.
 
     With metadata routing on, `subgroups` is requested by default; `sample_weight`
     reaches the wrapped estimator if that requests it. User's weights multiply those of
@@ -307,6 +309,15 @@ class SubgroupOversampler(SubgroupRemedy):
         ValueError
             If an argument breaks its rule, there are fewer than two subgroups, or the
             wrapped estimator would split repeated rows by itself.
+
+        Warns
+        -----
+        OutcomeInputWarning
+            If a column named as `segmenter` nearly determines y.
+        RepeatedRowsWarning
+            If the wrapped estimator scores itself out of the bag.
+        SmallSubgroupWarning
+            If no two subgroups are large enough to be compared.
         """
         if self._repeats_rows:
             refuse_copies_on_both_sides(self.estimator, num_samples(X))
@@ -421,6 +432,7 @@ class SubgroupOversampler(SubgroupRemedy):
         random_state = check_random_state(self.random_state)
         folds = self._split(X, y_array, random_state)
         codes = self._find_subgroups(X, subgroups, n_rows, task)
+        self._warn_of_outcome_columns(X, y_array, stacklevel=5)
         judge = Judge.of(
             self.judged_by,
             metric.metric,

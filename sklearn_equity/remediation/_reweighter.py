@@ -243,6 +243,7 @@ class WorstSubgroupReweighter(SubgroupRemedy):
         n_parts = self._n_segmenters + 2
         with fit_task(self, X, y, n_parts=n_parts, sample_weight=weights) as task:
             codes = self._find_subgroups(X, subgroups, n_rows, task)
+            self._warn_of_outcome_columns(X, y_array, stacklevel=4)
             judge = Judge("estimate", metric.metric, codes, X, None, 0)
             calibration = Calibration(training, metric, codes, weights, folds, judge)
             with task.part("rounds", self.n_rounds + 1) as rounds:

@@ -16,6 +16,7 @@ from sklearn.utils.metadata_routing import process_routing
 
 from sklearn_equity._checks import SubgroupCodes, take_columns
 from sklearn_equity._fit_tasks import NO_TASK, Task
+from sklearn_equity._outcome_inputs import warn_of_outcome_inputs
 from sklearn_equity.fidelity import Metric, resolve_metric
 from sklearn_equity.remediation._calibration import Folds
 from sklearn_equity.remediation._inputs import number_labels
@@ -118,6 +119,19 @@ class SubgroupRemedy(RemediedModel):
             self.segmenter_ = part.fit(clone(self.segmenter), X, None)
             name, subgroups = "segmenter", self.segmenter_.predict(X)
         return number_labels(subgroups, n_rows, name=name, at_least=2)
+
+    def _warn_of_outcome_columns(
+        self, X: Any, y: NDArray[Any], *, stacklevel: int
+    ) -> None:
+        """Warn of named columns that nearly determine the outcome, such as its bands.
+
+        To emphasise people selected on the outcome moves predictions towards it.
+        """
+        if isinstance(self.segmenter, str | list | tuple):
+            names = self.segmenter
+            columns = [names] if isinstance(names, str) else list(names)
+            table = take_columns(X, columns, name="segmenter").to_native()
+            warn_of_outcome_inputs(table, y, stacklevel=stacklevel)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -1,6 +1,7 @@
 """By which figure do remedies measure inside: of numbers, classes and probabilities?"""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import clone
@@ -17,6 +18,7 @@ from sklearn_equity import (
     nrmse,
     remediation_path,
 )
+from sklearn_equity.exceptions import OutcomeInputWarning
 
 
 def two_wards(n_rows=400, seed=6620):
@@ -182,3 +184,16 @@ def test_a_path_takes_the_metric_that_the_remedy_takes():
             strengths=[2.0],
             subgroups=ward,
         )
+
+
+@pytest.mark.parametrize("remedy", REMEDIES)
+def test_warns_of_a_column_of_bands_of_the_outcome(remedy):
+    X, y, ward = two_wards()
+    table = pd.DataFrame(X, columns=["u", "v"]).assign(
+        ward=ward == "b", band=np.digitize(y, [49.0, 50.0, 51.0])
+    )
+    named = remedy(LinearRegression(), segmenter="band")
+    with pytest.warns(OutcomeInputWarning, match=r"band.* nearly determines") as told:
+        named.fit(table, y)
+    assert told[0].filename == __file__
+    named.set_params(segmenter="ward").fit(table, y)  # a warning would be an error

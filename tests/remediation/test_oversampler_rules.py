@@ -440,7 +440,7 @@ def test_synthetic_rows_keep_the_type(kind):
             },
             r"no inverse_transform: \['PolynomialFeatures'\]",
         ),
-        ({"segmenter": None}, "needs a `segmenter` that can make rows"),
+        ({"segmenter": None}, "that can make rows, .* labels or columns say who"),
         (
             {"estimator": LinearSVC(), "metric": "accuracy"},
             "LinearSVC has no predict_proba",
