@@ -31,11 +31,12 @@ def split_first(
     """
     if not keeps_rows_back(estimator, len(rows)):
         return rows, None
+    seed = getattr(estimator, "random_state", None)
     learn, validate = train_test_split(
         rows,
         test_size=estimator.validation_fraction,
         stratify=y[rows] if is_classifier(estimator) else None,
-        random_state=0 if estimator.random_state is None else estimator.random_state,
+        random_state=0 if seed is None else seed,
     )
     return np.sort(learn), np.sort(validate)
 

@@ -89,7 +89,7 @@ def refuse_copies_on_both_sides(estimator: Any, n_rows: int) -> None:
     """
     for split in _inner_splits(estimator, n_rows):
         keeps_back = split.path == "" and keeps_rows_back(estimator, n_rows)
-        if keeps_back and has_fit_parameter(estimator, "X_val"):
+        if keeps_back and _takes_validation_rows(estimator):
             continue
         msg = (
             f'`strategy`="duplicate" repeats rows, and {split.name} {split.what}: '
@@ -128,8 +128,7 @@ def _inner_splits(estimator: Any, n_rows: int) -> Iterator[InnerSplit]:
         if off is not None:
             what = "keeps some of its training rows back to stop early"
             fix = f"Set {off}."
-            takes_them = has_fit_parameter(part, "X_val")
-            if path and (hasattr(part, "transform") or takes_them):
+            if path and (hasattr(part, "transform") or _takes_validation_rows(part)):
                 then = (
                     "learns from each row once"
                     if hasattr(part, "transform")
@@ -143,6 +142,12 @@ def _inner_splits(estimator: Any, n_rows: int) -> Iterator[InnerSplit]:
         elif found := _cross_validation(part):
             what, fix = found
             yield InnerSplit(path, part, f"splits its rows itself ({what})", fix)
+
+
+def _takes_validation_rows(estimator: Any) -> bool:
+    """Tell whether rows to stop by can be handed over, as a share that is told."""
+    takes = all(has_fit_parameter(estimator, name) for name in ("X_val", "y_val"))
+    return takes and hasattr(estimator, "validation_fraction")
 
 
 def _own_params(estimator: Any) -> dict[str, Any]:
