@@ -454,7 +454,8 @@ def _refuse_other_than_two_classes(estimator: Any, y: NDArray[Any]) -> None:
     if kind != "binary":
         msg = (
             "Only binary classification is supported. The type of the target is "
-            f"{kind}."
+            f"{kind}. Recalibrate each class against the rest, as "
+            "OneVsRestClassifier(SubgroupRecalibrator(...)) does."
         )
         raise ValueError(msg)
     n_classes = len(np.unique(y))

@@ -8,12 +8,14 @@ from sklearn.base import clone
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.preprocessing import KBinsDiscretizer
 from sklearn.svm import LinearSVC
 
 from sklearn_equity import (
     SubgroupOversampler,
+    SubgroupRecalibrator,
     WorstSubgroupReweighter,
     nrmse,
     remediation_path,
@@ -197,3 +199,16 @@ def test_warns_of_a_column_of_bands_of_the_outcome(remedy):
         named.fit(table, y)
     assert told[0].filename == __file__
     named.set_params(segmenter="ward").fit(table, y)  # a warning would be an error
+
+
+def test_several_classes_are_recalibrated_each_against_the_rest():
+    X, y, ward = two_wards()
+    label = classes_of(y, ["a", "b", "c"])
+    table = pd.DataFrame(X, columns=["u", "v"]).assign(ward=ward == "b")
+    remedy = SubgroupRecalibrator(
+        LogisticRegression(), segmenter="ward", learn_subgroups=False, random_state=0
+    )
+    with pytest.raises(ValueError, match="each class against the rest, as OneVsRest"):
+        remedy.fit(table, label)
+    model = OneVsRestClassifier(remedy).fit(table, label)
+    assert (model.predict(table) == label).mean() > 0.5
