@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from numbers import Integral, Real
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -403,6 +403,9 @@ def check_subgroups(
         Labels are in the order of a categorical's categories where there is one, else
         sorted, with "(missing)" last.
     """
+    if missing not in get_args(MissingPolicy):
+        allowed = ", ".join(f'"{policy}"' for policy in get_args(MissingPolicy))
+        raise ValueError(f"`missing` must be one of {allowed}; got {missing!r}.")
     columns = _label_columns(subgroups, name)
     encoded = [_encode(values, column, name, missing) for column, values in columns]
     for column, (codes, _) in zip(columns, encoded, strict=True):

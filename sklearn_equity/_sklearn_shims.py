@@ -61,8 +61,10 @@ __all__ = [
 ]
 
 
-def enclosing_call(*functions: str) -> Mapping[str, Any] | None:
-    """Return the local variables of the nearest of scikit-learn's `functions`.
+def enclosing_call(
+    *functions: str, package: str = "sklearn"
+) -> Mapping[str, Any] | None:
+    """Return the local variables of the nearest of a package's `functions`.
 
     A scorer is told the rows to score and no more: not whether its caller turns errors
     into NaN, nor that a column was permuted, nor which rows a fold was cut from. Those
@@ -70,7 +72,7 @@ def enclosing_call(*functions: str) -> Mapping[str, Any] | None:
     """
     frame = inspect.currentframe()
     while frame is not None:
-        if frame.f_code.co_name in functions and _package_of(frame) == "sklearn":
+        if frame.f_code.co_name in functions and _package_of(frame) == package:
             return frame.f_locals
         frame = frame.f_back
     return None

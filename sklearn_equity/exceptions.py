@@ -12,8 +12,10 @@ __all__ = [
     "NegativeTargetWarning",
     "OutcomeInputWarning",
     "OutlierWarning",
+    "RepeatedRowsWarning",
     "ScorerError",
     "SmallSubgroupWarning",
+    "UnknownSubgroupWarning",
 ]
 
 
@@ -100,6 +102,17 @@ class OutcomeInputWarning(EquityWarning):
 
 class OutlierWarning(EquityWarning):
     """Rows lie so far from all others that they were left out of a fit."""
+
+
+class RepeatedRowsWarning(EquityWarning):
+    """A model that splits its training rows by itself is given repeated ones.
+
+    It finds copies of what it learnt from among the rows that it judges itself by.
+    """
+
+
+class UnknownSubgroupWarning(EquityWarning):
+    """New people have labels of subgroups that a remedy learnt nothing about."""
 
 
 class MissingDependencyError(ImportError):

@@ -124,8 +124,9 @@ def orientation_of(name: str, *, greater_is_better: bool | None) -> bool:
     msg = (
         f"`greater_is_better` must be given for the metric {name!r}: its name "
         "ends in none of _score, _error, _loss and _deviance, which tell the "
-        "orientation of scikit-learn's metrics. Pass greater_is_better=True if "
-        "a higher value is better, else False."
+        "orientation of scikit-learn's metrics. Say it by "
+        "fidelity.resolve_metric(function, greater_is_better=True) if a higher value "
+        "is better, else False; or as an argument where there is one."
     )
     raise ValueError(msg)
 

@@ -5,21 +5,21 @@ multiplies how often their rows count; the next round measures the model so reme
 """
 
 import warnings
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
 
-from sklearn_equity._checks import SubgroupCodes, check_numbers
+from sklearn_equity._checks import SubgroupCodes
 from sklearn_equity._fit_tasks import NO_TASK, Task
 from sklearn_equity.exceptions import SmallSubgroupWarning
-from sklearn_equity.fidelity import METRIC_NAMES, Metric, subgroup_estimates
+from sklearn_equity.fidelity import subgroup_estimates
 from sklearn_equity.remediation._emphasis import TrainingRows, draw_repeats
 from sklearn_equity.remediation._judging import Judge
+from sklearn_equity.remediation._metric_of_target import MetricOfTarget
 from sklearn_equity.remediation._no_harm import no_harm_test
 from sklearn_equity.remediation._stopping import StopRule
 from sklearn_equity.remediation._under_served import (
@@ -91,61 +91,6 @@ class Measurement:
 
 
 @dataclass(frozen=True)
-class MetricOfTarget:
-    """A metric, the truth, and how the metric reads truth and predictions alike."""
-
-    metric: Metric
-    y_true: NDArray[Any]
-    read: Callable[[Any], NDArray[Any]]
-
-    @classmethod
-    def of(cls, metric: Metric, y: NDArray[Any], *, is_classifier: bool) -> Self:
-        """Prepare the truth, and refuse a target that the metric has no meaning for.
-
-        Sums need numbers, so class labels that are none are replaced by their position
-        among the sorted classes; a function of rows gets the labels themselves.
-        """
-        read: Callable[[Any], NDArray[Any]]
-        if is_classifier and metric.name not in METRIC_NAMES:
-            read = np.asarray
-        elif is_classifier and y.dtype.kind not in "biuf":
-            classes = np.unique(y)
-
-            def read(labels: Any) -> NDArray[Any]:
-                return np.searchsorted(classes, labels).astype(np.float64)
-        else:
-            read = partial(check_numbers, name="estimator.predict(X)")
-        y_true = read(y)
-        try:
-            if metric.check is not None:
-                metric.check(y_true, y_true)
-        except ValueError as error:
-            msg = f'`metric`="{metric.name}" does not fit `y`: {error}'
-            if metric.name == "nrmse":
-                msg += (
-                    ' As `metric`, the plain one is "rmse", any other the result of '
-                    'fidelity.resolve_metric("nrmse", normalization=...).'
-                )
-            raise ValueError(msg) from error
-        return cls(metric, y_true, read)
-
-    def values(
-        self,
-        y_pred: Any,
-        subgroups: SubgroupCodes,
-        sample_weight: NDArray[np.float64] | None,
-    ) -> list[float]:
-        """Return the metric of each subgroup."""
-        return subgroup_estimates(
-            self.y_true,
-            self.read(y_pred),
-            subgroups,
-            self.metric,
-            sample_weight=sample_weight,
-        ).tolist()
-
-
-@dataclass(frozen=True)
 class Calibration:
     """The measuring half of the loop: the same rows, folds and metric every round.
 
@@ -200,7 +145,7 @@ class Calibration:
         """Return what is predicted, and the mean that is expected where it is read."""
         needs_mean = self.judge.judged_by == "departure"
         asks_classifier = needs_mean and is_classifier(estimator)
-        methods = ("predict", "predict_proba") if asks_classifier else ("predict",)
+        methods = (self.metric.method, *(("predict_proba",) if asks_classifier else ()))
         if self.folds is None:
             (only,) = task.parts("model", 1)
             model = self.training.fit(estimator, emphasis, task=only)

@@ -25,6 +25,7 @@ from sklearn_equity._checks import (
     refuse_overflow,
 )
 from sklearn_equity.fidelity import LARGEST, Metric, resolve_metric
+from sklearn_equity.remediation._inputs import check_metric_of_classes
 from sklearn_equity.remediation._levelling import LevellingDown, find_levelling_down
 from sklearn_equity.remediation._paired import PairedRows, columns_of, standard_error
 
@@ -158,7 +159,7 @@ def fidelity_change(
     before: ArrayLike,
     after: ArrayLike,
     *,
-    subgroups: Mapping[str, Any],
+    subgroups: Any,
     metric: str | Metric = "nrmse",
     min_subgroup_size: int = 30,
     confidence_level: float = 0.95,
@@ -169,11 +170,12 @@ def fidelity_change(
     Parameters
     ----------
     y_true : array-like of shape (n_rows,)
-        The true target of rows that neither model was fitted on.
+        The true target of rows that neither model was fitted on: numbers, or classes,
+        which may be text.
     before, after : array-like of shape (n_rows,)
         The predictions of the two models.
-    subgroups : mapping of str to array-like
-        The labels of each grouping, by its name.
+    subgroups : mapping of str to array-like, or array-like of shape (n_rows,)
+        The labels of each grouping by its name, or those of one.
     metric : str or Metric, default="nrmse"
         A metric that follows from sums over rows.
     min_subgroup_size : int, default=30
@@ -192,8 +194,6 @@ def fidelity_change(
     ------
     ValueError
         If lengths differ, values are missing, or the metric is a function of rows.
-    TypeError
-        If `subgroups` is not a mapping.
 
     See Also
     --------
@@ -225,14 +225,11 @@ def fidelity_change(
     Shown to be worse, after correction for 3 comparisons: nobody.
     """
     check_same_order(y_true=y_true, before=before, after=after, subgroups=subgroups)
-    truth, *predictions = check_answers(y_true, before, after)
     level = check_confidence_level(confidence_level)
     check_whole_number(min_subgroup_size, name="min_subgroup_size", least=1)
     resolved = resolve_metric(metric)
     columns_of(resolved)  # says what a metric must be, before what rows must
-    if resolved.check is not None:
-        for values in predictions:
-            resolved.check(truth, values)
+    truth, *predictions = check_answers(y_true, before, after, resolved)
     rows = []
     for name, codes in check_groupings(subgroups, len(truth), missing).items():
         for code, label in enumerate(codes.labels):
@@ -243,33 +240,68 @@ def fidelity_change(
 
 
 def check_answers(
-    y_true: ArrayLike, before: ArrayLike, after: ArrayLike
+    y_true: ArrayLike, before: ArrayLike, after: ArrayLike, metric: Metric
 ) -> tuple[NDArray[np.float64], ...]:
-    """Return the truth and both predictions, clean."""
-    truth = check_numbers(y_true, name="y_true")
-    first = check_numbers(before, name="before", n_rows=len(truth))
-    second = check_numbers(after, name="after", n_rows=len(truth))
+    """Return the truth and both predictions, clean, as numbers that the metric reads.
+
+    Classes that are text are replaced by their position among the sorted ones: of two,
+    the second is 1.
+    """
+    named = {"y_true": y_true, "before": before, "after": after}
+    text = [name for name, labels in named.items() if _is_text(labels)]
+    if "y_true" in text:
+        classes, numbers = _number_classes({name: named[name] for name in text})
+        check_metric_of_classes(metric, numbers["y_true"], len(classes))
+        named |= numbers
+    truth = check_numbers(named["y_true"], name="y_true")
+    first = check_numbers(named["before"], name="before", n_rows=len(truth))
+    second = check_numbers(named["after"], name="after", n_rows=len(truth))
     for name, values in (("y_true", truth), ("before", first), ("after", second)):
         refuse_overflow(values, name=name, limit=LARGEST)
+    if metric.check is not None:
+        for values in (first, second):
+            metric.check(truth, values)
     return truth, first, second
 
 
+def _is_text(labels: ArrayLike) -> bool:
+    values = np.asarray(labels)
+    return values.dtype.kind in "US" or (
+        values.dtype.kind == "O" and any(isinstance(value, str) for value in values)
+    )
+
+
+def _number_classes(
+    labels: dict[str, ArrayLike],
+) -> tuple[list[Hashable], dict[str, Any]]:
+    """Return all classes, sorted, and the number of each label."""
+    coded = {
+        name: check_subgroups(values, n_rows=len(np.asarray(values)), name=name)
+        for name, values in labels.items()
+    }
+    classes = sorted({str(label) for codes in coded.values() for label in codes.labels})
+    numbers = {
+        name: np.searchsorted(classes, [str(label) for label in codes.labels])[
+            codes.codes
+        ]
+        for name, codes in coded.items()
+    }
+    return list(classes), numbers
+
+
 def check_groupings(
-    subgroups: Mapping[str, Any], n_rows: int, missing: MissingPolicy
+    subgroups: Any, n_rows: int, missing: MissingPolicy
 ) -> dict[str, SubgroupCodes]:
     """Number the labels of each grouping, after everybody as a grouping of one."""
-    if not isinstance(subgroups, Mapping):
-        msg = (
-            "`subgroups` must map the name of each grouping to its labels, such as "
-            f"{{'sex': labels}}; got {type(subgroups).__name__}."
-        )
-        raise TypeError(msg)
     everybody = SubgroupCodes(np.zeros(n_rows, np.intp), (EVERYBODY,), EVERYBODY)
+    if isinstance(subgroups, Mapping):
+        named = {f"subgroups[{name!r}]": labels for name, labels in subgroups.items()}
+        groupings = list(subgroups)
+    else:
+        named, groupings = {"subgroups": subgroups}, ["subgroups"]
     return {EVERYBODY: everybody} | {
-        name: check_subgroups(
-            labels, n_rows=n_rows, name=f"subgroups[{name!r}]", missing=missing
-        )
-        for name, labels in subgroups.items()
+        grouping: check_subgroups(labels, n_rows=n_rows, name=name, missing=missing)
+        for grouping, (name, labels) in zip(groupings, named.items(), strict=True)
     }
 
 

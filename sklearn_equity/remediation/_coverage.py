@@ -14,7 +14,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from sklearn_equity._checks import SubgroupCodes
 from sklearn_equity._factorize import DROPPED
-from sklearn_equity.remediation._calibration import MetricOfTarget
+from sklearn_equity.remediation._metric_of_target import MetricOfTarget
 
 Vector = NDArray[np.float64]
 _N_STEPS = 50

@@ -29,7 +29,7 @@ from sklearn_equity._sklearn_shims import (
 )
 from sklearn_equity.exceptions import ExclusionWarning
 from sklearn_equity.fidelity import Metric
-from sklearn_equity.remediation._calibration import Folds, MetricOfTarget
+from sklearn_equity.remediation._calibration import Folds
 from sklearn_equity.remediation._characteristics import columns_by_name
 from sklearn_equity.remediation._coverage import CoverageRule, Thresholds
 from sklearn_equity.remediation._deferral_result import Deferral, judge_coverage
@@ -41,8 +41,9 @@ from sklearn_equity.remediation._doubt import (
 )
 from sklearn_equity.remediation._emphasis import TrainingRows
 from sklearn_equity.remediation._excluded import excluded_who
-from sklearn_equity.remediation._inputs import check_target
+from sklearn_equity.remediation._inputs import Predictor, check_target
 from sklearn_equity.remediation._known_subgroups import KnownSubgroups
+from sklearn_equity.remediation._metric_of_target import MetricOfTarget
 from sklearn_equity.remediation._remedied_model import wrapped_has
 
 Vector = NDArray[np.float64]
@@ -52,7 +53,7 @@ class DeferralModel(KnownSubgroups):
     """What withholding numbers and withholding classes have in common."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "estimator": [HasMethods(["fit", "predict"])],
+        "estimator": [Predictor()],
         "segmenter": [HasMethods(["fit", "predict"]), str, list, tuple, None],
         "metric": [str, callable, Metric],
         "withhold_by": [StrOptions({"error", "novelty"}), HasMethods(["fit"])],

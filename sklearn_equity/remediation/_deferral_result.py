@@ -11,8 +11,8 @@ from scipy.stats import norm
 from sklearn_equity._checks import SubgroupCodes, format_label
 from sklearn_equity._factorize import DROPPED
 from sklearn_equity.fidelity import subgroup_fidelity
-from sklearn_equity.remediation._calibration import MetricOfTarget
 from sklearn_equity.remediation._excluded import ExcludedWho
+from sklearn_equity.remediation._metric_of_target import MetricOfTarget
 
 __all__ = ["Deferral"]
 

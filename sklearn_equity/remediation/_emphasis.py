@@ -19,7 +19,11 @@ from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_equity._fit_tasks import NO_TASK, Task
 from sklearn_equity._sklearn_shims import safe_indexing
-from sklearn_equity.remediation._early_stopping import split_first, validation_params
+from sklearn_equity.remediation._early_stopping import (
+    split_first,
+    stop_by_people,
+    validation_params,
+)
 from sklearn_equity.remediation._synthetic import (
     Synthesizer,
     like_table,
@@ -88,7 +92,10 @@ class TrainingRows:
         argument.
         """
         X, y, fit_params = self._prepare(estimator, emphasis, rows)
-        return task.fit(clone(estimator), X, y, **fit_params)
+        model = clone(estimator)
+        if self.strategy == "duplicate" and (emphasis != 1).any():
+            stop_by_people(model, len(emphasis) if rows is None else len(rows))
+        return task.fit(model, X, y, **fit_params)
 
     def _prepare(
         self, estimator: Any, emphasis: NDArray[Any], rows: Rows | None
@@ -120,9 +127,7 @@ class TrainingRows:
         """Split off what the estimator validates on, then repeat the other rows."""
         if rows is None:
             rows = np.arange(len(emphasis))
-        learn, validate = split_first(
-            estimator, np.asarray(self.y), rows, n_rows=int(emphasis[rows].sum())
-        )
+        learn, validate = split_first(estimator, np.asarray(self.y), rows)
         index = repeat_rows(emphasis, learn)
         fit_params = {k: safe_indexing(v, index) for k, v in self.fit_params.items()}
         if validate is not None:

@@ -144,15 +144,22 @@ class ExcludedWho:
     def _name(self, i: int) -> str:
         return f"{self.characteristic[i]} = {format_labels(self.level)[i]}"
 
+    def _figures(self, i: int) -> str:
+        """What a group's share of the excluded is, if there are any."""
+        if not self.n_excluded_people:
+            return f"{'-':>9} {'-':>6}"
+        share = f"{self.share_of_excluded[i]:>9.1%} {self.ratio[i]:>6.2f}"
+        if np.isnan(self.ci_low[i]):
+            return share
+        return f"{share} ({self.ci_low[i]:.2f} to {self.ci_high[i]:.2f})"
+
     def __repr__(self) -> str:
         order = self._order()[:_N_SHOWN]
         names = [self._name(i) for i in order]
         width = max(map(len, names), default=0)
         lines = [
             f"{name:<{width}} {self.n_excluded[i]:>8,} of {self.n[i]:>8,} "
-            f"{self.share_of_all[i]:>7.1%} {self.share_of_excluded[i]:>9.1%} "
-            f"{self.ratio[i]:>6.2f} ({self.ci_low[i]:.2f} to {self.ci_high[i]:.2f})  "
-            f"{self.verdict[i]}"
+            f"{self.share_of_all[i]:>7.1%} {self._figures(i)}  {self.verdict[i]}"
             for i, name in zip(order, names, strict=True)
         ]
         head = (

@@ -4,7 +4,7 @@ One-sided bounds on the harm to every subgroup, all of which hold at once, from 
 people whom both models are asked about.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Self
@@ -221,7 +221,8 @@ def no_harm_test(
     Parameters
     ----------
     y_true : array-like of shape (n_rows,)
-        The true target of rows that neither model was fitted on.
+        The true target of rows that neither model was fitted on: numbers, or classes,
+        which may be text.
     before, after : array-like of shape (n_rows,)
         The predictions of the two models.
     subgroups : mapping of str to array-like, or array-like of shape (n_rows,)
@@ -341,7 +342,9 @@ def no_harm_test(
         sample_weight=sample_weight,
         groups=groups,
     )
-    truth, first, second = check_answers(y_true, before, after)
+    resolved = resolve_metric(metric)
+    columns_of(resolved)  # says what a metric must be, before what rows must
+    truth, first, second = check_answers(y_true, before, after, resolved)
     weights = check_sample_weight(sample_weight, n_rows=len(truth))
     refuse_extreme_weights(weights)
     if weights is None:
@@ -349,13 +352,6 @@ def no_harm_test(
     units = np.arange(len(truth))
     if groups is not None:
         units = check_subgroups(groups, n_rows=len(truth), name="groups").codes
-    resolved = resolve_metric(metric)
-    columns_of(resolved)  # says what a metric must be, before what rows must
-    if resolved.check is not None:
-        for values in (first, second):
-            resolved.check(truth, values)
-    if not isinstance(subgroups, Mapping):
-        subgroups = {"subgroups": subgroups}
     groupings = check_groupings(subgroups, len(truth), missing)
     named = [
         (name, label, np.flatnonzero(codes.codes == code))

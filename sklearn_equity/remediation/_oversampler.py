@@ -21,6 +21,7 @@ from sklearn_equity._sklearn_shims import (
     Interval,
     MetadataRequest,
     StrOptions,
+    enclosing_call,
     fit_context,
     num_samples,
     safe_indexing,
@@ -35,7 +36,11 @@ from sklearn_equity.remediation._emphasis import (
     refuse_weights_that_do_not_arrive,
     repeat_rows,
 )
-from sklearn_equity.remediation._inputs import check_target
+from sklearn_equity.remediation._inner_splits import (
+    refuse_copies_on_both_sides,
+    warn_of_copies_on_both_sides,
+)
+from sklearn_equity.remediation._inputs import Predictor, check_target
 from sklearn_equity.remediation._judging import (
     Judge,
     JudgedBy,
@@ -70,10 +75,13 @@ class SubgroupOversampler(SubgroupRemedy):
         ``predict``, such as `LatentGMMSegmenter` or a pipeline that ends in it, cloned
         and fitted in `fit`; or the names of columns of X, whose combinations are the
         subgroups. None takes the `subgroups` that are passed to `fit`.
-    metric : str, callable or Metric, default="nrmse"
+    metric : str, callable, Metric or None, default=None
         What fidelity is: a name that `subgroup_fidelity` knows, or a function such as
-        those of `sklearn.metrics`. It compares y with what ``predict`` returns, so a
-        classifier is measured by its predicted classes.
+        those of `sklearn.metrics`; one that can't tell whether more is better goes
+        through `fidelity.resolve_metric`. None is "nrmse" for a regressor, as
+        published, and "accuracy" for a classifier: of any number of classes, defined in
+        every subgroup. Where one of two classes is rare, take "balanced_accuracy", or
+        "brier", which reads probabilities.
     multiplier : float, default=2.0
         How often a row of an under-served subgroup counts; 1 or more, and 1 fits the
         plain estimator. A natural parameter to search over.
@@ -155,9 +163,15 @@ class SubgroupOversampler(SubgroupRemedy):
     random_state=random_state)``, for a classifier of ``StratifiedKFold``; they are the
     same in every round. Rows are split first and repeated afterwards, so no copy of a
     row is on both sides. If the wrapped estimator keeps rows back to stop early and its
-    ``fit`` takes ``X_val``, those rows are split off first and the others repeated; if
-    it takes none, repeating is refused. An estimator that splits rows as a search does
-    would see copies on both sides: search around the oversampler, not inside it.
+    ``fit`` takes ``X_val``, those rows are split off first and the others repeated.
+
+    What else would split repeated rows by itself is refused before anything is fitted,
+    wherever it stands in the wrapped estimator, with what to do instead: early stopping
+    (also of `AutoencoderEmbedder` and of skorch's networks), and parameters ``cv``, as
+    searches, ``LassoCV``, stacks and ``CalibratedClassifierCV`` have them; put those
+    around the oversampler. A score out of the bag gets a `RepeatedRowsWarning`. What no
+    parameter tells is not seen. "auto" early stopping of histogram boosting goes by the
+    number of people, not of copies. ``strategy="weight"`` repeats nothing.
 
     A row whose multiplier is m is repeated floor(m) times, and once more with
     probability m - floor(m), by systematic sampling: the expected count is m exactly,
@@ -170,6 +184,8 @@ class SubgroupOversampler(SubgroupRemedy):
     residual of a random row of that segment from a model that had not seen it, in 5
     folds; a class is drawn by the predicted probabilities. The rows of a fold that is
     measured shape neither, only the segments themselves, which are cut without y.
+    Decoded columns are numbers: of a column of 0 and 1 come fractions such as .57, of
+    codes numbers between them. Encode codes one-hot beforehand; fractions remain.
 
     With metadata routing on, `subgroups` is requested by default; `sample_weight`
     reaches the wrapped estimator if that requests it. User's weights multiply those of
@@ -209,10 +225,12 @@ class SubgroupOversampler(SubgroupRemedy):
     [24.8, 24.8]
     """
 
+    _metric_of_numbers = "nrmse"
+    _asks_scores = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "estimator": [HasMethods(["fit", "predict"])],
+        "estimator": [Predictor()],
         "segmenter": [HasMethods(["fit", "predict"]), str, list, tuple, None],
-        "metric": [str, callable, Metric],
+        "metric": [str, callable, Metric, None],
         "multiplier": [Interval(Real, 1, None, closed="left")],
         "under_served": [
             *(StrOptions({"worse_than_median"}), callable, dict, "array-like"),
@@ -232,7 +250,7 @@ class SubgroupOversampler(SubgroupRemedy):
         estimator: Any,
         *,
         segmenter: Any = None,
-        metric: str | Callable[..., float] | Metric = "nrmse",
+        metric: str | Callable[..., float] | Metric | None = None,
         multiplier: float = 2.0,
         under_served: UnderServedRule = "worse_than_median",
         judged_by: JudgedBy = "estimate",
@@ -289,8 +307,20 @@ class SubgroupOversampler(SubgroupRemedy):
         Raises
         ------
         ValueError
-            If an argument breaks its rule, or there are fewer than two subgroups.
+            If an argument breaks its rule, there are fewer than two subgroups, or the
+            wrapped estimator would split repeated rows by itself.
+
+        Warns
+        -----
+        OutcomeInputWarning
+            If a column named as `segmenter` nearly determines y.
+        RepeatedRowsWarning
+            If the wrapped estimator scores itself out of the bag.
+        SmallSubgroupWarning
+            If no two subgroups are large enough to be compared.
         """
+        if self._repeats_rows:
+            refuse_copies_on_both_sides(self.estimator, num_samples(X))
         n_parts = self._n_segmenters + 2
         with fit_task(self, X, y, n_parts=n_parts, sample_weight=sample_weight) as task:
             training, emphasis = self._remedy(X, y, subgroups, sample_weight, task)
@@ -308,6 +338,11 @@ class SubgroupOversampler(SubgroupRemedy):
         The method by which imbalanced-learn's pipelines sample: the step after this one
         is trained on the rows returned. The wrapped estimator measures, in all of
         `n_rounds`, and is not fitted at the end.
+
+        The step that is trained on these rows must not split them by itself, to stop
+        early or to cross-validate: copies of a row would be on both sides, and no one
+        can split first here, as `fit` does. A `RepeatedRowsWarning` says so where a
+        later step of the pipeline does, or, outside of one, the wrapped estimator.
 
         Parameters
         ----------
@@ -337,6 +372,7 @@ class SubgroupOversampler(SubgroupRemedy):
                 'return; use strategy="duplicate", or fit.'
             )
             raise ValueError(msg)
+        self._look_for_inner_splits(num_samples(X))
         if hasattr(self, "estimator_"):
             del self.estimator_  # that of an earlier fit would not match the rest
         with fit_task(self, X, y, n_parts=self._n_segmenters + 1) as task:
@@ -353,6 +389,28 @@ class SubgroupOversampler(SubgroupRemedy):
         )
 
     # ---- fitting, step by step ---------------------------------------------------
+    @property
+    def _repeats_rows(self) -> bool:
+        return self.strategy == "duplicate" and self.multiplier > 1
+
+    def _look_for_inner_splits(self, n_rows: int) -> None:
+        """Warn of what is to be trained on the rows returned, as far as it is known."""
+        if not self._repeats_rows:
+            return
+        if self.n_rounds > 1 or StopRule.of(self.stop_when).judges_remedies:
+            refuse_copies_on_both_sides(self.estimator, n_rows)
+        call = enclosing_call("_fit", package="imblearn")
+        if call is None:
+            who, trained = "if it is trained on them", [self.estimator]
+        else:
+            steps = [step for _, step in call["self"].steps]
+            mine = [i for i, step in enumerate(steps) if isinstance(step, type(self))]
+            who, trained = (
+                "a later step of the pipeline",
+                steps[max(mine, default=-1) + 1 :],
+            )
+        warn_of_copies_on_both_sides(trained, n_rows, who=who)
+
     def _remedy(
         self, X: Any, y: Any, subgroups: Any, sample_weight: Any, task: Task
     ) -> tuple[TrainingRows, NDArray[Any]]:
@@ -370,9 +428,11 @@ class SubgroupOversampler(SubgroupRemedy):
         if self.judged_by == "departure":
             refuse_unattainable(self.estimator, y_array, weights, self.measured_on)
         stop = StopRule.of(self.stop_when)
+        stop.refuse_untestable(metric.metric)
         random_state = check_random_state(self.random_state)
         folds = self._split(X, y_array, random_state)
         codes = self._find_subgroups(X, subgroups, n_rows, task)
+        self._warn_of_outcome_columns(X, y_array, stacklevel=5)
         judge = Judge.of(
             self.judged_by,
             metric.metric,

@@ -30,10 +30,11 @@ from sklearn_equity.fidelity import (
     subgroup_estimates,
     subgroup_fidelity,
 )
-from sklearn_equity.remediation._calibration import MetricOfTarget
 from sklearn_equity.remediation._inputs import check_target, number_labels
+from sklearn_equity.remediation._metric_of_target import MetricOfTarget
 from sklearn_equity.remediation._no_harm import NoHarmResult, no_harm_test
 from sklearn_equity.remediation._spread import spread_of
+from sklearn_equity.remediation._subgroup_remedy import metric_asked
 from sklearn_equity.remediation._under_served import (
     UnderServedRule,
     choose_under_served,
@@ -280,7 +281,7 @@ def remediation_path(
     y, y_array = check_target(
         y, n_rows, is_classifier=is_classifier(estimator.estimator)
     )
-    resolved = resolve_metric(estimator.metric if metric is None else metric)
+    resolved = resolve_metric(metric_asked(estimator) if metric is None else metric)
     target = MetricOfTarget.of(
         resolved, y_array, is_classifier=is_classifier(estimator.estimator)
     )

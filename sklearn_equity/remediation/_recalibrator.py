@@ -5,6 +5,7 @@ moved, cell by cell and round by round, by a part of the mean residual of declar
 learnt subgroups. A move must be shown to help people who had no part in it.
 """
 
+import warnings
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -21,6 +22,7 @@ from sklearn_equity._checks import (
     check_sample_weight,
     refuse_overflow,
 )
+from sklearn_equity._factorize import DROPPED
 from sklearn_equity._fit_tasks import Task, fit_task
 from sklearn_equity._sklearn_shims import (
     HasMethods,
@@ -29,10 +31,11 @@ from sklearn_equity._sklearn_shims import (
     num_samples,
 )
 from sklearn_equity.discovery._people_table import PeopleTable
+from sklearn_equity.exceptions import UnknownSubgroupWarning
 from sklearn_equity.fidelity import LARGEST
 from sklearn_equity.remediation._doubt import HeldOut, predict_held_out
 from sklearn_equity.remediation._emphasis import TrainingRows
-from sklearn_equity.remediation._inputs import check_target
+from sklearn_equity.remediation._inputs import Predictor, check_target
 from sklearn_equity.remediation._known_subgroups import KnownSubgroups
 from sklearn_equity.remediation._remedied_model import wrapped_has
 from sklearn_equity.remediation._residual_boosting import (
@@ -160,7 +163,7 @@ class SubgroupRecalibrator(KnownSubgroups):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "estimator": [HasMethods(["fit", "predict"])],
+        "estimator": [Predictor()],
         "segmenter": [HasMethods(["fit", "predict"]), str, list, tuple, None],
         "learn_subgroups": ["boolean"],
         "n_levels": [Interval(Integral, 1, None, closed="left")],
@@ -287,6 +290,11 @@ class SubgroupRecalibrator(KnownSubgroups):
         -------
         ndarray of shape (n_rows,)
             Corrected numbers, or the class whose corrected probability is larger.
+
+        Warns
+        -----
+        UnknownSubgroupWarning
+            If there are labels that `fit` never saw.
         """
         if not is_classifier(self.estimator):
             return self._correct(X, subgroups)
@@ -414,6 +422,13 @@ class SubgroupRecalibrator(KnownSubgroups):
         if prediction.dtype.kind != "f":
             prediction = prediction.astype(np.float64)
         codes = self._place(X, subgroups)
+        n_unknown = int((codes == DROPPED).sum())
+        if n_unknown:
+            msg = (
+                f"{n_unknown} of {len(codes)} rows have a label that fit never saw: "
+                "they get no correction of a declared subgroup."
+            )
+            warnings.warn(msg, UnknownSubgroupWarning, stacklevel=3)
         table = None
         if self._corrections.read_table and self._people is not None:
             table = self._people.read(X, unseen=np.nan)
@@ -439,7 +454,8 @@ def _refuse_other_than_two_classes(estimator: Any, y: NDArray[Any]) -> None:
     if kind != "binary":
         msg = (
             "Only binary classification is supported. The type of the target is "
-            f"{kind}."
+            f"{kind}. Recalibrate each class against the rest, as "
+            "OneVsRestClassifier(SubgroupRecalibrator(...)) does."
         )
         raise ValueError(msg)
     n_classes = len(np.unique(y))

@@ -29,7 +29,7 @@ from sklearn_equity.remediation._emphasis import (
     TrainingRows,
     refuse_weights_that_do_not_arrive,
 )
-from sklearn_equity.remediation._inputs import check_target
+from sklearn_equity.remediation._inputs import Predictor, check_target
 from sklearn_equity.remediation._judging import Judge
 from sklearn_equity.remediation._subgroup_remedy import SubgroupRemedy
 
@@ -79,8 +79,9 @@ class WorstSubgroupReweighter(SubgroupRemedy):
     segmenter : estimator, str or list of str, default=None
         Who belongs together, as in `SubgroupOversampler`. None takes the `subgroups`
         that are passed to `fit`.
-    metric : str, callable or Metric, default="rmse"
-        What fidelity is, as in `SubgroupOversampler`.
+    metric : str, callable, Metric or None, default=None
+        What fidelity is, as in `SubgroupOversampler`. None is "rmse" for a regressor,
+        "accuracy" for a classifier.
     step_size : float, default=0.5
         How fast weights move: the weight of a subgroup whose loss is above the average
         of subgroups by one overall loss is multiplied by exp(step_size) a round. 0
@@ -155,10 +156,11 @@ class WorstSubgroupReweighter(SubgroupRemedy):
     1.5
     """
 
+    _asks_scores = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "estimator": [HasMethods(["fit", "predict"])],
+        "estimator": [Predictor()],
         "segmenter": [HasMethods(["fit", "predict"]), str, list, tuple, None],
-        "metric": [str, callable, Metric],
+        "metric": [str, callable, Metric, None],
         "step_size": [Interval(Real, 0, None, closed="left")],
         "n_rounds": [Interval(Integral, 1, None, closed="left")],
         "measured_on": [StrOptions({"cv", "train"})],
@@ -172,7 +174,7 @@ class WorstSubgroupReweighter(SubgroupRemedy):
         estimator: Any,
         *,
         segmenter: Any = None,
-        metric: str | Callable[..., float] | Metric = "rmse",
+        metric: str | Callable[..., float] | Metric | None = None,
         step_size: float = 0.5,
         n_rounds: int = 10,
         measured_on: Literal["cv", "train"] = "cv",
@@ -241,6 +243,7 @@ class WorstSubgroupReweighter(SubgroupRemedy):
         n_parts = self._n_segmenters + 2
         with fit_task(self, X, y, n_parts=n_parts, sample_weight=weights) as task:
             codes = self._find_subgroups(X, subgroups, n_rows, task)
+            self._warn_of_outcome_columns(X, y_array, stacklevel=4)
             judge = Judge("estimate", metric.metric, codes, X, None, 0)
             calibration = Calibration(training, metric, codes, weights, folds, judge)
             with task.part("rounds", self.n_rounds + 1) as rounds:

@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from sklearn_equity.fidelity import Metric
 from sklearn_equity.inequality import (
     atkinson,
     coefficient_of_variation,
@@ -20,6 +21,7 @@ from sklearn_equity.inequality import (
     max_ratio,
     theil,
 )
+from sklearn_equity.remediation._paired import columns_of
 
 StopWord = Literal["no_more_gain", "someone_harmed"]
 StopWhen = StopWord | Mapping[str, float] | Sequence[StopWord | Mapping[str, float]]
@@ -71,6 +73,20 @@ class StopRule:
                 raise ValueError(msg)
         return cls(frozenset(p for p in asked if isinstance(p, str)), bounds)
 
+    def refuse_untestable(self, metric: Metric) -> None:
+        """Refuse to look for harm by a metric that `no_harm_test` can't take."""
+        if "someone_harmed" not in self.words:
+            return
+        try:
+            columns_of(metric)
+        except ValueError as error:
+            msg = (
+                '`stop_when`="someone_harmed" asks no_harm_test, whose `metric` must '
+                f"follow from sums over rows; {metric.name!r} does not. Pass a metric "
+                'that does, such as "mae" or "accuracy", or stop_when="no_more_gain".'
+            )
+            raise ValueError(msg) from error
+
     @property
     def judges_remedies(self) -> bool:
         """Whether the remedied model has to be measured after the last round too."""
@@ -87,5 +103,6 @@ class StopRule:
 
 def _are_bounds(bounds: Mapping[str, float]) -> bool:
     return bool(bounds) and all(
-        name in _INDICES and isinstance(bound, Real) for name, bound in bounds.items()
+        name in _INDICES and isinstance(bound, Real) and 0.0 <= bound < np.inf
+        for name, bound in bounds.items()
     )

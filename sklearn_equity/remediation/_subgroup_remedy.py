@@ -16,12 +16,23 @@ from sklearn.utils.metadata_routing import process_routing
 
 from sklearn_equity._checks import SubgroupCodes, take_columns
 from sklearn_equity._fit_tasks import NO_TASK, Task
+from sklearn_equity._outcome_inputs import warn_of_outcome_inputs
 from sklearn_equity.fidelity import Metric, resolve_metric
-from sklearn_equity.remediation._calibration import Folds, MetricOfTarget
+from sklearn_equity.remediation._calibration import Folds
 from sklearn_equity.remediation._inputs import number_labels
+from sklearn_equity.remediation._metric_of_target import MetricOfTarget
 from sklearn_equity.remediation._remedied_model import RemediedModel
 
 N_FOLDS = 5  # of the cross-validation behind measured_on="cv"
+
+
+def metric_asked(remedy: Any) -> Any:
+    """Return the metric of a remedy, or what it takes if none was asked for."""
+    if remedy.metric is not None:
+        return remedy.metric
+    if is_classifier(remedy.estimator):
+        return "accuracy"
+    return getattr(remedy, "_metric_of_numbers", "rmse")
 
 
 class SubgroupRemedy(RemediedModel):
@@ -29,30 +40,21 @@ class SubgroupRemedy(RemediedModel):
 
     segmenter: Any
     segmenter_: Any
-    metric: str | Callable[..., float] | Metric
+    metric: str | Callable[..., float] | Metric | None
     measured_on: Literal["cv", "train"]
+    # What None means for a regressor, and whether probabilities can be measured.
+    _metric_of_numbers: ClassVar[str] = "rmse"
+    _asks_scores: ClassVar[bool] = False
 
     # The word is this library's own: no pipeline or search needs to be asked for it.
     __metadata_request__fit: ClassVar[dict[str, bool]] = {"subgroups": True}
 
     def _check_metric(self, y: NDArray[Any]) -> MetricOfTarget:
-        metric = resolve_metric(self.metric)
-        if is_classifier(self.estimator) and metric.name == "nrmse":
-            msg = (
-                '`metric`="nrmse" measures predicted numbers, but `estimator` '
-                f"({type(self.estimator).__name__}) is a classifier. Pass "
-                'metric="accuracy", metric="balanced_accuracy", or a function such as '
-                "sklearn.metrics.recall_score."
-            )
-            raise ValueError(msg)
-        if metric.response != "predict":
-            msg = (
-                f"`metric`={metric.name!r} compares probabilities or scores, but "
-                "fidelity is measured here by what `estimator` predicts. Pass "
-                'metric="balanced_accuracy", or another metric of predicted classes.'
-            )
-            raise ValueError(msg)
-        return MetricOfTarget.of(metric, y, is_classifier=is_classifier(self.estimator))
+        metric = resolve_metric(metric_asked(self))
+        classifies = is_classifier(self.estimator)
+        if metric.response != "predict" and self._asks_scores:
+            return MetricOfTarget.of_scores(metric, y, self.estimator)
+        return MetricOfTarget.of(metric, y, is_classifier=classifies)
 
     def _route_to_estimator(
         self, subgroups: Any, weights: NDArray[np.float64] | None
@@ -118,6 +120,19 @@ class SubgroupRemedy(RemediedModel):
             name, subgroups = "segmenter", self.segmenter_.predict(X)
         return number_labels(subgroups, n_rows, name=name, at_least=2)
 
+    def _warn_of_outcome_columns(
+        self, X: Any, y: NDArray[Any], *, stacklevel: int
+    ) -> None:
+        """Warn of named columns that nearly determine the outcome, such as its bands.
+
+        To emphasise people selected on the outcome moves predictions towards it.
+        """
+        if isinstance(self.segmenter, str | list | tuple):
+            names = self.segmenter
+            columns = [names] if isinstance(names, str) else list(names)
+            table = take_columns(X, columns, name="segmenter").to_native()
+            warn_of_outcome_inputs(table, y, stacklevel=stacklevel)
+
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         if hasattr(self.segmenter, "fit"):
@@ -125,5 +140,5 @@ class SubgroupRemedy(RemediedModel):
             tags.input_tags.sparse &= segmenter_tags.sparse
             tags.input_tags.allow_nan &= segmenter_tags.allow_nan
         # The default metric divides by the mean of the target.
-        tags.target_tags.positive_only |= self.metric == "nrmse"
+        tags.target_tags.positive_only |= metric_asked(self) == "nrmse"
         return tags

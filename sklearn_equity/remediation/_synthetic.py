@@ -51,6 +51,8 @@ class Synthesizer:
     @classmethod
     def of(cls, segmenter: Any, segment_of: NDArray[Any], seed: int) -> "Synthesizer":
         """Take a fitted segmenter apart, or say what it lacks."""
+        if segmenter is None:
+            _refuse("labels or columns say who belongs together, and draw nobody")
         if isinstance(segmenter, FrozenEstimator):
             segmenter = segmenter.estimator
         decoder = None

@@ -1,11 +1,12 @@
 """Before and after on the same rows: who gained, who lost, how sure."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import bootstrap, ttest_rel
 
-from sklearn_equity.remediation import fidelity_change
+from sklearn_equity.remediation import fidelity_change, no_harm_test
 
 
 def _two_models(n=400, seed=8421):
@@ -142,10 +143,86 @@ def test_false_alarms_stay_at_the_stated_rate():
     assert alarms <= 20
 
 
-def test_labels_without_a_name_are_refused_in_words():
+def test_plain_labels_are_one_grouping():
     y_true, before, after, subgroups = _two_models()
-    with pytest.raises(TypeError, match="must map the name of each grouping to its"):
-        fidelity_change(y_true, before, after, subgroups=subgroups["ward"])
+    named = fidelity_change(
+        y_true, before, after, subgroups={"subgroups": subgroups["ward"]}
+    )
+    plain = fidelity_change(y_true, before, after, subgroups=subgroups["ward"])
+    assert str(plain) == str(named)
+    with pytest.raises(ValueError, match=r"^`subgroups` must have one label per row"):
+        fidelity_change(y_true, before, after, subgroups=["a"])
+
+
+@pytest.mark.parametrize("kind", [np.asarray, pd.Series, pd.Categorical])
+def test_classes_may_be_text(kind):
+    truth = np.array(["ill", "well", "ill", "well"] * 25)
+    before = np.repeat("well", 100)
+    after = np.where(np.arange(100) % 4 == 1, "well", "ill")  # half of the well
+    change = fidelity_change(
+        kind(truth),
+        kind(before),
+        kind(after),
+        subgroups=np.repeat("all", 100),
+        metric="accuracy",
+    )
+    assert_allclose(change.before, 0.5)
+    assert_allclose(change.after, 0.75)
+    found = fidelity_change(
+        kind(truth),
+        kind(before),
+        kind(after),
+        subgroups=np.repeat("all", 100),
+        metric="specificity",  # ill is class 0, the first in order: its share found
+    )
+    assert_allclose(found.before, 0.0)
+    assert_allclose(found.after, 1.0)
+
+
+def test_probabilities_are_compared_with_text_of_two_classes():
+    truth = np.array(["no", "yes"] * 50)
+    change = fidelity_change(
+        truth,
+        np.full(100, 0.5),
+        np.where(truth == "yes", 0.9, 0.2),
+        subgroups={},
+        metric="brier",
+    )
+    assert_allclose([change.before[0], change.after[0]], [0.25, (0.01 + 0.04) / 2])
+
+
+def test_the_no_harm_test_reads_text_alike_and_names_what_is_wrong():
+    truth = np.array(["ill", "well"] * 100)
+    other = truth[::-1].copy()
+    ward = np.repeat(["north", "south"], 100)
+    after = np.where(ward == "north", truth, other)
+    options = {"metric": "accuracy", "random_state": 0}
+    text = no_harm_test(truth, other, after, subgroups=ward, **options)
+    numbers = [(labels == "well").astype(float) for labels in (truth, other, after)]
+    assert str(text) == str(no_harm_test(*numbers, subgroups=ward, **options))
+    assert text.improved == ("everybody", "subgroups = north")
+    with pytest.raises(ValueError, match=r"^`subgroups` must have one label per row"):
+        no_harm_test(truth, other, after, subgroups=ward[:-1], **options)
+    with pytest.raises(ValueError, match="`missing` must be one of"):
+        no_harm_test(truth, other, after, subgroups=ward, missing="foo", **options)
+
+
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        ("nrmse", 'measures numbers, and the outcome holds classes.*"accuracy"'),
+        (
+            "balanced_accuracy",
+            "is one of two classes; the outcome holds 3.*balanced_acc",
+        ),
+    ],
+)
+def test_metrics_that_do_not_fit_classes_are_refused_with_those_that_do(
+    metric, message
+):
+    truth = np.array(["a", "b", "c"] * 30)
+    with pytest.raises(ValueError, match=message):
+        fidelity_change(truth, truth, truth, subgroups={}, metric=metric)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +230,7 @@ def test_labels_without_a_name_are_refused_in_words():
     [
         ({"after": [1.0]}, r"`after` must have one value per row of `y_true` \(400\)"),
         ({"metric": "roc_auc"}, "`metric` must follow from sums over rows"),
+        ({"missing": "foo"}, '`missing` must be one of "raise", "group", "drop"; got'),
         ({"confidence_level": 95}, "`confidence_level` must lie strictly between"),
         ({"subgroups": {"ward": ["a"]}}, r"`subgroups\['ward'\]` must have one label"),
     ],

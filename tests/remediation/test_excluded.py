@@ -52,6 +52,7 @@ def test_nobody_and_everybody_show_nothing(excluded):
     table = excluded_who(excluded, {"ward": ["a", "b"] * 10})
     assert set(table.verdict) == {"not shown"}
     assert np.isnan(table.ci_low).all()
+    assert "nan" not in repr(table)
 
 
 def test_a_group_of_everybody_is_neither():

@@ -15,7 +15,12 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
-from sklearn.metrics import accuracy_score, mean_absolute_error, recall_score
+from sklearn.metrics import (
+    accuracy_score,
+    mean_absolute_error,
+    median_absolute_error,
+    recall_score,
+)
 from sklearn.model_selection import (
     GridSearchCV,
     KFold,
@@ -501,7 +506,9 @@ def test_routing_refuses_weights_of_which_the_estimator_says_nothing():
 def test_routing_hands_subgroups_to_an_estimator_that_asks_for_them():
     X, y, ward = make_wards()
     with sklearn.config_context(enable_metadata_routing=True):
-        inner = SubgroupOversampler(Ridge(), under_served=["A"], multiplier=2)
+        inner = SubgroupOversampler(
+            Ridge(), under_served=["A"], multiplier=2, measured_on="train"
+        )
         outer = SubgroupOversampler(inner, under_served=["A", "D"], multiplier=3)
         outer.fit(X, y, subgroups=ward)
     rows_by_ward = outer.estimator_.history_[0].n_rows
@@ -589,7 +596,10 @@ def _refusal(match, *, y=None, subgroups="ward", **params):
         _refusal("`y` must not hold missing values", y=[np.nan] * 400),
         _refusal('As `metric`, the plain one is "rmse"', y=-np.ones(400)),
         _refusal("`metric` must be one of", metric="speed"),
-        _refusal("`greater_is_better` must be given", metric=np.subtract),
+        _refusal(
+            "`greater_is_better` must be given .*fidelity.resolve_metric",
+            metric=np.subtract,
+        ),
         _refusal(
             "`under_served` must hold labels of subgroups, which are "
             "\\['A', 'B', 'C', 'D'\\]; got \\['E'\\]",
@@ -611,16 +621,38 @@ def _refusal(match, *, y=None, subgroups="ward", **params):
             strategy="weight",
         ),
         _refusal(
-            'KMeans.*|`metric`="nrmse" measures predicted numbers, but `estimator` '
-            "\\(LogisticRegression\\) is a classifier",
+            '`metric`="nrmse" measures numbers, and the outcome holds classes. Pass',
             estimator=LogisticRegression(),
+            metric="nrmse",
             y=["yes", "no"] * 200,
         ),
         _refusal(
-            "`metric`='brier' compares probabilities or scores, but fidelity is",
+            "`metric`='brier' .* of two classes.*; `y` holds 4 classes",
             estimator=LogisticRegression(),
             metric="brier",
+            y=[1, 2, 3, 4] * 100,
+        ),
+        _refusal(
+            "`metric`='brier' .* LinearSVC has no predict_proba",
+            estimator=LinearSVC(),
+            metric="brier",
             y=[1, 2] * 200,
+        ),
+        _refusal("`metric`='brier' .* a regressor predicts numbers", metric="brier"),
+        _refusal(
+            "`metric`='balanced_accuracy' is one of two classes; the outcome holds 4",
+            estimator=LogisticRegression(),
+            metric="balanced_accuracy",
+            y=["a", "b", "c", "d"] * 100,
+        ),
+        _refusal(
+            "`y` must hold one number or class a .*shape \\(400, 2\\).*MultiOutput",
+            y=np.ones((400, 2)),
+        ),
+        _refusal(
+            '`stop_when`="someone_harmed" asks no_harm_test.* \'median_absolute_er',
+            metric=median_absolute_error,
+            stop_when="someone_harmed",
         ),
         _refusal(
             "`y` must not have missing labels; got 200 of 400",
@@ -680,7 +712,7 @@ def test_predictions_that_are_not_finite_are_named():
 # ---- scikit-learn's own checks ---------------------------------------------------
 CHECKED = [
     SubgroupOversampler(LinearRegression(), segmenter=SEGMENTER),
-    SubgroupOversampler(LogisticRegression(), segmenter=SEGMENTER, metric="accuracy"),
+    SubgroupOversampler(LogisticRegression(), segmenter=SEGMENTER),
 ]
 # The checks use few rows; with these settings the remedy acts on them.
 CHECKED_IN_ACTION = [

@@ -16,6 +16,7 @@ from sklearn.svm import LinearSVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_equity import SubgroupRecalibrator, no_harm_test, remediation_path
+from sklearn_equity.exceptions import UnknownSubgroupWarning
 
 BIAS = {"A": 0.0, "B": 2.0, "C": -3.0, "D": 0.5}
 
@@ -86,8 +87,11 @@ def test_subgroups_without_noise_are_met_exactly():
         random_state=0,
     ).fit(np.zeros((200, 1)), y, subgroups=ward)
     assert_allclose(model.predict(np.zeros((2, 1)), subgroups=["B", "A"]), [5.0, 3.0])
-    # Who was never seen is corrected as everybody at most.
-    assert np.isfinite(model.predict(np.zeros((1, 1)), subgroups=["C"])).all()
+    # Who was never seen is corrected as everybody at most, and that is said.
+    with pytest.warns(UnknownSubgroupWarning, match=r"^2 of 3 rows have a label that"):
+        answer = model.predict(np.zeros((3, 1)), subgroups=["A", "C", "D"])
+    assert_allclose(answer[0], 3.0)
+    assert np.isfinite(answer).all()
 
 
 def test_subgroups_that_nobody_declared_are_learnt():
