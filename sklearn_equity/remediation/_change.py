@@ -27,6 +27,7 @@ from sklearn_equity._checks import (
 from sklearn_equity.fidelity import LARGEST, Metric, resolve_metric
 from sklearn_equity.remediation._levelling import LevellingDown, find_levelling_down
 from sklearn_equity.remediation._paired import PairedRows, columns_of, standard_error
+from sklearn_equity.remediation._withheld import refuse_withheld
 
 Vector = NDArray[np.float64]
 EVERYBODY = "everybody"
@@ -246,6 +247,9 @@ def check_answers(
     y_true: ArrayLike, before: ArrayLike, after: ArrayLike
 ) -> tuple[NDArray[np.float64], ...]:
     """Return the truth and both predictions, clean."""
+    for name, answers in (("before", before), ("after", after)):
+        keep = "y_true[given], before[given], after[given] and their subgroups"
+        refuse_withheld(answers, name=name, keep=keep)
     truth = check_numbers(y_true, name="y_true")
     first = check_numbers(before, name="before", n_rows=len(truth))
     second = check_numbers(after, name="after", n_rows=len(truth))
