@@ -14,6 +14,7 @@ from sklearn.base import (
     BaseEstimator,
     MetaEstimatorMixin,
     is_classifier,
+    is_regressor,
 )
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import KFold, StratifiedKFold
@@ -23,6 +24,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_equity._fit_tasks import fit_task
+from sklearn_equity._parallel import check_n_jobs
 from sklearn_equity._sklearn_shims import (
     CallbackSupportMixin,
     HasMethods,
@@ -95,7 +97,11 @@ class LocalExpertStack(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
     Attributes
     ----------
     weights_ : dict of str to float
-        What each member of the stack weighs: "estimator", then the others.
+        What each member of the stack weighs: "estimator", then the others. The user's
+        own model may weigh next to nothing.
+    errors_ : dict of str to float
+        The mean squared error of each member by itself, for people whom it had not
+        seen: a stack that is worth its cost beats the best of them.
     experts_ : tuple of records
         The experts, in the order in which they were found: `text` of the rule, `n`
         people, `gain` and `gain_z` among people held out, `coefficients`.
@@ -168,7 +174,7 @@ class LocalExpertStack(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "estimator": [HasMethods(["fit", "predict"])],
+        "estimator": [HasMethods(["fit"])],  # a stack has no predict before
         "others": [list, tuple, None],
         "cv": [Interval(Integral, 2, None, closed="left")],
         "max_depth": [Interval(Integral, 1, None, closed="left")],
@@ -180,6 +186,8 @@ class LocalExpertStack(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
+    # It needs none, but is to be exchanged for remedies that do.
+    __metadata_request__fit: ClassVar[dict[str, bool]] = {"subgroups": True}
 
     def __init__(
         self,
@@ -209,7 +217,13 @@ class LocalExpertStack(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: Any, y: ArrayLike) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        subgroups: ArrayLike | None = None,  # noqa: ARG002
+    ) -> Self:
         """Cross-fit the stack, then find, confirm and fit experts.
 
         Parameters
@@ -219,6 +233,9 @@ class LocalExpertStack(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
             categories, with gaps.
         y : array-like of shape (n_rows,)
             The target: numbers, or two classes.
+        subgroups : array-like of shape (n_rows,), default=None
+            Not used, since experts find their own people; accepted so that remedies can
+            be exchanged in one search.
 
         Returns
         -------
@@ -231,6 +248,8 @@ class LocalExpertStack(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
             If an argument breaks its rule, a class has fewer than two rows, there are
             more than two, or a column cannot be read.
         """
+        self._refuse_other_kinds()
+        check_n_jobs(self.n_jobs)
         random_state = check_random_state(self.random_state)
         validate_data(self, X, skip_check_array=True)
         self._people = PeopleTable.learn(X)
@@ -276,8 +295,9 @@ class LocalExpertStack(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
                 )
         self._stack = stack
         self.out_of_fold_ = stack.out_of_fold
-        names = (member.name for member in stack.members)
+        names = [member.name for member in stack.members]
         self.weights_ = dict(zip(names, stack.weights.tolist(), strict=True))
+        self.errors_ = dict(zip(names, stack.errors.tolist(), strict=True))
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -367,6 +387,22 @@ class LocalExpertStack(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
         return f"No expert: none of {self.n_candidates_} rules was confirmed."
 
     # ---- fitting, step by step ---------------------------------------------------
+    def _refuse_other_kinds(self) -> None:
+        """Refuse what predicts nothing, before any model is fitted."""
+        named = [("estimator", self.estimator)]
+        named += [(f"others[{k}]", one) for k, one in enumerate(self.others or ())]
+        for name, one in named:
+            predicts = hasattr(one, "predict") or is_regressor(one)
+            if hasattr(one, "fit") and (predicts or is_classifier(one)):
+                if name == "estimator" or not is_classifier(one):
+                    continue
+                fix = "Pass a regressor: beside a classifier it learns 0 and 1."
+            else:
+                fix = "Pass an estimator with fit and predict."
+            kind = "model" if name == "estimator" else "regressor"
+            came = type(one).__name__
+            raise TypeError(f"`{name}` must be a {kind}; got {came}. {fix}")
+
     def _as_numbers(self, labels: NDArray[Any]) -> NDArray[np.float64]:
         """Return the target, or 0 and 1 for two classes."""
         if not _is_classifier(self):

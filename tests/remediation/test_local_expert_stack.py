@@ -6,6 +6,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import lsq_linear
 from sklearn.base import clone
+from sklearn.ensemble import StackingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
@@ -248,6 +249,48 @@ def test_refuses(model, y, message):
     X = np.random.default_rng(0).normal(size=(20, 2))
     with pytest.raises(ValueError, match=message):
         LocalExpertStack(model).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"others": [1]}, r"`others\[0\]` must be a regressor; got int"),
+        (
+            {"others": [LinearRegression(), LogisticRegression()]},
+            r"`others\[1\]` must be a regressor; got LogisticRegression. .* 0 and 1",
+        ),
+        ({"estimator": StandardScaler()}, "`estimator` must be a model; got Standard"),
+    ],
+)
+def test_refuses_what_is_no_model_of_numbers(given, message):
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    model = LocalExpertStack(LinearRegression()).set_params(**given)
+    with pytest.raises(TypeError, match=message):
+        model.fit(X, X[:, 0])
+
+
+def test_refuses_no_jobs_before_any_fit():
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    with pytest.raises(ValueError, match="`n_jobs` must"):
+        LocalExpertStack(LinearRegression(), n_jobs=0).fit(X, X[:, 0])
+
+
+def test_takes_a_stack_which_has_no_predict_before_it_is_fitted():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    model = StackingRegressor([("line", LinearRegression())], LinearRegression(), cv=2)
+    fitted = LocalExpertStack(model, others=[], cv=2, n_rounds=0).fit(X, X[:, 0])
+    assert_allclose(fitted.predict(X), X[:, 0], atol=1e-6)
+
+
+def test_labels_are_taken_and_not_used():
+    frame, _, y, _ = planted(300, 16)
+    X = without_sex(frame)
+    model = LocalExpertStack(LinearRegression(), others=[], cv=2, random_state=0)
+    alone, told = (
+        clone(model).fit(X, y, **given).predict(X)
+        for given in ({}, {"subgroups": frame["sex"]})
+    )
+    assert_array_equal(alone, told)
 
 
 @pytest.mark.slow

@@ -17,7 +17,6 @@ from sklearn_equity import (
 )
 from sklearn_equity.exceptions import ExclusionWarning
 
-
 FEW = {"coverage": 0.8, "withhold_by": "novelty", "random_state": 0}
 WARD = np.resize(["north", "south", "east"], 300)
 

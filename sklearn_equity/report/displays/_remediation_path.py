@@ -201,8 +201,7 @@ class RemediationPathDisplay:
 
     def _tick_names(self) -> list[str]:
         names = []
-        for i, strength in enumerate(self.path.strength):
-            model = "plain" if i == 0 else f"{strength:g}"
+        for i, model in enumerate(self.path.model):
             verdict = "" if i == 0 else textwrap.fill(self.path.verdict[i], 12)
             names.append(f"{model}\n{self._gini(i)}\n{verdict}".rstrip())
         return names
