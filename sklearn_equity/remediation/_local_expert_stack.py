@@ -5,6 +5,7 @@ experts where all of them together still fail.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -85,7 +86,9 @@ class LocalExpertStack(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
         The fewest people of a half who meet a rule.
     least_gain : float, default=1.5
         The standard errors by which an expert must lower the squared error of people
-        who neither chose nor trained it; larger keeps fewer experts.
+        who neither chose nor trained it. One that reaches z of them is taken times
+        :math:`1 - (g / z)^2`, with g this number; larger keeps fewer experts, and
+        takes less from people whom their rules hold and should not.
     n_rounds : int, default=2
         How often to scan what experts have left, on new halves; 0 is the stack alone.
     n_jobs : int or None, default=None
@@ -357,21 +360,38 @@ class LocalExpertStack(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
         measure = accuracy_score if _is_classifier(self) else r2_score
         return float(measure(y, self.predict(X), sample_weight=sample_weight))
 
-    def predict_stack(self, X: Any) -> NDArray[np.float64]:
+    def predict_stack(
+        self, X: Any, *, member: str | None = None
+    ) -> NDArray[np.float64]:
         """Predict by the stack alone: what a better model is worth without experts.
 
         Parameters
         ----------
         X : data frame or array-like of shape (n_rows, n_features)
             The columns of `fit`.
+        member : str, default=None
+            One of the names in ``weights_``, to ask this member alone, bagged over
+            folds: the best of them, by ``errors_``, is what a stack must beat.
 
         Returns
         -------
         ndarray of shape (n_rows,)
             The mean; of a classifier, the probability of the second class, not cut off.
+
+        Raises
+        ------
+        ValueError
+            If there is no such member.
         """
         X, table = self._read(X)
-        return self._stack.predict(X, table)
+        if member is None:
+            return self._stack.predict(X, table)
+        names = list(self.weights_)
+        if member not in names:
+            msg = f"`member` must be one of {', '.join(names)}; got {member!r}."
+            raise ValueError(msg)
+        alone = np.array([float(name == member) for name in names])
+        return replace(self._stack, weights=alone).predict(X, table)
 
     def to_text(self) -> str:
         """Write the experts for people, one a line.

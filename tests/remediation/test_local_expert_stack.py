@@ -68,6 +68,20 @@ def test_a_planted_conjunction_is_found_described_and_corrected():
     assert f"n = {first.n:,}" in model.to_text()
 
 
+def test_what_is_hardly_beyond_chance_adds_hardly_anything():
+    frame, _, y, _ = planted(2000, 18, gain=3.0)
+    X = without_sex(frame)
+    model = LocalExpertStack(
+        linear_on_numbers(), others=[], max_depth=2, n_rounds=1, least_gain=0.0,
+        random_state=0,
+    ).fit(X, y)  # fmt: skip
+    whole, strict = model.experts_[0], model.experts_[0].gain_z / 1.25
+    shrunken = clone(model).set_params(least_gain=strict).fit(X, y).experts_[0]
+    assert shrunken.text == whole.text
+    for name, value in shrunken.coefficients.items():
+        assert_allclose(value, (1 - 0.8**2) * whole.coefficients[name])
+
+
 def test_where_nothing_is_left_to_find_little_is_kept_and_little_lost():
     # The linear model is right about these planes.
     kept, lost = [], []
@@ -134,6 +148,27 @@ def test_no_others_and_no_rounds_is_the_model_bagged_over_folds():
     assert_allclose(model.predict(X), y.mean() + weight * (bagged - y.mean()))
     assert model.predict(X) is not model.predict_stack(X)
     assert_array_equal(model.predict(X), model.predict_stack(X))
+
+
+def test_a_member_by_itself_and_its_error_against_models_fitted_by_hand():
+    frame, _, y, _ = planted(300, 17)
+    X = without_sex(frame)
+    members = [LinearRegression(), DecisionTreeRegressor(max_depth=3, random_state=0)]
+    model = LocalExpertStack(members[0], others=members[1:], n_rounds=0, random_state=3)
+    model.fit(X, y)
+    splits = list(
+        KFold(5, shuffle=True, random_state=np.random.RandomState(3)).split(X)
+    )
+    for member, name in zip(members, model.weights_, strict=True):
+        held_out = cross_val_predict(member, X, y, cv=splits)
+        assert_allclose(model.errors_[name], np.mean((y - held_out) ** 2))
+        folds = [
+            clone(member).fit(X.iloc[train], y[train]).predict(X) for train, _ in splits
+        ]
+        alone = model.predict_stack(X, member=name)
+        assert_allclose(alone, np.mean(folds, axis=0))
+    with pytest.raises(ValueError, match="`member` must be one of estimator, Decision"):
+        model.predict_stack(X, member="trees")
 
 
 # ---- the scan --------------------------------------------------------------------
