@@ -76,7 +76,8 @@ class LocalExpertStack(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
     cv : int, default=5
         Folds of the cross-fitting; fewer where a class has fewer rows.
     max_depth : int, default=3
-        The most conditions of a rule.
+        The most conditions of a rule when it is found. Where it bounds a number on one
+        side, the other bound may then be added.
     n_cuts : int, default=5
         Quantiles at which the scan cuts every column; the cuts of rules that are found
         move on from there.
@@ -412,15 +413,15 @@ class LocalExpertStack(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
         named = [("estimator", self.estimator)]
         named += [(f"others[{k}]", one) for k, one in enumerate(self.others or ())]
         for name, one in named:
-            predicts = hasattr(one, "predict") or is_regressor(one)
-            if hasattr(one, "fit") and (predicts or is_classifier(one)):
-                if name == "estimator" or not is_classifier(one):
-                    continue
-                fix = "Pass a regressor: beside a classifier it learns 0 and 1."
-            else:
-                fix = "Pass an estimator with fit and predict."
-            kind = "model" if name == "estimator" else "regressor"
-            came = type(one).__name__
+            is_other, fix = name != "estimator", "Pass one with fit and predict."
+            predicts = hasattr(one, "fit") and (
+                hasattr(one, "predict") or is_regressor(one) or is_classifier(one)
+            )
+            if predicts and is_other and is_classifier(one):
+                fix = "Beside a classifier, too, others learn numbers: 0 and 1."
+            elif predicts:
+                continue
+            kind, came = "regressor" if is_other else "model", type(one).__name__
             raise TypeError(f"`{name}` must be a {kind}; got {came}. {fix}")
 
     def _as_numbers(self, labels: NDArray[Any]) -> NDArray[np.float64]:

@@ -17,8 +17,7 @@ def is_withheld(answers: Any) -> NDArray[np.bool_]:
     masked = np.ma.getmaskarray(np.ma.asarray(answers))
     values = np.asarray(answers)
     missing = masked if values.dtype.kind not in "fc" else masked | np.isnan(values)
-    found: NDArray[np.bool_] = missing.any(axis=tuple(range(1, missing.ndim)))
-    return found
+    return np.asarray(missing.any(axis=tuple(range(1, missing.ndim))))
 
 
 def refuse_withheld(

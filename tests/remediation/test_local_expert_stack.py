@@ -18,6 +18,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn_equity import make_health_cohort
 from sklearn_equity.discovery._items import Item
 from sklearn_equity.discovery._people_table import PeopleTable
+from sklearn_equity.discovery._rule_choice import rows_of
 from sklearn_equity.remediation import LocalExpertStack, no_harm_test
 from sklearn_equity.remediation._expert_rules import RuleScan, _best_cut, _Sums
 
@@ -198,6 +199,19 @@ def test_the_scan_ranks_a_sloping_residual_whose_mean_is_zero():
         0
     ]
     assert {(item.column, item.value) for item in best.items} == {(1, 1.0), (3, 0.0)}
+
+
+def test_a_box_of_more_sides_than_conditions_is_closed():
+    rng = np.random.default_rng(19)
+    table = np.asfortranarray(rng.uniform(-1, 1, size=(4000, 3)))
+    inside = (np.abs(table[:, 0] - 0.2) < 0.4) & (np.abs(table[:, 1] + 0.2) < 0.4)
+    residuals = 3.0 * inside + rng.normal(size=4000)
+    people = PeopleTable.learn(table)
+    scan = RuleScan(people, max_depth=2, n_cuts=5, max_rules=5, min_size=50)
+    best = scan(table, residuals, np.ones((4000, 1)))[0]
+    held = rows_of(best.items, table)
+    assert len(best.items) == 4
+    assert (held & inside).sum() > 0.9 * (held | inside).sum()
 
 
 # ---- where it works --------------------------------------------------------------

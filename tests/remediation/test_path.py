@@ -9,6 +9,7 @@ from sklearn.cluster import KMeans
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
+from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -223,7 +224,7 @@ def test_a_recalibrator_is_handed_the_labels_of_those_whom_it_predicts():
 def test_a_deferral_is_measured_on_those_who_get_a_prediction_and_called_silent():
     X, y, ward = two_wards_of_one_line()
     remedy = DeferralRegressor(
-        LinearRegression(), withhold_by="novelty", random_state=0
+        LinearRegression(), withhold_by=KernelDensity(), random_state=0
     )
     path = remediation_path(
         remedy, X, y, subgroups=ward, parameter="coverage", strengths=[1.0, 0.8],
@@ -249,12 +250,12 @@ def test_withheld_classes_are_not_errors():
     X, y, ward = two_wards_of_one_line()
     label = np.where(y > np.median(y), "high", "low")
     path = remediation_path(
-        DeferralClassifier(LogisticRegression(), withhold_by="novelty", random_state=0),
+        DeferralClassifier(LogisticRegression(), withhold_by=KernelDensity(), random_state=0),
         X, label, subgroups=ward, metric="accuracy", parameter="coverage",
         strengths=[0.5], random_state=0,
     )  # fmt: skip
     assert path.coverage[0, 1] < 0.7
-    assert path.overall[1] > 0.9  # half of everybody would be wrong, were silence error
+    assert path.overall[1] > path.coverage[0, 1]  # the most it could be, were it error
     assert path.verdict[1] == "keeps silent"
 
 

@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.neighbors import KernelDensity
 
 from sklearn_equity import (
     DeferralClassifier,
@@ -17,7 +18,7 @@ from sklearn_equity import (
 )
 from sklearn_equity.exceptions import ExclusionWarning
 
-FEW = {"coverage": 0.8, "withhold_by": "novelty", "random_state": 0}
+FEW = {"coverage": 0.8, "withhold_by": KernelDensity(), "random_state": 0}
 WARD = np.resize(["north", "south", "east"], 300)
 
 
