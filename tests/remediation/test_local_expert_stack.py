@@ -3,13 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import lsq_linear
 from sklearn.base import clone
 from sklearn.ensemble import StackingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeRegressor
@@ -19,7 +20,11 @@ from sklearn_equity import make_health_cohort
 from sklearn_equity.discovery._items import Item
 from sklearn_equity.discovery._people_table import PeopleTable
 from sklearn_equity.discovery._rule_choice import rows_of
-from sklearn_equity.remediation import LocalExpertStack, no_harm_test
+from sklearn_equity.remediation import (
+    LocalExpertStack,
+    SubgroupOversampler,
+    no_harm_test,
+)
 from sklearn_equity.remediation._expert_rules import RuleScan, _best_cut, _Sums
 
 
@@ -340,6 +345,20 @@ def test_labels_are_taken_and_not_used():
         for given in ({}, {"subgroups": frame["sex"]})
     )
     assert_array_equal(alone, told)
+
+
+def test_a_search_exchanges_it_for_a_remedy_that_needs_labels():
+    frame, _, y, _ = planted(200, 20)
+    published = SubgroupOversampler(LinearRegression(), measured_on="train")
+    stack = LocalExpertStack(LinearRegression(), others=[], cv=2, n_rounds=0)
+    with sklearn.config_context(enable_metadata_routing=True):
+        search = GridSearchCV(
+            Pipeline([("remedy", published)]),
+            {"remedy": [published, stack]},
+            cv=2,
+            error_score="raise",
+        ).fit(without_sex(frame), y, subgroups=frame["sex"])
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
 @pytest.mark.slow

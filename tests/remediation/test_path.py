@@ -249,9 +249,9 @@ def test_a_deferral_is_measured_on_those_who_get_a_prediction_and_called_silent(
 def test_withheld_classes_are_not_errors():
     X, y, ward = two_wards_of_one_line()
     label = np.where(y > np.median(y), "high", "low")
+    remedy = DeferralClassifier(LogisticRegression(), withhold_by=KernelDensity())
     path = remediation_path(
-        DeferralClassifier(LogisticRegression(), withhold_by=KernelDensity(), random_state=0),
-        X, label, subgroups=ward, metric="accuracy", parameter="coverage",
+        remedy, X, label, subgroups=ward, metric="accuracy", parameter="coverage",
         strengths=[0.5], random_state=0,
     )  # fmt: skip
     assert path.coverage[0, 1] < 0.7
