@@ -33,6 +33,9 @@ NOT_RUN = {
     ("README.md", "$ make demo"): ".ci/run and the tests of the demo run it",
     ("README.md", "$ python -m sklearn_equity audit"): "run by the last test here",
     ("README.md", "$ pip install ."): "installs; every environment begins with it",
+    ("docs/user_guide/bigger_than_memory.md", "import joblib\nimport numpy"): (
+        "starts a cluster: tests/distributed/test_joblib_backends.py runs it"
+    ),
     ("docs/user_guide/coming_from.md", "import pandas as pd\nfrom aif360"): "aif360",
     ("docs/user_guide/coming_from.md", "import numpy as np\nfrom aif360"): "aif360",
     ("docs/user_guide/coming_from.md", "from aif360"): "aif360",

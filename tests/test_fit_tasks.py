@@ -338,6 +338,7 @@ def test_a_callback_can_not_end_what_is_no_round(tmp_path):
 def test_a_progress_bar_shows_the_embedder_inside_a_remedy(capsys, monkeypatch):
     pytest.importorskip("rich", reason="the progress bar is drawn by rich")
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TERM", "xterm")  # a dumb one is taken to be narrow
     segments = make_pipeline(
         StandardScaler(),
         AutoencoderEmbedder(max_epochs=2, n_init=1, random_state=0),

@@ -127,7 +127,7 @@ def harmed(n_jobs):
 
 def remedied(n_jobs):
     path = se.remediation_path(
-        se.SubgroupOversampler(LinearRegression(), random_state=0),
+        se.SubgroupOversampler(LinearRegression(), n_jobs=1, random_state=0),
         X,
         TRUTH,
         subgroups=WARD,

@@ -19,7 +19,8 @@ from sklearn_equity.remediation._levelling import LevellingDown
 from sklearn_equity.remediation._local_expert_stack import LocalExpertStack
 from sklearn_equity.remediation._no_harm import NoHarmResult, no_harm_test
 from sklearn_equity.remediation._oversampler import SubgroupOversampler
-from sklearn_equity.remediation._path import RemediationPath, remediation_path
+from sklearn_equity.remediation._path import remediation_path
+from sklearn_equity.remediation._path_result import RemediationPath
 from sklearn_equity.remediation._recalibrator import SubgroupRecalibrator
 from sklearn_equity.remediation._reweighter import WorstSubgroupReweighter
 

@@ -28,6 +28,7 @@ from sklearn_equity.fidelity import LARGEST, Metric, resolve_metric
 from sklearn_equity.remediation._inputs import check_metric_of_classes
 from sklearn_equity.remediation._levelling import LevellingDown, find_levelling_down
 from sklearn_equity.remediation._paired import PairedRows, columns_of, standard_error
+from sklearn_equity.remediation._withheld import refuse_withheld
 
 Vector = NDArray[np.float64]
 EVERYBODY = "everybody"
@@ -247,6 +248,9 @@ def check_answers(
     Classes that are text are replaced by their position among the sorted ones: of two,
     the second is 1.
     """
+    for name, answers in (("before", before), ("after", after)):
+        keep = "y_true[given], before[given], after[given] and their subgroups"
+        refuse_withheld(answers, name=name, keep=keep)
     named = {"y_true": y_true, "before": before, "after": after}
     text = [name for name, labels in named.items() if _is_text(labels)]
     if "y_true" in text:

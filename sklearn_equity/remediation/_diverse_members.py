@@ -92,6 +92,8 @@ class Stack:
         Of each fold, the fitted model of every member.
     weights : ndarray of shape (n_members,)
         Not negative; their sum is near 1.
+    errors : ndarray of shape (n_members,)
+        The mean squared error of each by itself, for people whom it had not seen.
     mean : float
         The mean of the target: predictions are its sum with the weighted departures of
         the members' predictions from it.
@@ -102,6 +104,7 @@ class Stack:
     members: tuple[Member, ...]
     models: tuple[list[Any], ...]
     weights: Vector
+    errors: Vector
     mean: float
     out_of_fold: Vector
 
@@ -135,6 +138,7 @@ class Stack:
             tuple(members),
             tuple(models for models, _ in fitted),
             weights,
+            ((predictions - y[:, None]) ** 2).mean(axis=0),
             mean,
             mean + (predictions - mean) @ weights,
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_equity.discovery._items import Item, make_items
+from sklearn_equity.discovery._items import Item, Kind, make_items
 from sklearn_equity.discovery._people_table import PeopleTable
 from sklearn_equity.discovery._rule_choice import rows_of
 from sklearn_equity.discovery._rule_search import search_conjunctions
@@ -31,6 +31,7 @@ _MOST_OVERLAP = 0.5
 # A condition must raise the score by this factor over that of the rule without it.
 _WORTH = 1.05
 _MAX_SWEEPS = 3
+_OTHER_SIDE: dict[Kind, Kind] = {"at_least": "below", "below": "at_least"}
 # Of its own second moment a rule is believed no less than this part of everybody's.
 _LEAST_VARIANCE = 0.5
 
@@ -52,7 +53,7 @@ class RuleScan:
     people : PeopleTable
         Which columns hold labels.
     max_depth : int
-        The most conditions of a rule.
+        The most conditions of a rule when it is found; intervals are closed thereafter.
     n_cuts : int
         Quantiles of a column at which it is cut at first.
     max_rules : int
@@ -105,7 +106,7 @@ class RuleScan:
             if _repeats(inside, seen):
                 continue
             seen.append(inside)
-            items = _move_cuts(candidate, sums)
+            items = _close_intervals(_move_cuts(candidate, sums), sums)
             inside = rows_of(items, sums.table)
             if _repeats(inside, chosen):
                 continue
@@ -173,6 +174,35 @@ def _move_cuts(rule: tuple[Item, ...], sums: _Sums) -> tuple[Item, ...]:
         if rule == before:
             break
     return rule
+
+
+def _close_intervals(rule: tuple[Item, ...], sums: _Sums) -> tuple[Item, ...]:
+    """Bound numbers on their other side too, the one that gains most first.
+
+    A rule has few conditions and people who are not served a place with an end: what
+    is open to one side holds others, who would pay for a correction.
+    """
+    closed = rule
+    while True:
+        inside = rows_of(closed, sums.table)
+        closer = [(*closed, end) for end in _other_ends(closed, inside, sums)]
+        scores = [sums.score(rows_of(one, sums.table)) for one in closer]
+        if max(scores, default=-np.inf) <= _WORTH * sums.score(inside):
+            break
+        closed = closer[int(np.argmax(scores))]
+    return rule if closed == rule else _move_cuts(closed, sums)
+
+
+def _other_ends(rule: tuple[Item, ...], inside: Mask, sums: _Sums) -> list[Item]:
+    """Return the best bound on the other side of each number that has but one."""
+    known = {(item.column, item.kind) for item in rule}
+    others = [
+        Item(item.column, _OTHER_SIDE[item.kind], np.nan)
+        for item in rule
+        if item.is_cut and (item.column, _OTHER_SIDE[item.kind]) not in known
+    ]
+    ends = [_best_cut(item, inside, sums) for item in others]
+    return [end for end in ends if not np.isnan(end.value)]  # else too few are left
 
 
 def _drop_useless(rule: tuple[Item, ...], sums: _Sums) -> tuple[Item, ...]:

@@ -2,7 +2,9 @@
 
 Rules are found on one half of the people. In each a small ridge regression, an expert,
 says how the residual depends on the inputs there. It is kept if it makes the squared
-error of the rule's people in the other half smaller by more than chance would.
+error of the rule's people in the other half smaller by more than chance would, and is
+trusted the more the further beyond: a rule is wider than the people who are not served,
+and the others whom it holds pay by the square of the correction.
 """
 
 from collections.abc import Sequence
@@ -180,7 +182,8 @@ class _Residuals:
             inside = rows_of(rule.items, self.table)
             tested = self._test(inside & finding, inside & ~finding)
             if tested.gain_z > least_gain and tested.gain > 0.0:
-                weights = self._fit(inside, tested.size)
+                trust = 1.0 - (least_gain / tested.gain_z) ** 2
+                weights = trust * self._fit(inside, tested.size)
                 self.left[inside] -= self.basis[inside] @ weights
                 experts.append(self._describe(rule, inside, tested, weights))
         return experts

@@ -28,8 +28,9 @@ N_FOLDS = 5  # of the cross-validation behind measured_on="cv"
 
 def metric_asked(remedy: Any) -> Any:
     """Return the metric of a remedy, or what it takes if none was asked for."""
-    if remedy.metric is not None:
-        return remedy.metric
+    metric = getattr(remedy, "metric", None)
+    if metric is not None:
+        return metric
     if is_classifier(remedy.estimator):
         return "accuracy"
     return getattr(remedy, "_metric_of_numbers", "rmse")

@@ -10,8 +10,10 @@ from sklearn.base import is_classifier, is_regressor
 from sklearn_equity._checks import check_numbers
 from sklearn_equity._sklearn_shims import check_response_method
 from sklearn_equity.fidelity import METRIC_NAMES, Metric, resolve_metric
+from sklearn_equity.remediation._withheld import refuse_withheld
 
 Vector = NDArray[np.float64]
+_PREDICTION = "estimator.predict(X)"
 
 
 def prepare_response(
@@ -35,11 +37,22 @@ def prepare_response(
     if is_classifier(estimator) and (_is_text(estimator.classes_) or _is_text(y)):
         classes = np.asarray(estimator.classes_)
         return _positions(y, classes, "y"), lambda X: _positions(
-            estimator.predict(X), classes, "estimator.predict(X)"
+            _all_given(estimator.predict(X)), classes, _PREDICTION
         )
     return check_numbers(y, name="y"), lambda X: check_numbers(
-        estimator.predict(X), name="estimator.predict(X)"
+        _all_given(estimator.predict(X)), name=_PREDICTION
     )
+
+
+def _all_given(answers: Any, name: str = _PREDICTION) -> Any:
+    """Return what a model answers, unless it withholds something."""
+    refuse_withheld(
+        answers,
+        name=name,
+        given="~np.asarray(estimator.defer(X))",
+        keep="X[given], y[given] and their subgroups",
+    )
+    return answers
 
 
 def _refuse_other_task(estimator: Any, metric: Metric) -> None:
@@ -82,9 +95,10 @@ def _prepare_scores(
     answer = check_response_method(estimator, metric.response)
 
     def respond(X: Any) -> Vector:
-        scores = np.asarray(answer(X))
+        scores = np.asanyarray(answer(X))  # keeps a mask
         of_the_second = scores[:, 1] if scores.ndim == 2 else scores
-        return check_numbers(of_the_second, name="estimator's scores")
+        name = "estimator's scores"
+        return check_numbers(_all_given(of_the_second, name), name=name)
 
     return _positions(y, classes, "y"), respond
 

@@ -174,6 +174,12 @@ def test_error_and_interval_of_a_mean_by_hand(weighted):
         error = np.sqrt((w**2 * (squared - mean) ** 2).sum()) / w.sum()
         assert_allclose(table.estimate[i], mean)
         assert_allclose(table.std_error[i], error, rtol=1e-6)
+        # The interval is as if 100 people more strayed as their risks say.
+        p = risk[ward == label]
+        expected = np.average(p * (1 - p), weights=w)
+        square = np.average(p * (1 - p) ** 4 + (1 - p) * p**4, weights=w)
+        strays = (square - expected**2) * (w**2).sum() / w.sum() ** 2
+        error = max(error, np.sqrt((30 * error**2 + 100 * strays) / 130))
         reach = student(29).ppf(0.95) * error / (mean * (1 - mean))
         ends = expit(logit(mean) + np.array([-reach, reach]))
         assert_allclose([table.ci_low[i], table.ci_high[i]], ends, rtol=1e-6)

@@ -3,12 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import lsq_linear
 from sklearn.base import clone
+from sklearn.ensemble import StackingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeRegressor
@@ -17,7 +19,12 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn_equity import make_health_cohort
 from sklearn_equity.discovery._items import Item
 from sklearn_equity.discovery._people_table import PeopleTable
-from sklearn_equity.remediation import LocalExpertStack, no_harm_test
+from sklearn_equity.discovery._rule_choice import rows_of
+from sklearn_equity.remediation import (
+    LocalExpertStack,
+    SubgroupOversampler,
+    no_harm_test,
+)
 from sklearn_equity.remediation._expert_rules import RuleScan, _best_cut, _Sums
 
 
@@ -65,6 +72,20 @@ def test_a_planted_conjunction_is_found_described_and_corrected():
     assert first.text.endswith("and asthma = 1")
     assert first.gain_z > 5
     assert f"n = {first.n:,}" in model.to_text()
+
+
+def test_what_is_hardly_beyond_chance_adds_hardly_anything():
+    frame, _, y, _ = planted(2000, 18, gain=3.0)
+    X = without_sex(frame)
+    model = LocalExpertStack(
+        linear_on_numbers(), others=[], max_depth=2, n_rounds=1, least_gain=0.0,
+        random_state=0,
+    ).fit(X, y)  # fmt: skip
+    whole, strict = model.experts_[0], model.experts_[0].gain_z / 1.25
+    shrunken = clone(model).set_params(least_gain=strict).fit(X, y).experts_[0]
+    assert shrunken.text == whole.text
+    for name, value in shrunken.coefficients.items():
+        assert_allclose(value, (1 - 0.8**2) * whole.coefficients[name])
 
 
 def test_where_nothing_is_left_to_find_little_is_kept_and_little_lost():
@@ -135,6 +156,27 @@ def test_no_others_and_no_rounds_is_the_model_bagged_over_folds():
     assert_array_equal(model.predict(X), model.predict_stack(X))
 
 
+def test_a_member_by_itself_and_its_error_against_models_fitted_by_hand():
+    frame, _, y, _ = planted(300, 17)
+    X = without_sex(frame)
+    members = [LinearRegression(), DecisionTreeRegressor(max_depth=3, random_state=0)]
+    model = LocalExpertStack(members[0], others=members[1:], n_rounds=0, random_state=3)
+    model.fit(X, y)
+    splits = list(
+        KFold(5, shuffle=True, random_state=np.random.RandomState(3)).split(X)
+    )
+    for member, name in zip(members, model.weights_, strict=True):
+        held_out = cross_val_predict(member, X, y, cv=splits)
+        assert_allclose(model.errors_[name], np.mean((y - held_out) ** 2))
+        folds = [
+            clone(member).fit(X.iloc[train], y[train]).predict(X) for train, _ in splits
+        ]
+        alone = model.predict_stack(X, member=name)
+        assert_allclose(alone, np.mean(folds, axis=0))
+    with pytest.raises(ValueError, match="`member` must be one of estimator, Decision"):
+        model.predict_stack(X, member="trees")
+
+
 # ---- the scan --------------------------------------------------------------------
 def test_best_cut_against_trying_every_cut():
     rng = np.random.default_rng(9)
@@ -162,6 +204,19 @@ def test_the_scan_ranks_a_sloping_residual_whose_mean_is_zero():
         0
     ]
     assert {(item.column, item.value) for item in best.items} == {(1, 1.0), (3, 0.0)}
+
+
+def test_a_box_of_more_sides_than_conditions_is_closed():
+    rng = np.random.default_rng(19)
+    table = np.asfortranarray(rng.uniform(-1, 1, size=(4000, 3)))
+    inside = (np.abs(table[:, 0] - 0.2) < 0.4) & (np.abs(table[:, 1] + 0.2) < 0.4)
+    residuals = 3.0 * inside + rng.normal(size=4000)
+    people = PeopleTable.learn(table)
+    scan = RuleScan(people, max_depth=2, n_cuts=5, max_rules=5, min_size=50)
+    best = scan(table, residuals, np.ones((4000, 1)))[0]
+    held = rows_of(best.items, table)
+    assert len(best.items) == 4
+    assert (held & inside).sum() > 0.9 * (held | inside).sum()
 
 
 # ---- where it works --------------------------------------------------------------
@@ -248,6 +303,62 @@ def test_refuses(model, y, message):
     X = np.random.default_rng(0).normal(size=(20, 2))
     with pytest.raises(ValueError, match=message):
         LocalExpertStack(model).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"others": [1]}, r"`others\[0\]` must be a regressor; got int"),
+        (
+            {"others": [LinearRegression(), LogisticRegression()]},
+            r"`others\[1\]` must be a regressor; got LogisticRegression. .* 0 and 1",
+        ),
+        ({"estimator": StandardScaler()}, "`estimator` must be a model; got Standard"),
+    ],
+)
+def test_refuses_what_is_no_model_of_numbers(given, message):
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    model = LocalExpertStack(LinearRegression()).set_params(**given)
+    with pytest.raises(TypeError, match=message):
+        model.fit(X, X[:, 0])
+
+
+def test_refuses_no_jobs_before_any_fit():
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    with pytest.raises(ValueError, match="`n_jobs` must"):
+        LocalExpertStack(LinearRegression(), n_jobs=0).fit(X, X[:, 0])
+
+
+def test_takes_a_stack_which_has_no_predict_before_it_is_fitted():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    model = StackingRegressor([("line", LinearRegression())], LinearRegression(), cv=2)
+    fitted = LocalExpertStack(model, others=[], cv=2, n_rounds=0).fit(X, X[:, 0])
+    assert_allclose(fitted.predict(X), X[:, 0], atol=1e-6)
+
+
+def test_labels_are_taken_and_not_used():
+    frame, _, y, _ = planted(300, 16)
+    X = without_sex(frame)
+    model = LocalExpertStack(LinearRegression(), others=[], cv=2, random_state=0)
+    alone, told = (
+        clone(model).fit(X, y, **given).predict(X)
+        for given in ({}, {"subgroups": frame["sex"]})
+    )
+    assert_array_equal(alone, told)
+
+
+def test_a_search_exchanges_it_for_a_remedy_that_needs_labels():
+    frame, _, y, _ = planted(200, 20)
+    published = SubgroupOversampler(LinearRegression(), measured_on="train")
+    stack = LocalExpertStack(LinearRegression(), others=[], cv=2, n_rounds=0)
+    with sklearn.config_context(enable_metadata_routing=True):
+        search = GridSearchCV(
+            Pipeline([("remedy", published)]),
+            {"remedy": [published, stack]},
+            cv=2,
+            error_score="raise",
+        ).fit(without_sex(frame), y, subgroups=frame["sex"])
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
 @pytest.mark.slow

@@ -4,13 +4,24 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
+from sklearn.neighbors import KernelDensity
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_equity.inequality import gini
-from sklearn_equity.remediation import SubgroupOversampler, remediation_path
+from sklearn_equity.remediation import (
+    DeferralClassifier,
+    DeferralRegressor,
+    LocalExpertStack,
+    SubgroupOversampler,
+    SubgroupRecalibrator,
+    remediation_path,
+)
 
 
 def two_wards_of_one_line(n_rows=800, seed=71):
@@ -146,9 +157,12 @@ def test_columns_and_classes():
         (
             REMEDY,
             {"subgroups": True, "parameter": "power"},
-            "Invalid parameter 'power'",
+            "`parameter` must be .* SubgroupOversampler has no 'power', but estimator",
         ),
         (REMEDY, {"subgroups": True, "metric": "spearman"}, "`metric` must be one of"),
+        (REMEDY, {"subgroups": True, "metric": "brier"}, "of what `predict` returns"),
+        (REMEDY, {"subgroups": True, "strengths": []}, "at least one value of"),
+        (REMEDY, {"subgroups": True, "test_size": 2}, "`test_size` must be a share"),
     ],
 )
 def test_refuses(remedy, given, message):
@@ -157,3 +171,113 @@ def test_refuses(remedy, given, message):
         given = {**given, "subgroups": ward}
     with pytest.raises(ValueError, match=message):
         remediation_path(remedy, X, y, **given)
+
+
+# ---- every remedy of the family --------------------------------------------------
+def by_hand(model, **given):
+    """Fit a remedy as `remediation_path` does with random_state=0."""
+    X, y, ward = two_wards_of_one_line()
+    train, test = train_test_split(
+        np.arange(800), test_size=0.3, random_state=np.random.RandomState(0)
+    )
+    train, test = np.sort(train), np.sort(test)
+    labels = {"subgroups": ward[train]} if given.pop("labels", False) else {}
+    fitted = clone(model).set_params(**given).fit(X[train], y[train], **labels)
+    return fitted, X[test], y[test], ward[test]
+
+
+def rmse_of(y, prediction):
+    return np.sqrt(np.mean((y - prediction) ** 2))
+
+
+def test_local_experts_need_no_subgroups_and_have_no_metric():
+    X, y, ward = two_wards_of_one_line()
+    remedy = LocalExpertStack(
+        LinearRegression(), others=[], cv=2, max_depth=1, random_state=0
+    )
+    path = remediation_path(
+        remedy, X, y, subgroups=ward, parameter="n_rounds", strengths=[0, 1],
+        random_state=0,
+    )  # fmt: skip
+    assert path.metric == "RMSE"
+    for i, n_rounds in ((1, 0), (2, 1)):
+        fitted, X_test, y_test, _ = by_hand(remedy, n_rounds=n_rounds)
+        assert_allclose(path.overall[i], rmse_of(y_test, fitted.predict(X_test)))
+    assert_array_equal(path.coverage, 1.0)
+    assert "coverage" not in repr(path)
+
+
+def test_a_recalibrator_is_handed_the_labels_of_those_whom_it_predicts():
+    X, y, ward = two_wards_of_one_line()
+    remedy = SubgroupRecalibrator(LinearRegression(), random_state=0)
+    path = remediation_path(
+        remedy, X, y, subgroups=ward, parameter="n_rounds", strengths=[3],
+        random_state=0,
+    )  # fmt: skip
+    fitted, X_test, y_test, ward_test = by_hand(remedy, n_rounds=3, labels=True)
+    expected = rmse_of(y_test, fitted.predict(X_test, subgroups=ward_test))
+    assert_allclose(path.overall[1], expected)
+    assert path.overall[1] < 0.8 * path.overall[0]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn_equity.exceptions.ExclusionWarning")
+def test_a_deferral_is_measured_on_those_who_get_a_prediction_and_called_silent():
+    X, y, ward = two_wards_of_one_line()
+    remedy = DeferralRegressor(
+        LinearRegression(), withhold_by=KernelDensity(), random_state=0
+    )
+    path = remediation_path(
+        remedy, X, y, subgroups=ward, parameter="coverage", strengths=[1.0, 0.8],
+        random_state=0,
+    )  # fmt: skip
+    fitted, X_test, y_test, ward_test = by_hand(remedy, coverage=0.8)
+    predicted = fitted.predict(X_test)
+    given = ~np.isnan(predicted)
+    assert 0.6 < given.mean() < 0.95
+    for row, mine in enumerate((ward_test != "", ward_test == "A", ward_test == "B")):
+        assert_allclose(path.coverage[row], [1.0, 1.0, given[mine].mean()])
+    assert_allclose(path.overall[2], rmse_of(y_test[given], predicted[given]))
+    assert path.verdict == ("plain", "no harm", "keeps silent")
+    # The same model, asked about the same people, is neither better nor worse for them.
+    assert_allclose(path.no_harm[1].harm, 0.0, atol=1e-12)
+    assert path.no_harm[1].n[0] == given.sum()
+    assert "excluded_who" in repr(path)
+    assert path.to_columns()["coverage_under_served"] == path.coverage[2].tolist()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn_equity.exceptions.ExclusionWarning")
+def test_withheld_classes_are_not_errors():
+    X, y, ward = two_wards_of_one_line()
+    label = np.where(y > np.median(y), "high", "low")
+    remedy = DeferralClassifier(LogisticRegression(), withhold_by=KernelDensity())
+    path = remediation_path(
+        remedy, X, label, subgroups=ward, metric="accuracy", parameter="coverage",
+        strengths=[0.5], random_state=0,
+    )  # fmt: skip
+    assert path.coverage[0, 1] < 0.7
+    assert path.overall[1] > path.coverage[0, 1]  # the most it could be, were it error
+    assert path.verdict[1] == "keeps silent"
+
+
+def test_a_strength_may_be_a_word():
+    X, y, ward = two_wards_of_one_line()
+    remedy = SubgroupOversampler(LinearRegression(), multiplier=3, random_state=0)
+    path = remediation_path(
+        remedy, X, y, subgroups=ward, parameter="strategy",
+        strengths=["duplicate", "weight"], random_state=0,
+    )  # fmt: skip
+    assert path.model == ("plain", "duplicate", "weight")
+    assert path.to_columns()["strength"] == ["plain", "duplicate", "weight"]
+    assert "weight" in repr(path)
+    # Repeated rows are rows that weigh as much.
+    assert_allclose(path.overall[1], path.overall[2])
+
+
+@pytest.mark.parametrize(
+    "model", [LinearRegression(), make_pipeline(StandardScaler(), LinearRegression())]
+)
+def test_a_model_without_a_remedy_is_refused_before_any_fit(model):
+    X, y, ward = two_wards_of_one_line(80)
+    with pytest.raises(TypeError, match=r"Wrap the whole .*SubgroupOversampler\("):
+        remediation_path(model, X, y, subgroups=ward)
+    assert not hasattr(model, "n_features_in_")

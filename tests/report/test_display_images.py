@@ -150,6 +150,7 @@ def _remediation_path():
             **{name: np.array(values) for name, values in figures.items()},
             ci_low=np.array([[3.8, 3.7, 3.9], [2.8, 3.0, 3.3], [5.1, 4.3, 4.0]]),
             ci_high=np.array([[4.2, 4.1, 4.3], [3.2, 3.5, 3.9], [7.2, 6.4, 6.2]]),
+            coverage=np.ones((3, 3)),
             verdict=("plain", "gain without harm", "levelling down"),
             n=(900, 700, 200),
             metric="RMSE",

@@ -539,6 +539,19 @@ def test_path_has_intervals_and_the_region_without_harm(path_of_one_line):
     assert _legend(display)[-1] == "harm excluded for every subgroup"
 
 
+def test_path_of_words_and_of_silence_says_which_and_how_many(path_of_one_line):
+    coverage = path_of_one_line.coverage.copy()
+    coverage[:, 2] = 0.75
+    figures = vars(path_of_one_line) | {
+        "strength": np.array([np.nan, "weight", "synthetic"], dtype=object),
+        "coverage": coverage,
+    }
+    display = RemediationPathDisplay(type(path_of_one_line)(**figures)).plot()
+    said = [label.get_text() for label in display.ax_.get_xticklabels()]
+    assert [text.split("\n")[0] for text in said] == ["plain", "weight", "synthetic"]
+    assert ["75% get a\nprediction" in text for text in said] == [False, False, True]
+
+
 @pytest.mark.parametrize("n_models", [2, 4])
 def test_legend_of_a_path_is_inside_the_figure(n_models, path_of_one_line):
     figures = {

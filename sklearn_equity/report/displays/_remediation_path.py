@@ -67,7 +67,8 @@ class RemediationPathDisplay:
     without sampling noise and its interval, and with what `no_harm_test` says of it. An
     index that noise alone explains is written as 0. Intervals are those of each figure
     by itself: all models are asked about the same people, so that a change may be shown
-    where intervals overlap. What is shown of changes is the verdict.
+    where intervals overlap. What is shown of changes is the verdict. Where predictions
+    are withheld, figures are of those who get one, and their share is written below.
 
     Examples
     --------
@@ -201,9 +202,11 @@ class RemediationPathDisplay:
 
     def _tick_names(self) -> list[str]:
         names = []
-        for i, strength in enumerate(self.path.strength):
-            model = "plain" if i == 0 else f"{strength:g}"
+        for i, model in enumerate(self.path.model):
             verdict = "" if i == 0 else textwrap.fill(self.path.verdict[i], 12)
+            given = self.path.coverage[0, i]
+            if given < 1.0:
+                verdict += f"\n{given:.0%} get a\nprediction"
             names.append(f"{model}\n{self._gini(i)}\n{verdict}".rstrip())
         return names
 
