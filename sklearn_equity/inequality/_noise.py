@@ -279,7 +279,7 @@ def _sharpened(
 
     By a fixed number of steps of the EM algorithm from the estimates themselves: more
     would draw a smooth distribution into few points, fewer leave few points blurred
-    [1]_. Each subgroup gets the quantile of its rank.
+    [1]_. Each subgroup gets the mean of the quantiles at its ranks.
 
     The noise of an estimate is judged in its own standard error. Where tails are heavy,
     one row can raise both, and an estimate far above the others then is no sign that
@@ -300,9 +300,13 @@ def _sharpened(
     for _ in range(_N_SHARPENINGS):
         share = likelihood * mass
         mass = voices @ (share / share.sum(axis=1, keepdims=True))
-    ranks = np.cumsum(voices) - voices / 2.0
+    # What the points add up to as far as a rank; between the ends of its own ranks is
+    # what a subgroup adds. (Quantiles between two points would lie where nobody is.)
+    above = points - points[0]  # exactly 0 where all are the same
+    ends, sums = (np.append(0.0, np.cumsum(x)) for x in (mass, mass * above))
+    so_far = np.interp(np.cumsum(voices), ends, sums)
     sharpened = np.empty_like(estimate)
-    sharpened[order] = np.interp(ranks, np.cumsum(mass) - mass / 2.0, points)
+    sharpened[order] = points[0] + np.diff(so_far, prepend=0.0) / voices
     return sharpened
 
 

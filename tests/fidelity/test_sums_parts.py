@@ -158,6 +158,15 @@ def risks(n=60, seed=7):
     return 1.0 * (rng.random(n) < risk), risk, ward
 
 
+def _with_strays(error, p, w):
+    """Widen a Brier score's error as if 100 people more strayed as their risks say."""
+    expected = np.average(p * (1 - p), weights=w)
+    square = np.average(p * (1 - p) ** 4 + (1 - p) * p**4, weights=w)
+    strays = (square - expected**2) * (w**2).sum() / w.sum() ** 2
+    n = len(p)
+    return max(error, np.sqrt((n * error**2 + 100 * strays) / (n + 100)))
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 def test_error_and_interval_of_a_mean_by_hand(weighted):
     y_true, risk, ward = risks()
@@ -174,12 +183,7 @@ def test_error_and_interval_of_a_mean_by_hand(weighted):
         error = np.sqrt((w**2 * (squared - mean) ** 2).sum()) / w.sum()
         assert_allclose(table.estimate[i], mean)
         assert_allclose(table.std_error[i], error, rtol=1e-6)
-        # The interval is as if 100 people more strayed as their risks say.
-        p = risk[ward == label]
-        expected = np.average(p * (1 - p), weights=w)
-        square = np.average(p * (1 - p) ** 4 + (1 - p) * p**4, weights=w)
-        strays = (square - expected**2) * (w**2).sum() / w.sum() ** 2
-        error = max(error, np.sqrt((30 * error**2 + 100 * strays) / 130))
+        error = _with_strays(error, risk[ward == label], w)
         reach = student(29).ppf(0.95) * error / (mean * (1 - mean))
         ends = expit(logit(mean) + np.array([-reach, reach]))
         assert_allclose([table.ci_low[i], table.ci_high[i]], ends, rtol=1e-6)
@@ -187,8 +191,9 @@ def test_error_and_interval_of_a_mean_by_hand(weighted):
     squared = (y_true - risk) ** 2
     mean = np.average(squared, weights=weight)
     error = np.sqrt((weight**2 * (squared - mean) ** 2).sum()) / weight.sum()
-    reach = student(59).ppf(0.95) * error / (mean * (1 - mean))
     assert_allclose(table.overall.std_error, error, rtol=1e-6)
+    error = _with_strays(error, risk, weight)
+    reach = student(59).ppf(0.95) * error / (mean * (1 - mean))
     assert_allclose(table.overall.ci_low, expit(logit(mean) - reach), rtol=1e-6)
     assert_allclose(table.overall.ci_high, expit(logit(mean) + reach), rtol=1e-6)
     assert table.overall.n == 60
