@@ -271,7 +271,7 @@ def check_answers(
 def _is_text(labels: ArrayLike) -> bool:
     values = np.asarray(labels)
     return values.dtype.kind in "US" or (
-        values.dtype.kind == "O" and any(isinstance(value, str) for value in values)
+        values.dtype.kind == "O" and any(isinstance(one, str) for one in values.flat)
     )
 
 
