@@ -177,6 +177,12 @@ def test_small_subgroups_do_not_travel_and_never_one_alone():
     assert len(DeteriorationSums.from_bytes(sent).labels) == 2
 
 
+@pytest.mark.parametrize("limit", [-1, 2.5, True, np.nan, "5", None])
+def test_a_limit_that_is_no_number_of_people_is_refused(limit):
+    with pytest.raises(ValueError, match="`suppress_below` must be a whole number"):
+        sums_of(people(50)).to_bytes(suppress_below=limit)
+
+
 def test_no_score_that_travels_is_shared_by_fewer_people_than_allowed():
     whole = sums_of(people(500))
     read = DeteriorationSums.from_bytes(whole.to_bytes(suppress_below=10))
