@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn_equity._checks import (
     MissingPolicy,
     SubgroupCodes,
+    check_numbers,
     check_subgroups,
     check_whole_number,
 )
@@ -121,7 +122,7 @@ class AuditAccumulator:
         sample_weight: ArrayLike | None = None,
         missing: MissingPolicy = "raise",
     ) -> Self:
-        """Add a batch of rows.
+        """Add a batch of rows; one that is empty or weighs nothing changes nothing.
 
         Parameters
         ----------
@@ -149,16 +150,25 @@ class AuditAccumulator:
             If a value is missing or infinite, lengths differ, or the groupings are not
             those of earlier batches.
         """
-        data = check_population(y_true, y_pred, sample_weight)
-        n_rows = len(data.y_true)
         if not isinstance(subgroups, Mapping):
             subgroups = {"subgroups": subgroups}
+        if not any(map(np.size, (y_true, y_pred, *subgroups.values()))):
+            return self
+        weights, nobody = sample_weight, False
+        if weights is not None:
+            given = check_numbers(weights, name="sample_weight")
+            nobody = not given.any()
+            weights = given + 1.0 if nobody else given
+        data = check_population(y_true, y_pred, weights)
+        n_rows = len(data.y_true)
         codes = {
             str(name): check_subgroups(
                 labels, n_rows=n_rows, name=f"subgroups[{name!r}]", missing=missing
             )
             for name, labels in subgroups.items()
         }
+        if nobody:  # all in order
+            return self
         batch = AuditAccumulator(metric=self.metric, normalization=self.normalization)
         batch._take(data, codes, self._origin if self.n_rows_ else None)
         return self._absorb(batch)

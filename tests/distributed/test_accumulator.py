@@ -174,6 +174,29 @@ def test_a_limit_that_is_no_number_of_people_is_refused(limit):
             ask(suppress_below=limit)
 
 
+def test_a_batch_in_which_nobody_counts_changes_nothing():
+    y_true, y_pred, ward = people(100)
+    seen = AuditAccumulator(metric="mae")
+    none, nothing = slice(0, 0), np.zeros(100)
+    assert seen.update(y_true[none], y_pred[none], ward[none]).n_rows_ == 0
+    assert seen.update(y_true, y_pred, ward, sample_weight=nothing).n_rows_ == 0
+    seen.update(y_true, y_pred, ward)
+    before = seen.to_bytes()
+    seen.update([], [], {"subgroups": []}).update(
+        y_true, y_pred, {"subgroups": ward}, sample_weight=nothing
+    )
+    assert seen.to_bytes() == before
+    for rows, weights in (
+        ([], None),
+        (y_true[:3], nothing),
+        (nothing * np.nan, nothing),
+    ):
+        with pytest.raises(ValueError, match=r"`y_(true|pred)` must "):
+            seen.update(rows, y_pred, ward, sample_weight=weights)
+    with pytest.raises(ValueError, match="`sample_weight` must have one value"):
+        seen.update(y_true, y_pred, ward, sample_weight=np.zeros(3))
+
+
 # ---- refusals --------------------------------------------------------------------
 def test_bytes_of_another_kind_or_damaged_are_refused():
     y_true, y_pred, ward = people(100)
