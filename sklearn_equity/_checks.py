@@ -25,6 +25,10 @@ _MORE_DIGITS = range(_FEWEST_DIGITS + 1, _MOST_DIGITS + 2)  # the last: all it h
 WITHHELD = -1  # in place of a count that is kept from readers, so that nobody is named
 
 
+class NobodyCountsError(ValueError):
+    """Rows that are in order, but of no weight or without a label that counts."""
+
+
 @dataclass(frozen=True)
 class SubgroupCodes:
     """One integer a row, and the label that each integer stands for.
@@ -237,7 +241,8 @@ def check_sample_weight(
         )
         raise ValueError(msg)
     if not weights.any():
-        raise ValueError("`sample_weight` must have a positive sum; all are zero.")
+        msg = "`sample_weight` must have a positive sum; all are zero."
+        raise NobodyCountsError(msg)
     return weights
 
 
@@ -425,7 +430,7 @@ def _check_number_of_subgroups(
     where = f"`{name}`" if title == name else f"`{name}` ({title!r})"
     if n_subgroups < least:
         msg = f"{where} must hold at least {least} different labels; got {n_subgroups}."
-        raise ValueError(msg)
+        raise ValueError(msg) if n_subgroups else NobodyCountsError(msg)
     if most is not None and n_subgroups > most:
         msg = (
             f"{where} must hold at most {most} different labels; got {n_subgroups}. "

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn_equity._checks import (
     DROPPED,
     MissingPolicy,
+    NobodyCountsError,
     SubgroupCodes,
     check_numbers,
     check_same_order,
@@ -126,7 +127,6 @@ def take_cohort(
     )
     values = check_numbers(measurement, name="measurement")
     n_rows = len(values)
-    weights = check_case_weights(sample_weight, n_rows)
     scores = (
         None
         if allocation is None
@@ -136,11 +136,13 @@ def take_cohort(
     )
     groups = _code_subgroups(subgroups, n_rows, missing)
     limits = _threshold_of_rows(threshold, groups, n_rows)
+    weights = check_case_weights(sample_weight, n_rows)  # last: it may find nobody
     kept = groups.codes != DROPPED
     if weights is not None:
         kept &= weights > 0.0
     if not kept.any():
-        raise ValueError("`subgroups` must leave rows to compare; all are missing.")
+        msg = "`subgroups` must leave rows to compare; all are missing."
+        raise NobodyCountsError(msg)
     if not kept.all():
         values = values[kept]
         weights = None if weights is None else weights[kept]

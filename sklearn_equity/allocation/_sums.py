@@ -17,6 +17,7 @@ from sklearn_equity._checks import (
     MissingPolicy,
     check_confidence_level,
     check_sample_weight,
+    check_whole_number,
 )
 from sklearn_equity.allocation._area import EVERYONE
 from sklearn_equity.allocation._cohort import Cohort, Threshold, take_cohort
@@ -500,9 +501,9 @@ class DeteriorationSums:
         Parameters
         ----------
         suppress_below : int, default=0
-            Subgroups with fewer rows are left out, and with a single one the next
-            smallest. Of the others, people at scores that fewer share are counted at a
-            higher score near by, which moves curves a little.
+            Subgroups with fewer rows are left out, and the next smallest until as many
+            people are. Of the others, people at scores that fewer share are counted at
+            a higher score near by, which moves curves a little.
 
         Returns
         -------
@@ -511,9 +512,12 @@ class DeteriorationSums:
 
         Raises
         ------
+        ValueError
+            If `suppress_below` is no whole number of at least 0.
         TypeError
             If a label is neither text, number, truth value, None nor a tuple of these.
         """
+        check_whole_number(suppress_below, name="suppress_below", least=0)
         n_each = self.sums.count.sum(axis=1).astype(np.int64)
         shown = np.flatnonzero(~to_suppress(n_each, suppress_below))
         labels = [self.labels[i] for i in shown]

@@ -11,7 +11,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import MissingPolicy, SubgroupCodes, check_subgroups
+from sklearn_equity._checks import (
+    MissingPolicy,
+    SubgroupCodes,
+    check_numbers,
+    check_subgroups,
+    check_whole_number,
+)
+from sklearn_equity.distributed._sharing import shareable
 from sklearn_equity.fidelity import (
     Settings,
     SubgroupTable,
@@ -23,13 +30,10 @@ from sklearn_equity.fidelity import (
     error_level,
     fidelity_from_moments,
     metric_of_sums,
-    pairs_of,
-    without_rare_cells,
 )
 from sklearn_equity.sufficient_statistics import (
     SubgroupMoments,
     pack,
-    to_suppress,
     unpack,
     well_formed,
 )
@@ -62,9 +66,14 @@ class AuditAccumulator:
 
     Notes
     -----
-    Sums of few people tell of them: write with `suppress_below`. A subgroup that is
-    left out alone could be computed as the rest of all; then the smallest other one of
-    its grouping is left out with it.
+    Sums of few people tell of them: write with `suppress_below`. What is left out could
+    be computed as the rest of all; so in each grouping the next smallest subgroups go,
+    too, until as many people are left out as the limit says, or nobody. If fewer have
+    no label, everybody's sums are without them; of several groupings, subgroups are
+    left out with them.
+
+    Groupings that overlap can still be subtracted from one another: two whose shown
+    subgroups differ by a few people tell of these. When in doubt, send one grouping.
 
     Examples
     --------
@@ -113,7 +122,7 @@ class AuditAccumulator:
         sample_weight: ArrayLike | None = None,
         missing: MissingPolicy = "raise",
     ) -> Self:
-        """Add a batch of rows.
+        """Add a batch of rows; one that is empty or weighs nothing changes nothing.
 
         Parameters
         ----------
@@ -141,16 +150,25 @@ class AuditAccumulator:
             If a value is missing or infinite, lengths differ, or the groupings are not
             those of earlier batches.
         """
-        data = check_population(y_true, y_pred, sample_weight)
-        n_rows = len(data.y_true)
         if not isinstance(subgroups, Mapping):
             subgroups = {"subgroups": subgroups}
+        if not any(map(np.size, (y_true, y_pred, *subgroups.values()))):
+            return self
+        weights, nobody = sample_weight, False
+        if weights is not None:
+            given = check_numbers(weights, name="sample_weight")
+            nobody = not given.any()
+            weights = given + 1.0 if nobody else given
+        data = check_population(y_true, y_pred, weights)
+        n_rows = len(data.y_true)
         codes = {
             str(name): check_subgroups(
                 labels, n_rows=n_rows, name=f"subgroups[{name!r}]", missing=missing
             )
             for name, labels in subgroups.items()
         }
+        if nobody:  # all in order
+            return self
         batch = AuditAccumulator(metric=self.metric, normalization=self.normalization)
         batch._take(data, codes, self._origin if self.n_rows_ else None)
         return self._absorb(batch)
@@ -248,7 +266,8 @@ class AuditAccumulator:
         n_resamples : int, default=1000
             The number of resamples of each subgroup's sums.
         suppress_below : int, default=0
-            Subgroups with fewer rows are left out.
+            Subgroups with fewer rows are left out, with as many others as the notes
+            above say.
         random_state : int or None, default=None
             Seeds the resamples.
 
@@ -260,13 +279,21 @@ class AuditAccumulator:
         Raises
         ------
         ValueError
-            If no row has been seen, or the metric has no meaning for the data.
+            If no row has been seen, or fewer than `suppress_below`, or the metric has
+            no meaning for the data.
         """
         check_numbers_asked(
             min_subgroup_size, confidence_level, "single", tolerance, n_resamples
         )
+        groupings, everybody = self._to_share(suppress_below)
         if self._everybody is None:
             raise ValueError("No rows have been seen: call update first.")
+        if everybody is None:
+            msg = (
+                "`suppress_below` must be no more than the rows seen "
+                f"({self.n_rows_:,}); got {suppress_below!r}."
+            )
+            raise ValueError(msg)
         if self._chosen.check_counts is not None:
             weight, target = by_subgroup(self._everybody).sums[0, [0, -1]]
             mean = float(target / weight)
@@ -278,13 +305,18 @@ class AuditAccumulator:
             float(tolerance),
             int(n_resamples),
         )
-        parts = {
-            name: _suppressed(part, suppress_below)
-            for name, part in self._moments.items()
-        }
         return fidelity_from_moments(
-            parts, self._everybody, settings, seed=draw_seed(random_state)
+            groupings, everybody, settings, seed=draw_seed(random_state)
         )
+
+    def _to_share(
+        self, suppress_below: int
+    ) -> tuple[dict[str, SubgroupMoments], SubgroupMoments | None]:
+        """Return the groupings and everybody, without what tells of few people."""
+        check_whole_number(suppress_below, name="suppress_below", least=0)
+        if self._everybody is None:
+            return {}, None
+        return shareable(self._moments, self._everybody, suppress_below)
 
     def to_bytes(self, *, suppress_below: int = 0) -> bytes:
         """Write to bytes, with a version and a checksum.
@@ -292,7 +324,8 @@ class AuditAccumulator:
         Parameters
         ----------
         suppress_below : int, default=0
-            Subgroups with fewer rows are left out, for good.
+            Subgroups with fewer rows are left out, for good, with as many others as the
+            notes above say; of fewer rows in all, nothing is written.
 
         Returns
         -------
@@ -301,24 +334,26 @@ class AuditAccumulator:
 
         Raises
         ------
+        ValueError
+            If `suppress_below` is no whole number of at least 0.
         TypeError
             If a label is neither text, number, truth value, None nor a tuple of these.
         """
-        parts = [
-            _suppressed(part, suppress_below).to_bytes()
-            for part in self._moments.values()
-        ]
-        if self._everybody is not None:
-            everybody = without_rare_cells(self._everybody, suppress_below)
-            parts.append(everybody.to_bytes())
+        groupings, everybody = self._to_share(suppress_below)
+        origin, sent = 0.0, []
+        if everybody is not None:
+            if self._chosen.shift_invariant:
+                origin = _origin_of(everybody, self._origin)
+            step = origin - self._origin
+            sent = [_moved(part, step) for part in (*groupings.values(), everybody)]
         header = {
             "metric": self.metric,
             "normalization": self.normalization,
-            "origin": self._origin,
-            "groupings": list(self._moments),
-            "counts": self._counts,
+            "origin": origin,
+            "groupings": list(groupings),
+            "counts": self._counts if sent else {},
         }
-        arrays = [np.frombuffer(part, dtype=np.uint8) for part in parts]
+        arrays = [np.frombuffer(part.to_bytes(), dtype=np.uint8) for part in sent]
         return pack("AuditAccumulator", header, arrays)
 
     @classmethod
@@ -372,6 +407,22 @@ def _count(values: NDArray[np.float64], name: str) -> dict[str, int]:
     }
 
 
+def _origin_of(everybody: SubgroupMoments, origin: float) -> float:
+    """Return a round number near the mean of the targets, from sums about an origin.
+
+    It follows from sums that travel with it: the target of the first row, about which
+    they are made, would be a person's own.
+    """
+    weight, target, square = by_subgroup(everybody).sums[0, [0, 2, 3]]
+    apart = target / weight
+    mean, spread = origin + apart, np.sqrt(max(square / weight - apart**2, 0.0))
+    size = spread or abs(mean)
+    if not size:
+        return 0.0
+    unit = 2.0 ** np.ceil(np.log2(size))
+    return float(np.round(mean / unit) * unit)
+
+
 def _moved(moments: SubgroupMoments, step: float) -> SubgroupMoments:
     """Take sums of the truth and its square about an origin that is higher by `step`.
 
@@ -408,14 +459,3 @@ def _sum_cells(
     pairs = [divmod(number, len(levels)) for number in found.tolist()]
     named = [(labels[code], levels[bin_]) for code, bin_ in pairs]
     return SubgroupMoments.from_codes(names, named, cell, units).regroup(named)
-
-
-def _suppressed(cells: SubgroupMoments, least: int) -> SubgroupMoments:
-    """Leave small subgroups out, so that none can be had as the rest of all.
-
-    Of the others, sizes of errors that few people have are counted with the next.
-    """
-    whole = by_subgroup(cells)
-    hidden = {whole.subgroups[i] for i in np.flatnonzero(to_suppress(whole.n, least))}
-    kept = [i for i, (label, _) in enumerate(pairs_of(cells)) if label not in hidden]
-    return without_rare_cells(cells.take(kept), least)

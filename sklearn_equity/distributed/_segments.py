@@ -87,7 +87,8 @@ def label_segments(
         return native.map_partitions(label, meta=label(native._meta))  # noqa: SLF001
     if engine.is_duckdb():
         types = dict(zip(native.columns, native.types, strict=True))
-        return native.map(label, schema={**types, name: "BIGINT"})
+        types[name] = native.select("1::BIGINT").types[0]  # no text: sql() wants types
+        return native.map(label, schema=types)
     if engine.is_spark_like():
         fields = ", ".join(
             f"`{column}` {kind}" for column, kind in [*native.dtypes, (name, "bigint")]

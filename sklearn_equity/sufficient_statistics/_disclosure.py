@@ -6,20 +6,28 @@ from numpy.typing import NDArray
 __all__ = ["to_suppress"]
 
 
-def to_suppress(n: NDArray[np.int64], least: int) -> NDArray[np.bool_]:
-    """Mark small subgroups; if one alone is small, the next smallest goes with it.
+def to_suppress(
+    n: NDArray[np.int64], least: int, n_elsewhere: int = 0
+) -> NDArray[np.bool_]:
+    """Mark small subgroups, and the next smallest until enough people are hidden.
 
-    One alone could be had as the rest of all.
+    Together, those hidden could be had as the rest of all.
 
     Parameters
     ----------
     n : ndarray of shape (n_subgroups,)
         The rows of each.
     least : int
-        Those with fewer rows are small.
+        Those with fewer rows are small; as many rows must be hidden, if any are.
+    n_elsewhere : int, default=0
+        The rows of everybody that are in none of the subgroups.
     """
     small: NDArray[np.bool_] = n < least
-    if small.sum() == 1 and not small.all():
-        others = np.where(small, np.iinfo(np.int64).max, n)
-        small[np.argmin(others)] = True
+    n_hidden = int(n[small].sum()) + (n_elsewhere if least > 1 else 0)
+    for i in np.argsort(n, kind="stable"):
+        if not 0 < n_hidden < least:
+            break
+        if not small[i]:
+            small[i] = True
+            n_hidden += int(n[i])
     return small

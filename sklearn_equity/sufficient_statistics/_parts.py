@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 import narwhals.stable.v2 as nw
 
+from sklearn_equity._checks import NobodyCountsError
 from sklearn_equity._optional import import_optional
 from sklearn_equity._tables import frame_of, select_columns
 
@@ -61,7 +62,8 @@ def fold_parts(
     Raises
     ------
     ValueError
-        If the function refuses a part, which is named, or there is no row.
+        If the function refuses a part, which is named, or there is no row that counts.
+        A part in which nobody does is as an empty one.
     """
     frame = select_columns(frame_of(table), columns)
     total: Statistic | None = None
@@ -71,7 +73,11 @@ def fold_parts(
         if found is not None:
             total = found if total is None else total.merge(found)
     if total is None:
-        raise ValueError("`table` must have at least one row; got none.")
+        msg = (
+            "`table` must have at least one row that counts, with a weight above 0 and "
+            "its labels where missing ones are dropped; got none."
+        )
+        raise ValueError(msg)
     return total
 
 
@@ -137,6 +143,8 @@ def _attempt(
         return "", None
     try:
         return "", summarise(rows)
+    except NobodyCountsError:
+        return "", None
     except (TypeError, ValueError) as error:
         return str(error), None
 

@@ -89,6 +89,114 @@ def test_small_subgroups_are_suppressed_and_never_one_alone():
     assert b"hamlet" not in seen.to_bytes(suppress_below=10)
 
 
+def sent_and_read(seen, least):
+    return AuditAccumulator.from_bytes(seen.to_bytes(suppress_below=least))
+
+
+def n_of(cells):
+    return int(cells.n.sum())
+
+
+def test_hidden_people_are_as_many_as_the_limit_says():
+    y_true, y_pred, ward = people(300)
+    ward = ward.astype(object)
+    ward[:2] = "hamlet", "farm"  # two people: the rest of all would tell of them
+    read = sent_and_read(AuditAccumulator().update(y_true, y_pred, ward), 10)
+    assert n_of(read._everybody) == 300
+    assert len(read.result().subgroup) == 2
+    assert n_of(read._everybody) - n_of(read._moments["subgroups"]) >= 10
+
+
+@pytest.mark.parametrize("n_without", [1, 9, 10])
+def test_a_few_people_without_a_label_are_no_rest_of_all(n_without):
+    y_true, y_pred, ward = people(300)
+    ward = ward.astype(object)
+    ward[:n_without] = None
+    seen = AuditAccumulator(metric="mae")
+    seen.update(y_true, y_pred, ward, missing="drop")
+    read = sent_and_read(seen, 10)
+    labelled = np.arange(300) >= n_without
+    n_shown = 300 if n_without == 10 else labelled.sum()
+    assert read.n_rows_ == seen.result(suppress_below=10).overall.n == n_shown
+    assert len(read.result()) == 3
+    if n_without < 10:
+        expected = np.abs(y_true - y_pred)[labelled].mean()
+        assert_allclose(read.result().overall.estimate, expected, rtol=1e-12)
+
+
+def test_of_several_groupings_each_leaves_out_nobody_or_enough():
+    y_true, y_pred, ward = people(300)
+    half = np.where(np.arange(300) < 120, "first", "second")
+    ward = ward.astype(object)
+    ward[:3] = None
+    seen = AuditAccumulator(metric="mae").update(
+        y_true, y_pred, {"ward": ward, "half": half}, missing="drop"
+    )
+    read = sent_and_read(seen, 10)
+    assert read.n_rows_ == 300
+    assert n_of(read._moments["half"]) == 300
+    assert 0 < n_of(read._moments["ward"]) <= 290
+
+
+def test_fewer_people_than_the_limit_send_nothing():
+    y_true, y_pred, ward = people(9)
+    seen = AuditAccumulator(metric="mae").update(y_true, y_pred, ward)
+    read = sent_and_read(seen, 10)
+    assert read.n_rows_ == 0
+    assert (read + seen).n_rows_ == 9
+    with pytest.raises(ValueError, match="no more than the rows seen"):
+        seen.result(suppress_below=10)
+
+
+@pytest.mark.parametrize(
+    ("metric", "normalization"), [("r2", "mean"), ("nrmse", "std")]
+)
+@pytest.mark.parametrize("size", [0.0, 40.0, 1e6])
+def test_no_target_of_a_person_travels_as_the_origin(metric, normalization, size):
+    y_true, y_pred, ward = people(300)
+    y_true, y_pred = y_true - 40.0 + size, y_pred - 40.0 + size
+    seen = AuditAccumulator(metric=metric, normalization=normalization)
+    seen.update(y_true, y_pred, ward)
+    read = sent_and_read(seen, 10)
+    assert read._origin == pytest.approx(size, abs=8.0)
+    assert read._origin % 8.0 == 0.0  # the power of two above the deviation, of 6
+    expected = seen.result(random_state=0)
+    assert_allclose(read.result().estimate, expected.estimate, rtol=1e-9)
+    assert (sent_and_read(read, 10) + seen).n_rows_ == 600
+
+
+@pytest.mark.parametrize("limit", [-1, 2.5, True, np.nan, "5", None])
+def test_a_limit_that_is_no_number_of_people_is_refused(limit):
+    y_true, y_pred, ward = people(100)
+    seen = AuditAccumulator().update(y_true, y_pred, ward)
+    for ask in (seen.to_bytes, seen.result):
+        with pytest.raises(ValueError, match="`suppress_below` must be a whole num"):
+            ask(suppress_below=limit)
+
+
+def test_a_batch_in_which_nobody_counts_changes_nothing():
+    y_true, y_pred, ward = people(100)
+    seen = AuditAccumulator(metric="mae")
+    none, nothing = slice(0, 0), np.zeros(100)
+    assert seen.update(y_true[none], y_pred[none], ward[none]).n_rows_ == 0
+    assert seen.update(y_true, y_pred, ward, sample_weight=nothing).n_rows_ == 0
+    seen.update(y_true, y_pred, ward)
+    before = seen.to_bytes()
+    seen.update([], [], {"subgroups": []}).update(
+        y_true, y_pred, {"subgroups": ward}, sample_weight=nothing
+    )
+    assert seen.to_bytes() == before
+    for rows, weights in (
+        ([], None),
+        (y_true[:3], nothing),
+        (nothing * np.nan, nothing),
+    ):
+        with pytest.raises(ValueError, match=r"`y_(true|pred)` must "):
+            seen.update(rows, y_pred, ward, sample_weight=weights)
+    with pytest.raises(ValueError, match="`sample_weight` must have one value"):
+        seen.update(y_true, y_pred, ward, sample_weight=np.zeros(3))
+
+
 # ---- refusals --------------------------------------------------------------------
 def test_bytes_of_another_kind_or_damaged_are_refused():
     y_true, y_pred, ward = people(100)

@@ -161,6 +161,23 @@ def test_every_engine_sums_as_numpy_does(engine, monkeypatch):
     assert_same(found, sums_of(frame, weighted=True, bandwidth=3.0))
 
 
+@pytest.mark.parametrize("engine", [polars_lazy, dask_frame])
+@pytest.mark.parametrize("gap", ["weight", "ward"])
+def test_a_part_in_which_nobody_counts_is_an_empty_one(engine, gap, monkeypatch):
+    monkeypatch.setattr("sklearn_equity.sufficient_statistics._parts.ROWS_AT_ONCE", 20)
+    frame = people(60)
+    kept = frame.index >= 20  # the first of three partitions is nobody
+    frame.loc[~kept, gap] = 0.0 if gap == "weight" else None
+    ask = {**NAMES, "sample_weight": "weight", "missing": "drop", **ASKED}
+    found = DeteriorationSums.from_frame(engine(frame), **ask)
+    assert_same(found, sums_of(frame[kept], weighted=True))
+    frame.loc[3, "score"] = np.nan  # what is wrong there is still found
+    with pytest.raises(ValueError, match="`allocation` must not hold missing values"):
+        DeteriorationSums.from_frame(engine(frame), **ask)
+    with pytest.raises(ValueError, match="at least one row that counts"):
+        DeteriorationSums.from_frame(engine(frame[~kept].fillna({"score": 0})), **ask)
+
+
 def test_bytes_bring_back_every_bit():
     sent = sums_of(people(500), threshold={"east": 120, "north": 125, "west": 130.5})
     read = DeteriorationSums.from_bytes(sent.to_bytes())
@@ -175,6 +192,12 @@ def test_small_subgroups_do_not_travel_and_never_one_alone():
     sent = sums_of(frame).to_bytes(suppress_below=10)
     assert b"hamlet" not in sent
     assert len(DeteriorationSums.from_bytes(sent).labels) == 2
+
+
+@pytest.mark.parametrize("limit", [-1, 2.5, True, np.nan, "5", None])
+def test_a_limit_that_is_no_number_of_people_is_refused(limit):
+    with pytest.raises(ValueError, match="`suppress_below` must be a whole number"):
+        sums_of(people(50)).to_bytes(suppress_below=limit)
 
 
 def test_no_score_that_travels_is_shared_by_fewer_people_than_allowed():

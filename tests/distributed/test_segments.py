@@ -45,6 +45,10 @@ def duckdb_relation(frame):
     return duckdb.connect().from_arrow(pl.from_pandas(frame).to_arrow())
 
 
+def duckdb_default(frame):
+    return duckdb.from_arrow(pl.from_pandas(frame).to_arrow())
+
+
 def dask_frame(frame):
     return pytest.importorskip("dask.dataframe").from_pandas(frame, npartitions=3)
 
@@ -58,7 +62,7 @@ def pandas_frame(frame):
     return frame.set_index(frame.index[::-1])
 
 
-ENGINES = [polars_lazy, duckdb_relation, dask_frame, pandas_frame]
+ENGINES = [polars_lazy, duckdb_relation, duckdb_default, dask_frame, pandas_frame]
 every_engine = pytest.mark.parametrize("engine", ENGINES, ids=lambda e: e.__name__)
 
 
