@@ -101,7 +101,7 @@ class OutcomeInputWarning(EquityWarning):
 
 
 class OutlierWarning(EquityWarning):
-    """Rows lie so far from all others that they were left out of a fit."""
+    """Rows lie too far from all others for a fit, or beyond what it has seen."""
 
 
 class RepeatedRowsWarning(EquityWarning):

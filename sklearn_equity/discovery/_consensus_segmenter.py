@@ -89,8 +89,9 @@ class ConsensusSegmenter(
         How many are fitted, two or more; the two halves take turns. Of several kinds,
         at least twice as many as there are kinds.
     n_segments : int, default=50
-        The most segments to leave; also what the default pipeline asks for, as far as
-        its half has 20 rows for each.
+        The most segments to leave; fewer are, as a rule, if members do not agree on
+        more: look at `n_segments_`, as only a single one has a warning. Also what the
+        default pipeline asks for, as far as its half has 20 rows for each.
     min_segment_size : int, default=1
         Segments with fewer people are joined to the one most like them.
     min_agreement : float or None, default=None

@@ -13,7 +13,6 @@ from sklearn_equity.representation._modules import (
     DenseAutoencoder,
     borrowed_random_state,
     copy_modules,
-    redraw_weights,
 )
 from sklearn_equity.representation._variational import (
     VariationalAutoencoder,
@@ -92,8 +91,8 @@ class Architecture:
             return False
         return self.activation == "identity" or len(self.layer_sizes) == 2
 
-    def build(self, seed: int, *, redraw: bool) -> Autoencoder:
-        """Make the network; `redraw` gives modules of the user's other weights."""
+    def build(self, seed: int) -> Autoencoder:
+        """Make the network; modules of the user's keep the weights that they have."""
         variational = self.kl_weight is not None
         if not self.has_modules_of_user:
             make = dense_variational_autoencoder if variational else DenseAutoencoder
@@ -107,9 +106,6 @@ class Architecture:
                 n_latent=2 * n_components if variational else n_components,
                 n_components=n_components,
             )
-            if redraw:
-                for module in modules:
-                    redraw_weights(module)
         return (VariationalAutoencoder if variational else Autoencoder)(*modules)
 
     def criterion(self) -> nn.Module:

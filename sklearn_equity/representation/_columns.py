@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_equity._checks import refuse_overflow
-from sklearn_equity.exceptions import DegenerateColumnWarning
+from sklearn_equity.exceptions import DegenerateColumnWarning, OutlierWarning
 
 _ROWS_AT_ONCE = 8192  # what is computed in one go: bounds the memory, not the result
 # The values of a column look all alike if the inner 98% of them span less than this
@@ -78,17 +78,30 @@ class ColumnPreparation:
 
     def refuse_beyond_binary(self, table: NDArray[Any], *, name: str) -> None:
         """Refuse values that are no probability in a column of 0 and 1."""
-        beyond = self.binary & ((table.min(axis=0) < 0) | (table.max(axis=0) > 1))
-        if beyond.any():
-            column = int(beyond.argmax())
-            values = table[:, column]
-            value = values[(values < 0) | (values > 1)][0]
+        for column, value in self._beyond_binary(table):
             msg = (
                 f"Column {self._name(column)} of `{name}` must stay within 0 and 1, as "
                 f"it held nothing else when first seen; got {value:g}. Fit on rows, or "
                 "begin with a chunk, that show all kinds of values."
             )
             raise ValueError(msg)
+
+    def warn_beyond_binary(self, table: NDArray[Any], *, stacklevel: int) -> None:
+        """Name columns of 0 and 1 in which new rows hold what is no probability."""
+        for column, value in self._beyond_binary(table):
+            msg = (
+                f"Column {self._name(column)} of `X` holds {value:g}, but held nothing "
+                "except 0 and 1 in `fit`: what is said of such rows means little. Code "
+                "the column as in `fit`."
+            )
+            warnings.warn(msg, OutlierWarning, stacklevel=stacklevel)
+
+    def _beyond_binary(self, table: NDArray[Any]) -> Iterator[tuple[int, float]]:
+        """Find columns of 0 and 1 that leave them, each with a value that does."""
+        beyond = self.binary & ((table.min(axis=0) < 0) | (table.max(axis=0) > 1))
+        for column in np.flatnonzero(beyond).tolist():
+            values = table[:, column]
+            yield column, float(values[(values < 0) | (values > 1)][0])
 
     def prepare(
         self,

@@ -89,7 +89,9 @@ class AutoencoderEmbedder(CallbackSupportMixin, PlannedAutoencoder):
     n_init : int or "auto", default="auto"
         Trainings from different starting weights. "auto" trains anew, four times at
         most, until a training is sound (see Notes); a number trains that often and
-        keeps the sound one with the least loss.
+        keeps the sound one with the least loss. Modules of your own start with the
+        weights that they have every time: only validation rows, the order of rows and
+        what the modules draw differ.
     match_columns : {"order", "name"}, default="order"
         Whether a data frame must have the columns of `fit` in their order, as
         everywhere in scikit-learn, or whether they are taken by name from any data

@@ -165,14 +165,6 @@ def _try_module(
             raise ValueError(f"{rule}; for 2 rows it gave {got}.")
 
 
-def redraw_weights(module: nn.Module) -> None:
-    """Start a module anew: all of its layers that know how to draw their weights."""
-    for layer in module.modules():
-        reset = getattr(layer, "reset_parameters", None)
-        if callable(reset):
-            reset()
-
-
 _GLOBAL_RANDOM_STATE = threading.RLock()
 
 

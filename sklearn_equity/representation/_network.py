@@ -222,9 +222,7 @@ class Schedule:
     verbose: int
 
 
-def start_net(
-    architecture: Architecture, schedule: Schedule, *, seed: int, redraw: bool = False
-) -> EpochNet:
+def start_net(architecture: Architecture, schedule: Schedule, *, seed: int) -> EpochNet:
     """Make a net that has seen no row."""
     slices: type = TensorSlices
     params: dict[str, Any] = {"seed": seed}
@@ -236,7 +234,6 @@ def start_net(
         # What makes them, not the made: skorch pickles only its own tensors portably.
         architecture.build,
         module__seed=seed,
-        module__redraw=redraw,
         criterion=architecture.criterion,
         optimizer=torch.optim.AdamW,
         optimizer__fused=True,
@@ -264,11 +261,10 @@ def train(
     validation_rows: NDArray[np.float32] | None,
     *,
     seed: int,
-    redraw: bool = False,
     watcher: EpochWatcher | None = None,
 ) -> EpochNet:
     """Train one network on prepared rows; the best epoch's weights are kept."""
-    net = start_net(architecture, schedule, seed=seed, redraw=redraw)
+    net = start_net(architecture, schedule, seed=seed)
     monitor = "train_loss"
     if validation_rows is not None:
         monitor = "valid_loss"
@@ -336,7 +332,10 @@ def train_chunk(
     for group in net.optimizer_.param_groups:
         group["lr"] = schedule.learning_rate
         group["weight_decay"] = schedule.weight_decay
-    with one_thread():
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(one_thread())
+        if net.module.__self__.has_modules_of_user:  # the architecture that built it
+            stack.enter_context(borrowed_random_state(seed, schedule.device))
         _move(net, schedule.device)
         net.on_epoch_begin(net)  # a line of the history for every chunk
         chunk = Dataset(_as_tensor(rows, schedule.device))

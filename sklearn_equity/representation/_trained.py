@@ -75,6 +75,7 @@ class TrainedAutoencoder(
         """
         check_is_fitted(self)
         table = self._check_table(X)
+        self._columns.warn_beyond_binary(table, stacklevel=4)
         evaluator = self._evaluator()
         blocks = self._columns.prepare_blocks(table)
         latent = np.concatenate([evaluator.encode(rows) for rows in blocks])
@@ -123,7 +124,9 @@ class TrainedAutoencoder(
             (Brier's score).
         """
         check_is_fitted(self)
-        return self._errors(self._columns.prepare_blocks(self._check_table(X)))
+        table = self._check_table(X)
+        self._columns.warn_beyond_binary(table, stacklevel=3)
+        return self._errors(self._columns.prepare_blocks(table))
 
     def score(
         self,

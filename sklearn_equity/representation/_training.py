@@ -50,7 +50,7 @@ def train_candidates(
     Parameters
     ----------
     train : callable
-        From a seed, whether to draw all weights anew, and a watcher to a trained net.
+        From a seed and a watcher to a trained net.
     find_failure : callable
         From a net and its least loss to what is wrong with it, or None.
     n_init : int or "auto"
@@ -62,9 +62,9 @@ def train_candidates(
     """
     best = Candidate(net=None, seed=-1, loss=np.inf, failure="no training")
     seeds = random_state.randint(np.iinfo(np.int32).max, size=count_trainings(n_init))
-    for number, seed in enumerate(seeds.tolist()):
+    for seed in seeds.tolist():
         with tasks.one() as watcher:
-            net = train(seed=seed, redraw=number > 0, watcher=watcher)
+            net = train(seed=seed, watcher=watcher)
         loss = least_loss(net)
         candidate = Candidate(net, seed, loss, find_failure(net, loss))
         if best.net is None or candidate.rank < best.rank:

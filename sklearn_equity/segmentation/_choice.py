@@ -19,6 +19,7 @@ from sklearn_equity.segmentation._mixture import log_density_of
 from sklearn_equity.segmentation._silhouette import Silhouettes
 
 _FEW_COLUMNS = 3
+_NEARLY_ALL = 0.99  # of the rows: who is left are a handful, not segments
 
 Criterion = Literal["silhouette", "bic"]
 CovarianceType = Literal["full", "tied", "diag", "spherical"]
@@ -59,29 +60,48 @@ def _count_distinct(points: NDArray[np.float64], *, enough: int) -> int:
 
 
 def limit_to_estimable(
-    covariance_type: CovarianceType, n_components: int, points: NDArray[np.float64]
-) -> CovarianceType:
-    """Replace full covariances that the rows of a component cannot determine."""
+    covariance_type: CovarianceType,
+    numbers: list[int],
+    points: NDArray[np.float64],
+    *,
+    chosen: bool,
+) -> tuple[CovarianceType, list[int]]:
+    """Leave out candidates, or replace full covariances, that few rows do not allow."""
     n_rows, n_features = points.shape
-    enough = n_rows >= n_components * (n_features + 1)
+    most = n_rows // (n_features + 1)
     # In few columns `reg_covar` makes up for a row or two.
-    if covariance_type != "full" or n_features <= _FEW_COLUMNS or enough:
-        return covariance_type
+    if covariance_type != "full" or n_features <= _FEW_COLUMNS or most >= numbers[-1]:
+        return covariance_type, numbers
+    if most >= numbers[0]:
+        fewer = [number for number in numbers if number <= most]
+        msg = (
+            f"Of `candidates`, those up to {fewer[-1]} are compared: full covariances "
+            f"of {n_features} columns need at least {n_features + 1} rows each, and "
+            f"`X` has {n_rows} in all. Reduce the columns, lower `candidates`, or say "
+            'covariance_type="diag".'
+        )
+        warnings.warn(msg, FewerSegmentsWarning, stacklevel=5)
+        return covariance_type, fewer
+    n_components = numbers[0]
+    parameter = "candidates" if chosen else "n_components"
     msg = (
         f"{n_components} full covariances of {n_features} columns need at least "
         f"{n_features + 1} rows each; `X` has {n_rows / n_components:.3g} a component: "
-        "diagonal ones are fitted. Reduce the columns, lower `n_components`, or say "
+        f"diagonal ones are fitted. Reduce the columns, lower `{parameter}`, or say "
         'covariance_type="diag".'
     )
     warnings.warn(msg, DiagonalCovarianceWarning, stacklevel=5)
-    return "diag"
+    return "diag", numbers
 
 
 def warn_of_lost_segments(
-    rows_of_component: NDArray[np.intp], n_segments: int, min_segment_size: int
+    rows_of_component: NDArray[np.intp],
+    segment_sizes: NDArray[np.intp],
+    min_segment_size: int,
 ) -> None:
     """Tell how many components are in use if that is not what was asked for."""
-    n_components = len(rows_of_component)
+    n_components, n_segments = len(rows_of_component), len(segment_sizes)
+    n_rows, largest = segment_sizes.sum(), segment_sizes.max()
     n_empty = int((rows_of_component == 0).sum())
     if n_empty:
         msg = (
@@ -94,7 +114,13 @@ def warn_of_lost_segments(
         msg = (
             f"All {n_components} components were joined into one segment: at every "
             f"step before, one had fewer than `min_segment_size`={min_segment_size} of "
-            f"the {rows_of_component.sum()} rows. Lower `min_segment_size`."
+            f"the {n_rows} rows. Lower `min_segment_size`."
+        )
+    elif n_components > 1 and largest > _NEARLY_ALL * n_rows:
+        msg = (
+            f"One segment holds {largest} of {n_rows} rows, though {n_components} "
+            "components are in use: a few rows far from all others leave too little "
+            "to tell the rest apart. Look for outliers, or raise `n_components`."
         )
     else:
         return

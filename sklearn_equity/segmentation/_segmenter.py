@@ -47,6 +47,8 @@ from sklearn_equity.segmentation._segmented_space import SegmentedSpace
 # Rows further than so many interquartile ranges from the quartiles of a column are
 # mistakes: on a scale that holds them, all others would lie in one place.
 _FAR = 1000.0
+# Fewer values than this beside the usual one of a column do not say what is far.
+_ENOUGH_BESIDE = 5
 
 
 class LatentGMMSegmenter(SegmentedSpace):
@@ -73,7 +75,8 @@ class LatentGMMSegmenter(SegmentedSpace):
         The shape of the components, as in scikit-learn's mixture. In four or more
         columns a component needs one row more than there are columns for a full
         covariance: with fewer, on average, "diag" takes its place, with a
-        `DiagonalCovarianceWarning`.
+        `DiagonalCovarianceWarning`. Of `candidates`, those that leave too few rows are
+        left out first, with a `FewerSegmentsWarning`.
     min_segment_size : int, default=1
         Segments with fewer training rows than this are joined to the one that they
         overlap most. The default joins only components that no row belongs to.
@@ -171,7 +174,9 @@ class LatentGMMSegmenter(SegmentedSpace):
     no natural number.
 
     Rows beyond 1,000 interquartile ranges from the quartiles of a column are left out
-    of the fit, with an `OutlierWarning`. If other rows repeat so much or lie so far
+    of the fit, with an `OutlierWarning`. Where the quartiles are one value, the median
+    distance of all other values from it takes the range's place, if there are five or
+    more. If other rows repeat so much or lie so far
     out that components stay empty, a `FewerSegmentsWarning` says how many are in use.
 
     Densities of training rows are optimistic: with few rows a component, or many
@@ -333,7 +338,9 @@ class LatentGMMSegmenter(SegmentedSpace):
         numbers = limit_to_distinct_rows(numbers, points)
         kind = self.covariance_type
         if not self.exact:
-            kind = limit_to_estimable(kind, numbers[-1], points)
+            kind, numbers = limit_to_estimable(
+                kind, numbers, points, chosen=self.component_choice is not None
+            )
         params = {
             "covariance_type": kind,
             "tol": self.tol,
@@ -375,13 +382,16 @@ class LatentGMMSegmenter(SegmentedSpace):
         between = segment_distances(distances, segment_of)
         self._set_segments(segment_of, build_hierarchy(between))
         self.segment_sizes_ = np.bincount(segment_of, weights=rows_of).astype(np.intp)
-        warn_of_lost_segments(rows_of, self.n_segments_, self.min_segment_size)
+        warn_of_lost_segments(rows_of, self.segment_sizes_, self.min_segment_size)
 
 
 def _find_far_rows(table: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Tell, and warn, which rows no scale could hold together with the others."""
     low, high = np.quantile(table, [0.25, 0.75], axis=0)
-    reach = np.where(high > low, _FAR * (high - low), np.inf)
+    spread = high - low
+    for column in np.flatnonzero(spread == 0.0):
+        spread[column] = _spread_beside(table[:, column], low[column])
+    reach = np.where(spread > 0.0, _FAR * spread, np.inf)
     beyond = (table < low - reach) | (table > high + reach)
     far: NDArray[np.bool_] = beyond.any(axis=1)
     if far.any():
@@ -394,3 +404,11 @@ def _find_far_rows(table: NDArray[np.float64]) -> NDArray[np.bool_]:
         )
         warnings.warn(msg, OutlierWarning, stacklevel=4)
     return far
+
+
+def _spread_beside(values: NDArray[np.float64], usual: float) -> float:
+    """Find how far the values other than the usual one lie from it, by their median."""
+    beside = values[values != usual]
+    if len(beside) < _ENOUGH_BESIDE:
+        return 0.0
+    return float(np.median(np.abs(beside - usual)))

@@ -7,9 +7,11 @@ import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_equity.exceptions import DegenerateColumnWarning
+from sklearn_equity.exceptions import DegenerateColumnWarning, OutlierWarning
+from sklearn_equity.representation import AutoencoderEmbedder
 from sklearn_equity.representation._columns import ColumnPreparation, take_by_name
 
 
@@ -59,6 +61,21 @@ def test_value_that_is_no_probability_is_refused_in_a_column_of_0_and_1():
     with pytest.raises(ValueError, match="Column 'smoker' of `X` must stay within"):
         columns.learn(X)
     columns.refuse_beyond_binary(np.full((1, 4), 0.4), name="X")
+
+
+def test_new_rows_that_leave_0_and_1_are_named_by_column():
+    X = pd.DataFrame(
+        {"age": np.linspace(20.0, 80.0, 60), "smoker": np.arange(60) % 2.0}
+    )
+    embedder = AutoencoderEmbedder(1, max_epochs=1, n_init=1, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        embedder.fit(X)
+    embedder.transform(X)
+    other = X.assign(smoker=X["smoker"] + 1.0)
+    for method in (embedder.transform, embedder.reconstruction_errors):
+        with pytest.warns(OutlierWarning, match="'smoker' of `X` holds 2, .* in `fit`"):
+            method(other)
 
 
 # ---- columns that tell nothing ---------------------------------------------------

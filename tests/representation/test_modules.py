@@ -81,6 +81,38 @@ def test_training_starts_from_the_weights_given():
     assert again.score(X) > embedder(**modules(), max_epochs=1).fit(X).score(X)
 
 
+def test_frozen_encoder_stays_as_it_is_however_often_training_starts():
+    torch.manual_seed(4)
+    encoder = nn.Sequential(nn.Linear(N_FEATURES, 8), nn.ReLU(), nn.Linear(8, 2))
+    encoder.requires_grad_(False)
+    given = {"encoder": encoder, "decoder": nn.Linear(2, N_FEATURES)}
+    for n_init in ("auto", 3):
+        fitted = embedder(**given, n_init=n_init).fit(table())
+        trained = fitted.net_.module_.encoder.state_dict()
+        for name, weights in encoder.state_dict().items():
+            assert torch.equal(trained[name], weights), (n_init, name)
+
+
+def test_every_training_starts_from_the_weights_given():
+    X, given = table(), modules()
+    for n_init in ("auto", 3):
+        fitted = embedder(**given, n_init=n_init, max_epochs=1, learning_rate=1e-9)
+        trained = fitted.fit(X).net_.module_.encoder[0].weight.detach()
+        assert_allclose(trained, given["encoder"][0].weight.detach(), atol=1e-6)
+
+
+def test_stream_with_dropout_leaves_the_global_generator_and_repeats():
+    X, results = table(), []
+    given = modules()
+    for other_seed in (11, 12):
+        torch.manual_seed(other_seed)
+        before = torch.get_rng_state()
+        stream = embedder(**given).partial_fit(X[:150]).partial_fit(X[150:])
+        assert torch.equal(torch.get_rng_state(), before)
+        results.append(stream.transform(X))
+    assert_array_equal(*results)
+
+
 def test_survives_clone_and_pickle():
     X = table()
     fitted = embedder(**modules()).fit(X)

@@ -31,6 +31,7 @@ from sklearn_equity.exceptions import (
 )
 from sklearn_equity.representation import AutoencoderEmbedder
 from sklearn_equity.segmentation import LatentGMMSegmenter
+from sklearn_equity.segmentation._choice import warn_of_lost_segments
 
 fewer_segments = pytest.mark.filterwarnings(
     "ignore::sklearn_equity.exceptions.FewerSegmentsWarning",
@@ -522,13 +523,37 @@ def test_outlier_neither_shapes_segments_nor_goes_unseen():
 
 
 def test_components_that_stay_empty_are_counted():
-    """Most rows repeat, which hides the outlier, and the others are crowded by it."""
-    X = 1e-9 * plain()
-    X[:400] = 0.0
-    X[3] = 1e9
-    with pytest.warns(FewerSegmentsWarning, match=r"hold no row: \d+ are in use"):
-        segmenter = LatentGMMSegmenter(10, random_state=0).fit(X)
-    assert segmenter.segment_sizes_.min() >= 1
+    message = "2 of 4 components hold no row: 2 are in use, in 2 segments"
+    with pytest.warns(FewerSegmentsWarning, match=message):
+        warn_of_lost_segments(np.array([5, 0, 7, 0]), np.array([5, 7]), 1)
+
+
+def test_outlier_in_a_column_of_0_and_1_neither_shapes_segments_nor_goes_unseen():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=3000), 1.0 * (rng.random(3000) < 0.2)])
+    X[0, 1] = 1e9
+    with pytest.warns(OutlierWarning, match=r"1 of 3000 rows .* 1e\+09 in column 1"):
+        segmenter = LatentGMMSegmenter(2, n_init=5, random_state=0).fit(X)
+    ones = 1 + (X[1:, 1] == 1).sum()  # and the outlier, which lies beyond them
+    assert sorted(segmenter.segment_sizes_) == [ones, 3000 - ones]
+
+
+def test_one_segment_for_nearly_everybody_is_never_silent():
+    X = plain()
+    X[:3] = 500.0  # within 1,000 interquartile ranges
+    with pytest.warns(FewerSegmentsWarning, match="One segment holds 597 of 600 rows"):
+        LatentGMMSegmenter(2, n_init=5, random_state=0).fit(X)
+
+
+def test_candidates_that_few_rows_rule_out_leave_full_covariances_to_the_others():
+    X = np.random.default_rng(54).normal(size=(120, 5))
+    with pytest.warns(FewerSegmentsWarning, match="`candidates`, those up to 20 are"):
+        segmenter = LatentGMMSegmenter(component_choice="bic", random_state=0).fit(X)
+    assert list(segmenter.choice_scores_) == [2, 3, 5, 8, 12, 20]  # 20 x 6 rows
+    assert segmenter.mixture_.covariance_type == "full"
+    with pytest.warns(DiagonalCovarianceWarning, match="lower `candidates`"):
+        segmenter.set_params(candidates=(21, 22)).fit(X)
+    assert segmenter.mixture_.covariance_type == "diag"
 
 
 @pytest.mark.parametrize("covariance_type", ["full", "diag"])
