@@ -82,6 +82,26 @@ def test_curve_is_open_where_too_few_people_are_near(old_and_young):
     assert "gaps: not enough evidence near" in _legend(display)[1]
 
 
+def test_no_line_and_no_band_lead_where_nobody_lives():
+    rng = np.random.default_rng(3)
+    y_true = rng.normal(50, 10, 2500)
+    y_pred = y_true + rng.normal(0, 4, 2500)
+    age = rng.gamma(6, 8, 2500)
+    age = np.where(age < 40, age, age + 200)
+    display = CalibrationByFeatureDisplay.from_predictions(
+        y_true, y_pred, age, n_resamples=50, random_state=0
+    )
+    low, high = age[age < 100].max(), age[age > 100].min()
+    drawn = display.line_.get_xydata()
+    joined = np.isfinite(drawn).all(axis=1)
+    pairs = joined[:-1] & joined[1:] & (drawn[:-1, 0] <= low) & (drawn[1:, 0] >= high)
+    assert not pairs.any()
+    for path in display.band_.get_paths():
+        x = path.vertices[:, 0]
+        assert x.max() <= low or x.min() >= high
+    assert "gaps: not enough evidence near" in _legend(display)[1]
+
+
 def test_curve_of_a_model_runs_along_a_column_by_name(old_and_young):
     pandas = pytest.importorskip("pandas")
     y_true, _, age = old_and_young
