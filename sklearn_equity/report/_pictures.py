@@ -19,6 +19,7 @@ from sklearn_equity.report._document import (
     fit_scale,
     interval,
     number,
+    say_levels,
 )
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ def _with_key(
 
 # ---- allocation ------------------------------------------------------------------
 def _allocation_plot(result: "AuditResult") -> Plot:
+    level = say_levels(one.confidence_level for one in result.allocation)
     marks = []
     for one in result.allocation:
         figures = (one.estimate, one.ci_low, one.ci_high)
@@ -151,7 +153,8 @@ def _allocation_plot(result: "AuditResult") -> Plot:
         if n != WITHHELD:
             estimate = f"{number(one.estimate, '+')} "
             span = f"({interval(one.ci_low, one.ci_high, '+')}), "
-            people = f"n = {n:,} and {one.n_reference:,}; {one.verdict}"
+            people = f"n = {n:,} and {one.n_reference:,}; {one.verdict}; "
+            people += f"{one.covered:.0%} of the range covered"
             words = estimate + span + people
         label = f"{one.subgroup} against {one.reference}"
         look = _LOOKS.get(one.verdict, "open")
@@ -164,7 +167,7 @@ def _allocation_plot(result: "AuditResult") -> Plot:
     return Plot(
         title="Inequality of deterioration",
         axis="how much more ill the first group is at the same score, as a share; "
-        "0 is equality",
+        f"0 is equality; {level} intervals",
         scale=scale,
         marks=tuple(marks),
     )
