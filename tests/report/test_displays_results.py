@@ -25,6 +25,7 @@ from sklearn_equity import (
     remediation_path,
     subgroup_fidelity,
 )
+from sklearn_equity.report.displays._canvas import write_counted
 
 
 @pytest.fixture(autouse=True)
@@ -599,3 +600,24 @@ def test_path_names_levelling_down_under_its_strength(path_of_one_line):
     assert ticks[0].startswith("plain\nGini ")
     assert ticks[1].startswith("2\nGini ")
     assert ticks[1].endswith("levelling\ndown")
+
+
+def test_values_that_have_no_density_are_refused_with_a_true_message():
+    with pytest.raises(ValueError, match=r"`values`.*'everybody', no others than 1\."):
+        DensityDisplay.from_values(np.ones(40))
+
+
+def test_no_number_shares_a_line_with_a_label_read_from_right_to_left():
+    score = np.linspace(0, 1, 400)
+    for labels in (["\u05d0\u05d1", "\u05d2"], ["\u0623\u0628", "east"]):
+        ward = np.resize(labels, 400)
+        display = ADCurveDisplay.from_predictions(
+            score, 100 * score, subgroups=ward, threshold=50, bounds=(0, 100)
+        )
+        density = DensityDisplay.from_values(score, subgroups=ward)
+        for text in [*_legend(display), *_legend(density)]:
+            for line in text.split("\n"):
+                leftwards = any("\u0590" <= letter <= "\u06ff" for letter in line)
+                assert not (leftwards and any(map(str.isdigit, line)))
+    assert write_counted("\u05d0", 7) == "\u05d0\nn = 7"
+    assert write_counted("a", 7) == "a, n = 7"
