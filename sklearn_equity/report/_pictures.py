@@ -33,6 +33,12 @@ _FIDELITY_KEY = (
     ("total", "everybody"),
     ("reference", "the average person of the grouping"),
 )
+_TESTED = Paragraph(
+    "A verdict tests the difference from the average person, of which the subgroup is a "
+    "part; an interval is about the subgroup alone. So one that reaches beyond the "
+    "tolerance need not contradict “served”.",
+    quiet=True,
+)
 _CHANGE_KEY = (
     ("bad", "worse"),
     ("good", "better"),
@@ -57,7 +63,7 @@ def pictures_of_audit(result: "AuditResult") -> Iterator[Section]:
     yield Section(
         "picture-fidelity",
         "How well is each subgroup served?",
-        tuple(_with_key(_FIDELITY_KEY, _fidelity_plots(table))),
+        (*_with_key(_FIDELITY_KEY, _fidelity_plots(table)), _TESTED),
     )
     if result.allocation:
         yield Section(

@@ -120,6 +120,13 @@ def text(result, tmp_path):
     return result.to_html(tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+def test_the_page_says_what_a_verdict_tests_beside_its_intervals(text):
+    said = " ".join(text.split())
+    picture = said[said.index('id="picture-fidelity"') :]
+    sentence = picture.index("A verdict tests the difference from the average person")
+    assert picture.index("intervals") < sentence < picture.index("</section>")
+
+
 def test_the_page_is_well_formed_and_asks_no_host_for_anything(text):
     page = Page(text)
     assert page.tags.count("script") == 1  # what sorts the tables
