@@ -12,9 +12,9 @@ Gini index over segments of at least 30 people, on people held out.
 
 On the 5,018 adults of NHANES, of whom a quarter is held out, then on a cohort of
 `make_health_cohort`: 8,000 people train and 6,000 are held out, in two trials; with
-`--full` 150,000 and 50,000 in ten, as published: about four minutes a trial, by
-the time that fewer people took. The batch is of 500 people (published: 10), training of 40 rounds. The outcome is
-not among the inputs of the autoencoder.
+`--full` 150,000 and 50,000 in ten, as published: about four minutes a trial, by the
+time that fewer people took. The batch is of 500 people (published: 10), training of 40
+rounds. The outcome is not among the inputs of the autoencoder.
 
 Each trial compares multipliers on the same people, so what a multiplier does is read
 off the changes against the plain network of the same trial: printed in per cent, with

@@ -34,8 +34,8 @@ _FIDELITY_KEY = (
     ("reference", "the average person of the grouping"),
 )
 _TESTED = Paragraph(
-    "A verdict tests the difference from the average person, of which the subgroup is a "
-    "part; an interval is about the subgroup alone. So one that reaches beyond the "
+    "A verdict tests the difference from the average person, of which the subgroup is "
+    "a part; an interval is about the subgroup alone. So one that reaches beyond the "
     "tolerance need not contradict “served”.",
     quiet=True,
 )
