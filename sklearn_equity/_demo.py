@@ -107,7 +107,7 @@ def run_demo(
 
 def _say_remedy(remedied: SubgroupOversampler, n_segments: int) -> str:
     """Name the segments that were oversampled, as the tables name them."""
-    names = format_labels(sorted(remedied.under_served_))
+    names = format_labels(remedied.under_served_)
     segments = "the segment" if len(names) == 1 else "the segments"
     return (
         f"Of the {n_segments} learnt segments the worse half was oversampled as "
