@@ -1,7 +1,7 @@
 """How does a model's fidelity change along one characteristic, such as age?"""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Literal
 
@@ -112,7 +112,7 @@ class FidelityCurve:
     greater_is_better: bool
     confidence_level: float
     band: str
-    empty_stretches: Matrix = field(default_factory=lambda: np.empty((0, 2)))
+    empty_stretches: Matrix
 
     def to_frame(self) -> Any:
         """Return the points as a data frame.
