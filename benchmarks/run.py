@@ -69,13 +69,16 @@ OPENING = """\
 
 How fast and how near the truth are we, beside others?
 
-`make bench` makes an environment with the versions below, runs every script of
+`make bench` makes an environment with the versions below, runs the scripts of
 `benchmarks/comparisons` and writes this page (`make bench ONLY="density_intervals"`
 renews a part). Times are processor time of one thread, so that other work on a machine
 changes them little; what is measured beside them, an error or what was found, stands in
 the same lines. Short forms ran here, with the arguments shown:
 `python benchmarks/run.py --full` runs the long ones.
 """
+NOT_ALL = (
+    "A script of `benchmarks/comparisons` that is not listed was not run for this page."
+)
 _NO_DATA = 2  # argparse's status, by which scripts refuse to run
 
 
@@ -184,8 +187,8 @@ def page(runs):
         *("## Every rival in one table", ""),
         *("| rival | script | printed of it and of ours |", "|---|---|---|"),
         *rows_of_rivals(runs),
-        *("", "## Every script", "", "| script | question | ended | CPU s |"),
-        "|---|---|---|---|",
+        *("", "## The scripts that ran here", "", NOT_ALL, ""),
+        *("| script | question | ended | CPU s |", "|---|---|---|---|"),
         *(
             f"| [{one.name}](#{one.name.replace('_', '-')}) | {one.question} | "
             f"{one.how} | {one.seconds:.0f} |"

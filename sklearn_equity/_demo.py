@@ -13,6 +13,7 @@ from sklearn_equity._baseline import (
     baseline_segmenter,
     say_how_stable,
 )
+from sklearn_equity._checks import format_labels
 from sklearn_equity.allocation import InequalityResult, model_inequality
 from sklearn_equity.datasets import load_nhanes
 from sklearn_equity.fidelity import QuantileBands
@@ -97,15 +98,23 @@ def run_demo(
     return result.with_findings(
         change=change,
         allocation=[inequality],
-        remedy=(
-            f"Of the {segmenter[-1].n_segments_} learnt segments the worse half, "
-            f"{len(remedied.under_served_)}, were oversampled as published "
-            f"(SubgroupOversampler, multiplier {remedied.multiplier:g}) and the model "
-            "was trained again."
-        ),
+        remedy=_say_remedy(remedied, segmenter[-1].n_segments_),
         notes=_notes(
             cohort, segmenter[-1].n_segments_, say_how_stable(segmenter, n_segments)
         ),
+    )
+
+
+def _say_remedy(remedied: SubgroupOversampler, n_segments: int) -> str:
+    """Name the segments that were oversampled, as the tables name them."""
+    names = format_labels(remedied.under_served_)
+    segments = "the segment" if len(names) == 1 else "the segments"
+    return (
+        f"Of the {n_segments} learnt segments the worse half was oversampled as "
+        f"published (SubgroupOversampler, multiplier {remedied.multiplier:g}) and the "
+        f"model was trained again: {segments} named {', '.join(names)}, chosen by the "
+        "errors on the training rows, where the order may be another than on the "
+        "rows of this report."
     )
 
 

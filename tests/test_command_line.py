@@ -478,6 +478,10 @@ def test_demo_runs_on_a_small_sample(tmp_path, capsys):
     assert names == ["allocation.csv", "change.csv", *WRITTEN]
     fidelity = pd.read_csv(folder / "fidelity.csv")
     assert (fidelity.groupby("grouping")["n"].sum() == 480).all()
+    learnt = fidelity.loc[fidelity["grouping"] == "learnt segment", "subgroup"]
+    report = (folder / "equity_report.html").read_text(encoding="utf-8")
+    named = re.search(r"the segments? named ([\d, ]+), chosen by the errors", report)
+    assert set(named[1].split(", ")) < set(learnt.astype(str))
 
 
 def test_demo_refuses_too_few_people(tmp_path, capsys):

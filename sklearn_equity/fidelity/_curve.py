@@ -25,6 +25,7 @@ from sklearn_equity.fidelity._curve_fit import (
     gradient,
     resampled_deviations,
 )
+from sklearn_equity.fidelity._empty_stretches import find_empty_stretches
 from sklearn_equity.fidelity._line import from_line, slope, to_line
 from sklearn_equity.fidelity._local_fit import bin_rows, choose_width
 from sklearn_equity.fidelity._metric import Metric
@@ -75,6 +76,10 @@ class FidelityCurve:
         The level of the band.
     band : str
         "simultaneous" or "pointwise".
+    empty_stretches : ndarray of shape (n_stretches, 2)
+        From which value to which nobody is, in ascending order, where that is more than
+        five times as wide as what the next people on either side take up: no line
+        leads through it.
 
     See Also
     --------
@@ -107,6 +112,7 @@ class FidelityCurve:
     greater_is_better: bool
     confidence_level: float
     band: str
+    empty_stretches: Matrix
 
     def to_frame(self) -> Any:
         """Return the points as a data frame.
@@ -310,6 +316,7 @@ def fidelity_curve(
         greater_is_better=chosen.greater_is_better,
         confidence_level=level,
         band=band,
+        empty_stretches=find_empty_stretches(values, n_points=n_points),
     )
 
 

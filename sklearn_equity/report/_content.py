@@ -24,6 +24,7 @@ from sklearn_equity.report._document import (
     Table,
     interval,
     number,
+    say_levels,
 )
 from sklearn_equity.report._pictures import pictures_of_audit
 from sklearn_equity.report._record import record_of_audit
@@ -219,9 +220,12 @@ def _allocation(result: "AuditResult") -> Iterator[Block]:
     yield Paragraph(
         "0 is equality. +0.25 means that, at the same score in the decision region, "
         "the first group is a quarter more ill than the second: the score gives it "
-        "too little. n counts the people whose score lies in that region.",
+        "too little. n counts the people whose score lies in that region; covered is "
+        "the share of the range of scores on which both groups have enough people: "
+        "the figure says nothing of the rest.",
         quiet=True,
     )
+    level = say_levels(one.confidence_level for one in result.allocation)
     rows = []
     for one in result.allocation:
         hidden = one.n_subgroup == WITHHELD
@@ -234,14 +238,15 @@ def _allocation(result: "AuditResult") -> Iterator[Block]:
             _cell(one.estimate, "+", hidden=hidden),
             Cell("withheld" if hidden else span, one.ci_low),
             Cell("withheld") if hidden else _p_value(one.p_value),
+            Cell("withheld" if hidden else f"{one.covered:.0%}", one.covered),
             Cell(one.verdict),
         )
         rows.append(Row(cells, _LOOKS.get(one.verdict, "plain")))
     yield Table(
         title="Inequality of deterioration",
         heads=(
-            *("group", "against", "n", "n against", "inequality", "interval", "p"),
-            "verdict",
+            *("group", "against", "n", "n against", "inequality"),
+            *(f"{level} interval", "p", "covered", "verdict"),
         ),
         rows=tuple(rows),
     )

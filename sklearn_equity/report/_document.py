@@ -5,7 +5,7 @@ Every text in them is plain: escaping is the business of who writes.
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -136,6 +136,11 @@ def interval(low: float, high: float, sign: str = "") -> str:
     if not np.isfinite([low, high]).all():
         return "not known"
     return f"{number(low, sign)} to {number(high, sign)}"
+
+
+def say_levels(levels: Iterable[float]) -> str:
+    """Write confidence levels: "95%", or each that there is, in their order."""
+    return " / ".join(dict.fromkeys(f"{100.0 * level:.4g}%" for level in levels))
 
 
 def fit_scale(

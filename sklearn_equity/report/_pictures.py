@@ -19,6 +19,7 @@ from sklearn_equity.report._document import (
     fit_scale,
     interval,
     number,
+    say_levels,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +32,12 @@ _FIDELITY_KEY = (
     ("open", "insufficient evidence"),
     ("total", "everybody"),
     ("reference", "the average person of the grouping"),
+)
+_TESTED = Paragraph(
+    "A verdict tests the difference from the average person, of which the subgroup is "
+    "a part; an interval is about the subgroup alone. So one that reaches beyond the "
+    "tolerance need not contradict “served”.",
+    quiet=True,
 )
 _CHANGE_KEY = (
     ("bad", "worse"),
@@ -56,7 +63,7 @@ def pictures_of_audit(result: "AuditResult") -> Iterator[Section]:
     yield Section(
         "picture-fidelity",
         "How well is each subgroup served?",
-        tuple(_with_key(_FIDELITY_KEY, _fidelity_plots(table))),
+        (*_with_key(_FIDELITY_KEY, _fidelity_plots(table)), _TESTED),
     )
     if result.allocation:
         yield Section(
@@ -143,6 +150,7 @@ def _with_key(
 
 # ---- allocation ------------------------------------------------------------------
 def _allocation_plot(result: "AuditResult") -> Plot:
+    level = say_levels(one.confidence_level for one in result.allocation)
     marks = []
     for one in result.allocation:
         figures = (one.estimate, one.ci_low, one.ci_high)
@@ -151,7 +159,8 @@ def _allocation_plot(result: "AuditResult") -> Plot:
         if n != WITHHELD:
             estimate = f"{number(one.estimate, '+')} "
             span = f"({interval(one.ci_low, one.ci_high, '+')}), "
-            people = f"n = {n:,} and {one.n_reference:,}; {one.verdict}"
+            people = f"n = {n:,} and {one.n_reference:,}; {one.verdict}; "
+            people += f"{one.covered:.0%} of the range covered"
             words = estimate + span + people
         label = f"{one.subgroup} against {one.reference}"
         look = _LOOKS.get(one.verdict, "open")
@@ -164,7 +173,7 @@ def _allocation_plot(result: "AuditResult") -> Plot:
     return Plot(
         title="Inequality of deterioration",
         axis="how much more ill the first group is at the same score, as a share; "
-        "0 is equality",
+        f"0 is equality; {level} intervals",
         scale=scale,
         marks=tuple(marks),
     )

@@ -14,6 +14,7 @@ from sklearn_equity.fidelity._curve_fit import (
     gradient,
     resampled_deviations,
 )
+from sklearn_equity.fidelity._empty_stretches import find_empty_stretches
 from sklearn_equity.fidelity._local_fit import (
     bin_rows,
     choose_width,
@@ -285,3 +286,28 @@ def test_a_fit_is_refused_for_what_follows_from_no_sums():
     with pytest.raises(TypeError, match="'roc_auc' does not follow from sums"):
         gradient(resolve_metric("roc_auc"), np.ones((1, 2)), np.ones(2))
     assert CurveFit.__dataclass_params__.frozen
+
+
+def test_an_empty_stretch_is_found_where_nobody_lives():
+    young = np.linspace(20, 40, 500)
+    ages = np.concatenate([young, young + 220, [1000.0]])
+    assert_allclose(
+        find_empty_stretches(ages[::-1], n_points=50), [[40, 240], [260, 1000]]
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng: rng.gamma(6, 8, 2500),
+        lambda rng: rng.lognormal(size=2500),
+        lambda rng: rng.normal(size=60),
+        lambda rng: rng.integers(20, 80, 2500).astype(float),
+        lambda rng: rng.poisson(0.5, 2500).astype(float),
+        lambda rng: np.maximum(rng.normal(size=2500), 0.5),
+    ],
+)
+def test_tails_ties_and_whole_numbers_are_not_torn(draw, seed):
+    values = draw(np.random.default_rng(seed))
+    assert len(find_empty_stretches(values, n_points=50)) == 0

@@ -178,7 +178,7 @@ def test_a_path_takes_the_metric_that_the_remedy_takes():
         random_state=0,
     )
     assert path.metric == "accuracy"
-    with pytest.raises(ValueError, match="of probabilities or scores. Pass"):
+    with pytest.raises(ValueError, match=r"of probabilities or scores\. Pass"):
         remediation_path(
             SubgroupOversampler(LogisticRegression(), metric="brier"),
             X,

@@ -25,6 +25,7 @@ from sklearn_equity import (
     remediation_path,
     subgroup_fidelity,
 )
+from sklearn_equity.report.displays._canvas import write_counted
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +80,26 @@ def test_curve_is_open_where_too_few_people_are_near(old_and_young):
     display = CalibrationByFeatureDisplay(curve).plot()
     drawn = np.isnan(np.asarray(display.line_.get_ydata()))
     assert drawn.tolist() == np.isnan(curve.estimate).tolist()
+    assert "gaps: not enough evidence near" in _legend(display)[1]
+
+
+def test_no_line_and_no_band_lead_where_nobody_lives():
+    rng = np.random.default_rng(3)
+    y_true = rng.normal(50, 10, 2500)
+    y_pred = y_true + rng.normal(0, 4, 2500)
+    age = rng.gamma(6, 8, 2500)
+    age = np.where(age < 40, age, age + 200)
+    display = CalibrationByFeatureDisplay.from_predictions(
+        y_true, y_pred, age, n_resamples=50, random_state=0
+    )
+    low, high = age[age < 100].max(), age[age > 100].min()
+    drawn = display.line_.get_xydata()
+    joined = np.isfinite(drawn).all(axis=1)
+    pairs = joined[:-1] & joined[1:] & (drawn[:-1, 0] <= low) & (drawn[1:, 0] >= high)
+    assert not pairs.any()
+    for path in display.band_.get_paths():
+        x = path.vertices[:, 0]
+        assert x.max() <= low or x.min() >= high
     assert "gaps: not enough evidence near" in _legend(display)[1]
 
 
@@ -579,3 +600,24 @@ def test_path_names_levelling_down_under_its_strength(path_of_one_line):
     assert ticks[0].startswith("plain\nGini ")
     assert ticks[1].startswith("2\nGini ")
     assert ticks[1].endswith("levelling\ndown")
+
+
+def test_values_that_have_no_density_are_refused_with_a_true_message():
+    with pytest.raises(ValueError, match=r"`values`.*'everybody', no others than 1\."):
+        DensityDisplay.from_values(np.ones(40))
+
+
+def test_no_number_shares_a_line_with_a_label_read_from_right_to_left():
+    score = np.linspace(0, 1, 400)
+    for labels in (["\u05d0\u05d1", "\u05d2"], ["\u0623\u0628", "east"]):
+        ward = np.resize(labels, 400)
+        display = ADCurveDisplay.from_predictions(
+            score, 100 * score, subgroups=ward, threshold=50, bounds=(0, 100)
+        )
+        density = DensityDisplay.from_values(score, subgroups=ward)
+        for text in [*_legend(display), *_legend(density)]:
+            for line in text.split("\n"):
+                leftwards = any("\u0590" <= letter <= "\u06ff" for letter in line)
+                assert not (leftwards and any(map(str.isdigit, line)))
+    assert write_counted("\u05d0", 7) == "\u05d0\nn = 7"
+    assert write_counted("a", 7) == "a, n = 7"

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -95,9 +96,35 @@ def result(table, bare):
     )
 
 
+def test_an_allocation_is_shown_with_its_level_and_with_what_it_covers(
+    result, tmp_path
+):
+    (one,) = result.allocation
+    other = replace(one, ci_low=-0.5, confidence_level=0.9, covered=0.0213)
+    page = Page(
+        replace(result, allocation=(other,))
+        .to_html(tmp_path / "report.html")
+        .read_text(encoding="utf-8")
+    )
+    heads = next(row for row in page.rows if "against" in row)
+    assert "90% interval" in heads
+    row = page.rows[page.rows.index(heads) + 1]
+    assert row[heads.index("covered")] == "2%"
+    said = " ".join("".join(page.text).split())
+    assert "0 is equality; 90% intervals" in said
+    assert "; 2% of the range covered" in said
+
+
 @pytest.fixture
 def text(result, tmp_path):
     return result.to_html(tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_page_says_what_a_verdict_tests_beside_its_intervals(text):
+    said = " ".join(text.split())
+    picture = said[said.index('id="picture-fidelity"') :]
+    sentence = picture.index("A verdict tests the difference from the average person")
+    assert picture.index("intervals") < sentence < picture.index("</section>")
 
 
 def test_the_page_is_well_formed_and_asks_no_host_for_anything(text):

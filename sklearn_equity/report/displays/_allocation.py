@@ -17,7 +17,7 @@ from sklearn_equity.report.displays._canvas import (
     add_legend,
     new_axes,
     percent,
-    write_name,
+    write_described,
 )
 
 if TYPE_CHECKING:
@@ -250,9 +250,10 @@ class ADCurveDisplay:
     def _name(self, row: int) -> str:
         curve = self.curve
         n = curve.n[row][np.isfinite(curve.deterioration[row])]
-        name = write_name(format_labels(curve.labels)[row], width=60)
+        label = format_labels(curve.labels)[row]
         if not len(n):
-            return f"{name}: too few people"
+            return write_described(label, "too few people")
         least, most = f"{n.min():,}", f"{n.max():,}"
         people = least if least == most else f"{least} to {most}"
-        return f"{name}: {people} people a point, {curve.covered[row]:.0%} covered"
+        covered = f"{curve.covered[row]:.0%} covered"
+        return write_described(label, f"{people} people a point, {covered}")

@@ -2,6 +2,7 @@
 
 import functools
 import textwrap
+import unicodedata
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +24,7 @@ __all__ = [
     "new_axes",
     "percent",
     "write_counted",
+    "write_described",
     "write_name",
 ]
 
@@ -82,9 +84,23 @@ def write_counted(label: Hashable, n: int, *, remark: str = "") -> str:
     """Write a label with its number of people, on one line where both fit."""
     count = f"n withheld{remark}" if n == WITHHELD else f"n = {n:,}{remark}"
     name = write_name(label)
-    if len(name) + len(count) <= _LINE and "\n" not in name:
+    fits = len(name) + len(count) <= _LINE and "\n" not in name
+    if fits and not _runs_leftwards(name):
         return f"{name}, {count}"
     return f"{name}\n{count}"
+
+
+def write_described(label: Hashable, figures: str) -> str:
+    """Write a label and its figures, which stand on a line of their own where needed.
+
+    Behind a label that is read from right to left numbers would change places.
+    """
+    name = write_name(label, width=60)
+    return f"{name}:\n{figures}" if _runs_leftwards(name) else f"{name}: {figures}"
+
+
+def _runs_leftwards(text: str) -> bool:
+    return any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in text)
 
 
 def percent(level: float) -> str:

@@ -16,6 +16,7 @@ from sklearn_equity.report.displays._canvas import (
     SERIES,
     add_legend,
     new_axes,
+    write_described,
     write_name,
 )
 
@@ -180,6 +181,8 @@ class DensityDisplay:
         ------
         MissingDependencyError
             If matplotlib is not installed.
+        ValueError
+            If all that is to be drawn of a subgroup is at point masses.
         """
         size = (7.0, 4.2 + 0.4 * len(self.labels))
         self.figure_, self.ax_ = new_axes(ax, feature="DensityDisplay.plot", size=size)
@@ -225,7 +228,7 @@ class DensityDisplay:
 
     def _draw_density(self, row: int) -> None:
         kde, style = self.densities[row], SERIES[row % len(SERIES)]
-        grid, density = _curve(kde, self.grid)
+        grid, density = _curve(kde, self.grid, format_labels(self.labels)[row])
         (line,) = self.ax_.plot(
             *(grid, density),
             color=style.color,
@@ -281,8 +284,8 @@ class DensityDisplay:
         return f"{quantity}\nregions: {', '.join(regions)}" if regions else quantity
 
     def _name(self, row: int) -> str:
-        name = write_name(format_labels(self.labels)[row], width=60)
-        text = f"{name}: n = {self.densities[row].n_samples_seen_:,}"
+        label = format_labels(self.labels)[row]
+        text = write_described(label, f"n = {self.densities[row].n_samples_seen_:,}")
         if len(self.edges) > 1:
             shares = [
                 f"{100.0 * share:.1f}% ({100.0 * low:.1f} to {100.0 * high:.1f})"
@@ -294,7 +297,7 @@ class DensityDisplay:
         return text
 
 
-def _curve(kde: BoundedKDE, grid: Vector) -> tuple[Vector, Vector]:
+def _curve(kde: BoundedKDE, grid: Vector, label: str) -> tuple[Vector, Vector]:
     """Return a density, where it is one: not at point masses, which are probabilities.
 
     Rounded values stay on a lattice; each is drawn as if spread over its step.
@@ -304,6 +307,14 @@ def _curve(kde: BoundedKDE, grid: Vector) -> tuple[Vector, Vector]:
         first, last = np.rint((grid[[0, -1]] - origin) / unit)
         grid = origin + unit * np.arange(first, last + 1)
     grid = grid[~np.isin(grid, kde.point_values_)]
+    if not len(grid):
+        points = ", ".join(f"{point:g}" for point in kde.point_values_[:5])
+        msg = (
+            "`values` must not all be such as many people share (point masses), where "
+            f"there is no density to draw; got, of {label!r}, no others than {points}. "
+            "Count the people at each value instead."
+        )
+        raise ValueError(msg)
     return grid, kde.pdf(grid) / _unit(kde)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sklearn_equity._checks import take_columns
 from sklearn_equity.fidelity import (
@@ -29,13 +29,16 @@ from sklearn_equity.report.displays._canvas import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+Vector = NDArray[np.float64]
+
 _FEATURE = "CalibrationByFeatureDisplay.plot"
 
 
 class CalibrationByFeatureDisplay:
     """Fidelity as a smooth function of one number, such as age, with its band.
 
-    Reads the curve; computes nothing. Where too few people are near, it has a gap.
+    Reads the curve; computes nothing. Where too few people are near, or nobody is, it
+    has a gap.
 
     Parameters
     ----------
@@ -233,15 +236,14 @@ class CalibrationByFeatureDisplay:
         curve, style = self.curve, SERIES[0]
         self.figure_, self.ax_ = new_axes(ax, feature=_FEATURE, size=(6.8, 4.4))
         ax = self.ax_
+        points, estimate, low, high = _with_gaps(curve)
         self.band_ = ax.fill_between(
-            curve.points,
-            curve.ci_low,
-            curve.ci_high,
+            *(points, low, high),
             facecolor=style.color,
             alpha=0.25,
             edgecolor=style.color,
         )
-        (self.line_,) = ax.plot(curve.points, curve.estimate, color=style.color, lw=2)
+        (self.line_,) = ax.plot(points, estimate, color=style.color, lw=2)
         self.overall_line_ = ax.axhline(curve.overall, color=GREY, ls="--", lw=1)
         n = curve.n_effective
         ax.set_xlabel(
@@ -256,13 +258,26 @@ class CalibrationByFeatureDisplay:
             **PLAIN,
         )
         band = f"{percent(curve.confidence_level)} {curve.band} band"
-        if np.isnan(curve.estimate).any():
+        if np.isnan(estimate).any():
             band += "; gaps: not enough evidence near"
         handles = [self.line_, self.band_, self.overall_line_]
         self.legend_ = add_legend(ax, handles, ["estimate", band, _everybody(curve)])
         for side in ("top", "right"):
             ax.spines[side].set_visible(False)
         return self
+
+
+def _with_gaps(curve: FidelityCurve) -> tuple[Vector, ...]:
+    """Return points, estimates and band with a point of no value where nobody is."""
+    middle = curve.empty_stretches.mean(axis=1)
+    at = np.searchsorted(curve.points, middle)
+    between = (at > 0) & (at < len(curve.points))
+    at, middle = at[between], middle[between]
+    columns = (curve.estimate, curve.ci_low, curve.ci_high)
+    return (
+        np.insert(curve.points, at, middle),
+        *(np.insert(column, at, np.nan) for column in columns),
+    )
 
 
 def _everybody(curve: FidelityCurve) -> str:
