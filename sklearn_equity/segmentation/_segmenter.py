@@ -395,11 +395,11 @@ def _find_far_rows(table: NDArray[np.float64]) -> NDArray[np.bool_]:
     beyond = (table < low - reach) | (table > high + reach)
     far: NDArray[np.bool_] = beyond.any(axis=1)
     if far.any():
-        column = int(beyond.any(axis=0).argmax())
-        furthest = table[beyond[:, column], column][0]
+        first = int(beyond.any(axis=0).argmax())
+        furthest = table[beyond[:, first], first][0]
         msg = (
             f"{far.sum()} of {len(far)} rows lie more than {_FAR:,.0f} interquartile "
-            f"ranges from the others, such as {furthest:g} in column {column}. They "
+            f"ranges from the others, such as {furthest:g} in column {first}. They "
             "are given segments, but do not shape any. Correct or remove them."
         )
         warnings.warn(msg, OutlierWarning, stacklevel=4)
