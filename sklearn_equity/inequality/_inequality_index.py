@@ -274,9 +274,10 @@ def inequality_index(
     noisier than it is where outcomes differ much in size, and the corrected index of
     equal subgroups of 20 people whose means run from 1 to 100 was -.07.
 
-    A metric without shuffles (a function of rows, such as the area under a curve) is compared
-    with normal draws as wide as its standard errors: for the area under the curve in 20
-    equal subgroups of 50 people this was cautious and rejected in 1 to 3% of samples.
+    A metric without shuffles (a function of rows, such as the area under a curve) is
+    compared with normal draws as wide as its standard errors: for the area under the
+    curve in 20 equal subgroups of 50 people this was cautious and rejected in 1 to 3%
+    of samples.
     Above a true inequality the corrected value is low in small samples with heavy
     tails.
 
