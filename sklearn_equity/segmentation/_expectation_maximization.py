@@ -50,6 +50,8 @@ def fit_parameters(
     climb = partial(_climb, tol=tol, reg_covar=reg_covar, max_iter=max_iter)
     starts: list[Parameters] = []
     for rows, bins_of_probe in resolutions:
+        if bins_of_probe is not None and len(rows.counts) < n_components:
+            continue  # each component needs a bin to start from
         starts = starts or [
             start_parameters(rows, n_components, init_params, reg_covar, random_state)
             for _ in range(1 if init_params == "quantiles" else n_init)

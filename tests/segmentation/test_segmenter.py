@@ -522,6 +522,18 @@ def test_outlier_neither_shapes_segments_nor_goes_unseen():
     assert segmenter.predict_novelty(X).nonzero()[0].tolist() == [3]
 
 
+def test_rows_in_fewer_bins_than_components_are_told_apart_one_by_one():
+    # Of 600 rows 450 are the same, 70 lie within a hair's breadth and 80 a billionth
+    # apart: on a grid over all of them they fill fewer than ten cells.
+    X = 1e-9 * np.random.default_rng(7772).normal(size=(600, 2))
+    X[:450] = 0.0
+    X[450:530] = 1e9 * (1.0 + X[450:530])
+    with pytest.warns(FewerSegmentsWarning, match="2 are in use"):
+        segmenter = LatentGMMSegmenter(10, random_state=0).fit(X)
+    assert_array_equal(segmenter.segment_sizes_, [520, 80])
+    assert_array_equal(segmenter.predict(X), np.isin(np.arange(600), range(450, 530)))
+
+
 def test_components_that_stay_empty_are_counted():
     message = "2 of 4 components hold no row: 2 are in use, in 2 segments"
     with pytest.warns(FewerSegmentsWarning, match=message):
