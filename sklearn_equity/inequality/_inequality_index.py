@@ -269,10 +269,11 @@ def inequality_index(
     order of fidelity and Laplace errors, one of .135 read .124, covered by 92% of 95%
     intervals, and by person one of .131 read .124, covered by 93% (150 samples each;
     with weights by precision, as in the test, they would read .108 and .104, covered by
-    81 and 63%). With 30 subgroups of 10 people, by person, under half of intervals
-    covered. Shuffles deal people of all subgroups anew: a normalised error is called
-    noisier than it is where outcomes differ much in size, and the corrected index of
-    equal subgroups of 20 people whose means run from 1 to 100 was -.07.
+    81 and 63%). With 30 subgroups of 10 people, by person, 47% of 40 intervals covered,
+    and 82% with twice as many. Shuffles deal people of all subgroups anew: a normalised
+    error is called noisier than it is where outcomes differ in size, and the corrected
+    index of equal subgroups of 20 people whose means run from 1 to 3 was -.02, to 100
+    -.06 (``benchmarks/comparisons/inequality_limits.py``).
 
     A metric without shuffles (a function of rows, such as the area under a curve) is
     compared with normal draws as wide as its standard errors: for the area under the

@@ -247,7 +247,7 @@ def no_harm_test(
         What rows belong together, as in `GroupKFold`: visits of one person, people of
         one household or clinic. Their signs flip together. Without it rows must be
         independent of one another: with errors shared by five at a time somebody was
-        called harmed in half of the runs in which nobody was.
+        called harmed in 56% of runs in which nobody was.
     random_state : int, RandomState instance or None, default=None
         Flips the signs.
     n_jobs : int or None, default=None
@@ -290,19 +290,20 @@ def no_harm_test(
     between a model and the same with another seed: measured, somebody was called harmed
     in 3 to 7% of runs at a nominal 5%, among 15 subgroups of 30 people or more. Else it
     holds for large subgroups, and nearly for small ones. Where nobody lost or gained in
-    expectation, in runs of ten subgroups of 40 to 500 people somebody was called harmed
+    expectation, among ten subgroups of 40 to 500 people somebody was called harmed, or
+    improved, in so many of 200 runs (and by Student's t in the second number):
 
-    - in 1 to 7% where risks of a rare illness were all too low before and too high
-      after (Brier; 72% without what is lent), whether or not the subgroups' risks are
-      alike;
-    - in 2 to 8% where a twentieth of the people were moved and the outcome has a long
-      tail (25 to 39%), and in 2 to 6% where everybody was;
-    - in 9 to 12% where small subgroups have a long tail that the large ones lack: it is
-      seen in nobody's figures. There, believe what large subgroups say.
+    - 4% (31%) where everybody's prediction is shifted and the outcome has a long tail,
+      2% (17%) where one person in twenty is (7.5% where the tail is HbA1c's);
+    - 1% (80%) where risks of a rare illness were too low before and too high after,
+      by the Brier score, and 6% (78%) where it is rare in every other subgroup alone;
+    - 7 to 10% (16 to 29%) where small subgroups have a long tail that large ones lack:
+      it is seen in nobody's figures. There, believe what large subgroups say.
 
     It costs power where a subgroup is truly quieter than the others: of 155 people, a
-    growth of the error by 7% was found in 83 to 98% of runs, and in 60% (12% with long
-    tails) if their errors are half as large as everybody's; without the loan 76 to 98%.
+    growth of the error by 7% was found in 98% of 120 runs (85% with long tails), and in
+    60% (12%) if their errors are half as large as everybody's.
+    ``benchmarks/comparisons/no_harm_rates.py`` prints these.
 
     "Levelling down" is said of a grouping in which the gap between the people of
     subgroups worse than the median before and all others narrowed while a subgroup of
