@@ -13,7 +13,7 @@ import pytest
 from sklearn_equity import audit_frame
 from sklearn_equity.allocation import model_inequality
 from sklearn_equity.remediation import fidelity_change
-from sklearn_equity.report.page._plots import nice_ticks
+from sklearn_equity.report.page._plots import _tick, nice_ticks
 
 HOSTILE = '<script>alert("1")</script>'
 VOID = {"meta", "br"}
@@ -300,3 +300,15 @@ def test_tables_are_written_as_csv(result, tmp_path):
 )
 def test_ticks_are_round_numbers_within_the_scale(scale, expected):
     assert nice_ticks(*scale) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("ticks", "written"),
+    [
+        ([-0.01, -0.005, -1e-19, 0.005], ["-0.010", "-0.005", "0.000", "0.005"]),
+        ([-0.0004, -0.0002, -0.0], ["-0.0004", "-0.0002", "0.0000"]),
+        ([-20.0, -0.0, 20.0, 1000.0], ["-20", "0", "20", "1,000"]),
+    ],
+)
+def test_ticks_keep_their_sign(ticks, written):
+    assert [_tick(tick, ticks) for tick in ticks] == written

@@ -120,7 +120,7 @@ def _tick(value: float, ticks: list[float]) -> str:
     if not 1e-4 < step < 1e5:
         return number(value)
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-    return f"{value + 0.0:,.{decimals}f}".replace("-0.00", "0.00")
+    return f"{round(value, decimals) + 0.0:,.{decimals}f}"  # + 0.0: no "-0"
 
 
 def _sample(look: str) -> str:
