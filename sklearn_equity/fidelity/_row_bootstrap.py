@@ -66,12 +66,10 @@ def bootstrap_rows(
             owners.append(owner)
         cost += n_resamples * each
     drawn = run(_on_resamples, tasks, n_jobs=n_jobs, nanoseconds=cost)
-    return [
-        np.concatenate(
-            [part for part, its in zip(drawn, owners, strict=True) if its == i]
-        )
-        for i in range(len(people))
-    ]
+    parts: list[list[Vector]] = [[] for _ in people]
+    for owner, part in zip(owners, drawn, strict=True):
+        parts[owner].append(part)
+    return [np.concatenate(of_one) for of_one in parts]
 
 
 def _on_resamples(
