@@ -186,12 +186,13 @@ def find_lattice(sample: Sample) -> float | None:
         gaps = np.diff(values)
         least = gaps.min()
         steps = gaps / least
-    if not np.isfinite(steps).all() or np.median(gaps) > 3.5 * least:
+        length = values[-1] - values[0]
+    if not np.isfinite([length, *steps]).all() or np.median(gaps) > 3.5 * least:
         return None
     if np.abs(steps - np.rint(steps)).max() > 1e-3:
         return None
     # The least gap carries a rounding error; the whole range has it once.
-    return float((values[-1] - values[0]) / np.rint(steps).sum())
+    return float(length / np.rint(steps).sum())
 
 
 def split_ties(sample: Sample) -> Split:
