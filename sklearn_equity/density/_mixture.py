@@ -61,7 +61,7 @@ class Mixture:
             if inclusive:
                 place = np.searchsorted(self.points, values + tolerance, side="right")
             else:
-                place = np.searchsorted(self.points, values - tolerance, side="left")
+                place = np.searchsorted(self.points, values - tolerance)
         smooth = self._smooth_cdf(values, inclusive=inclusive)
         share = self.smooth_share[:, np.newaxis]
         total = self.cumulated[:, place] + np.where(share == 0.0, 0.0, share * smooth)
