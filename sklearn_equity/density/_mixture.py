@@ -101,8 +101,7 @@ class Mixture:
     def interval_probability(self, edges: Array) -> Array:
         """Return Pr(a <= M < b) between neighbouring edges; the last includes b."""
         below = self.cdf(edges, inclusive=False)
-        if edges[-1] > edges[-2]:
-            below[:, -1:] = self.cdf(edges[-1:], inclusive=True)
+        below[:, -1:] = self.cdf(edges[-1:], inclusive=True)
         return np.maximum(np.diff(below, axis=1), 0.0)
 
     def pdf(self, values: Array) -> Array:
