@@ -169,7 +169,8 @@ def test_a_normal_law_is_followed_at_every_bandwidth(bandwidth):
     rows = localize_rows(grid, np.array([1e3]), rule=bandwidth, scale=Scale())
     node = rows.lower + rows.width * np.arange(rows.density.shape[1])
     assert_allclose(rows.density[0], law.pdf(node), atol=1e-6)
-    assert_allclose(rows.probability[0], law.cdf(node), atol=1e-6)
+    # By cubics over cells of a fifth of a deviation, at the widest.
+    assert_allclose(rows.probability[0], law.cdf(node), atol=3e-5)
     assert_allclose(rows.bandwidth, bandwidth)
 
 
