@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from sklearn_equity.inequality._noise import Draws, NoiseModel
+from sklearn_equity.inequality._noise import Draws, NoiseModel, _sharpened
 
 
 def model(unit=1.0, levels=(0.0, 0.0, 0.0)):
@@ -51,3 +51,16 @@ def test_where_the_draws_of_a_subgroup_lie_does_not_matter():
     assert_allclose(moved._shape, plain._shape, atol=1e-9)
     assert_allclose(moved._own_noise.estimate, plain._own_noise.estimate, atol=1e-9)
     assert_allclose(moved._own_noise.std_error, plain._own_noise.std_error)
+
+
+def test_estimates_that_noise_cannot_mix_stay_where_they_are():
+    pivots = np.random.default_rng(2).standard_normal(1000)
+    estimate, voice = np.array([3.0, 1.0, 7.0]), np.array([0.2, 0.3, 0.5])
+    found = _sharpened(estimate, np.full(3, 1e-4), pivots, voice)
+    assert_allclose(found, estimate, rtol=1e-9)
+
+
+def test_estimates_that_are_all_one_stay_one():
+    pivots = np.random.default_rng(2).standard_normal(1000)
+    found = _sharpened(np.full(3, 5.0), np.full(3, 2.0), pivots, np.full(3, 1 / 3))
+    assert_allclose(found, 5.0, rtol=1e-12)
