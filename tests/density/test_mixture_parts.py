@@ -36,6 +36,7 @@ def test_a_threshold_within_a_millionth_of_the_least_gap_is_the_value():
     assert_array_equal(kde.cdf([12.0 - 1.9e-6, 12.0 - 2.1e-6]), [1.0, 0.5])
     assert_array_equal(kde.pdf([12.0 - 1.9e-6, 12.0 + 1.9e-6]), [0.5, 0.5])
     assert_array_equal(kde.pdf([12.0 - 2.1e-6, 12.0 + 2.1e-6]), [0.0, 0.0])
+    assert_array_equal(kde.pdf([1.9e-6, 10.0 - 1.9e-6, 10.0 + 1.9e-6]), [0.25] * 3)
     below = kde.interval_probability([10.0 + 1.9e-6, 12.0 + 1.9e-6, np.inf])
     assert_array_equal(below, [0.25, 0.5])
     below = kde.interval_probability([10.0 + 2.1e-6, 12.0 + 2.1e-6, np.inf])
@@ -203,5 +204,9 @@ def test_nodes_move_to_the_probit_with_their_people():
     probit = norm.ppf(1.0 / (1.0 + np.exp([1.5, -1.5])))
     assert_allclose(moved.counts @ node / [3.0, 5.0], probit, rtol=1e-12)
     assert (np.count_nonzero(moved.counts, axis=1) <= 2).all()
+    counts[:, [0, -1]] = 1.0
+    ends = _move_to_line(grid, Scale(0.0, 1.0)).counts
+    assert_allclose(ends[:, [0, -1]], 1.0)
+    assert (ends >= 0.0).all()
     alone = _move_to_line(grid, Scale(0.0, np.inf))
     assert alone is grid
