@@ -131,13 +131,12 @@ class Mixture:
 
     def draw(self, row: int, uniform: Array) -> Array:
         """Turn uniform numbers into values of one row's distribution."""
-        cumulated = self.cumulated[row, 1:]
-        n_points = len(cumulated)
         held = self.cumulated[row, -1]
         drawn = np.empty_like(uniform)
         is_point = uniform < held
+        cumulated = self.cumulated[row, 1:]
         place = np.searchsorted(cumulated, uniform[is_point], side="right")
-        drawn[is_point] = self.points[np.minimum(place, max(n_points - 1, 0))]
+        drawn[is_point] = self.points[place]
         if not is_point.all():
             levels = (uniform[~is_point] - held) / (1.0 - held)
             drawn[~is_point] = self._draw_smooth(row, levels)
