@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from sklearn_equity.allocation import (
+    DeteriorationSums,
     compare_deterioration,
     dataset_inequality,
     deterioration_index,
@@ -60,3 +61,16 @@ def test_thresholds_are_one_for_each_measurement(measure):
     message = r"`threshold` must have one value per row of `measurement` \(2000\)"
     with pytest.raises(ValueError, match=message):
         measure(NEED, threshold=np.full(3, 0.5), bounds=(0.0, 1.0))
+
+
+def test_parts_whose_equal_thresholds_are_listed_in_another_order_add_up():
+    one, other = (
+        DeteriorationSums.from_arrays(
+            NEED[half], subgroups=WARD[half], threshold=threshold, bounds=(0.0, 1.0)
+        )
+        for half, threshold in (
+            (slice(0, 900), {"b": 0.5, "w": 0.5}),
+            (slice(900, 2000), {"w": 0.5, "b": 0.5}),
+        )
+    )
+    assert one.merge(other).sums.count.sum() == 2000
