@@ -12,6 +12,7 @@ from sklearn_equity.allocation import (
     exacerbation,
     severity_score,
 )
+from sklearn_equity.allocation._area import degrees_of_freedom
 
 RNG = np.random.default_rng(2026113004)
 NEED = RNG.random(2000)
@@ -74,3 +75,9 @@ def test_parts_whose_equal_thresholds_are_listed_in_another_order_add_up():
         )
     )
     assert one.merge(other).sums.count.sum() == 2000
+
+
+def test_degrees_of_freedom_by_hand():
+    """Twice n over the kurtosis, and one; one alone where nobody is deteriorated."""
+    found = degrees_of_freedom([4.0, 0.0], [2.0, 0.0])
+    assert found.tolist() == [17.0, 1.0]

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import beta, expon, norm
 
 from sklearn_equity.density import BoundedKDE
-from sklearn_equity.density._band import resample
+from sklearn_equity.density._band import resample, root_interval
 
 
 def _fitted(n, *, seed=0, **options):
@@ -104,6 +104,15 @@ def test_less_than_half_a_person_is_one():
     kde = BoundedKDE().fit([[3.0]], sample_weight=[0.3])
     drawn = resample(kde._evidence.summary(), 5, np.random.RandomState(0))
     assert_array_equal(drawn.point_mass, np.ones((5, 1)))
+
+
+def test_ends_by_hand():
+    """Roots of 1 and 3 about a root of 2: they deviate by the root of 2."""
+    resampled = np.array([[1.0, 1.0], [9.0, 9.0]])
+    low, high = root_interval(np.array([4.0, 16.0]), resampled, 0.9)
+    half = norm.isf(0.05) * np.sqrt(2.0)
+    assert_allclose(low, [0.0, (4.0 - half) ** 2])
+    assert_allclose(high, [(2.0 + half) ** 2, (4.0 + half) ** 2])
 
 
 def test_one_person_is_no_reason_to_fail():
