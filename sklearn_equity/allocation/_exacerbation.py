@@ -281,12 +281,19 @@ def _log_variance(
         area, mean = by_model.areas[side], in_data.areas[side]
         if area.value <= 0.0 or mean.value <= 0.0:
             return np.nan
-        slope, offset = area.slope / area.value, area.offset / area.value
-        less = mean.slope / mean.value, mean.offset / mean.value
-        shared = Area(0.0, slope - less[0], offset - less[1], 0)
-        variance += shared.variance(both.of(by_model.rows[side]))
-        variance += Area(0.0, slope, offset, 0).variance(alone.of(by_model.rows[side]))
+        own = _of_logarithm(area)
+        less = _of_logarithm(mean)
+        shared = replace(
+            own, slope=own.slope - less.slope, offset=own.offset - less.offset
+        )
+        rows = by_model.rows[side]
+        variance += shared.variance(both.of(rows)) + own.variance(alone.of(rows))
     return variance
+
+
+def _of_logarithm(area: Area) -> Area:
+    """Return an area with the influence on its logarithm."""
+    return replace(area, slope=area.slope / area.value, offset=area.offset / area.value)
 
 
 def _split_sums(cut: CutCohort, rows: NDArray[np.bool_]) -> CellSums:

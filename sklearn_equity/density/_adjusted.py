@@ -69,9 +69,9 @@ class AdjustedRows:
         empty = np.sort(sign * self._empty_places())
         values = np.sort(sign * self.values)
         tolerance = _SNAP * np.abs(np.nan_to_num(thresholds, posinf=0.0, neginf=0.0))
-        place = np.searchsorted(empty, thresholds - tolerance, side="left")
+        place = np.searchsorted(empty, thresholds - tolerance)
         candidate = np.append(-np.inf, empty)[place]
-        place = np.searchsorted(values, thresholds - tolerance, side="left")
+        place = np.searchsorted(values, thresholds - tolerance)
         previous = np.append(-np.inf, values)[place]
         return np.where(candidate > previous, candidate, thresholds)
 

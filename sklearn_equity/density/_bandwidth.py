@@ -165,7 +165,7 @@ def weighted_quantiles(
         return tuple(float(ordered[rank]) for rank in ranks)
     order = np.argsort(x, kind="stable")
     cumulated = np.cumsum(w[order])
-    places = np.searchsorted(cumulated, np.array(levels) * cumulated[-1], side="left")
+    places = np.searchsorted(cumulated, np.array(levels) * cumulated[-1])
     return tuple(float(value) for value in x[order][np.minimum(places, len(x) - 1)])
 
 

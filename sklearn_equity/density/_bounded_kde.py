@@ -109,9 +109,10 @@ class BoundedKDE(DensityMixin, BaseEstimator):
     :math:`n^{4/45}`, at most twofold, because its bias is of higher order. A number of
     the user's is used as it is, but not below two cells of the grid.
 
-    **Units.** A unit that is a power of two changes no digit of an answer. Another one
-    moves the nodes of the grid: bandwidths change by less than 1e-5 of themselves
-    ("isj" by 2e-4), probabilities by less than 2e-6.
+    **Units.** A unit that is a power of two changes no digit of an answer, but under
+    "local" with one bound. There, and with another unit, the nodes of the grid move:
+    bandwidths change by less than 1e-5 of themselves ("isj" by 2e-4), probabilities by
+    less than 2e-6.
 
     **Without bounds.** The estimate lives on an interval that reaches 8.3 bandwidths
     (5 under "local") beyond the data: what lies further out is less than a double can

@@ -19,7 +19,14 @@ from sklearn_equity.density._rows import (
     merge_rows,
     with_points,
 )
-from sklearn_equity.density._ties import EXACT_SIZE, Sample, may_have_ties, tabulate
+from sklearn_equity.density._ties import (
+    EXACT_SIZE,
+    MIN_POINT_ROWS,
+    MIN_POINT_SHARE,
+    Sample,
+    may_have_ties,
+    tabulate,
+)
 
 Array = NDArray[np.float64]
 
@@ -78,12 +85,8 @@ def merge_evidence(one: Evidence, other: Evidence) -> Evidence:
 
 
 def _bin_like(plan: Plan, settled: BinnedRows, sample: Sample) -> BinnedRows:
-    """Summarise a sample with the point masses and the reach that are settled."""
-    place = np.searchsorted(settled.points, sample.values)
-    place = np.minimum(place, max(len(settled.points) - 1, 0))
-    is_point = np.zeros(len(sample.values), dtype=bool)
-    if len(settled.points) > 0 and plan.boundary != "adjusted":
-        is_point = settled.points[place] == sample.values
+    """Summarise a sample with the reach that is settled."""
+    is_point = _points_among(plan, settled, sample)
     scale, origin, unit = plan.frame()
     rest, points = sample.take(~is_point), sample.take(is_point)
     binned = bin_entries(
@@ -96,6 +99,18 @@ def _bin_like(plan: Plan, settled: BinnedRows, sample: Sample) -> BinnedRows:
         reach=settled.reach,
     )
     return with_points(binned, Entries(points.values, None, points.mass))
+
+
+def _points_among(plan: Plan, settled: BinnedRows, sample: Sample) -> NDArray[np.bool_]:
+    """Find the point masses that are settled, and those among all people by now."""
+    if plan.boundary == "adjusted":
+        return np.zeros(len(sample.values), dtype=bool)
+    is_point = np.isin(sample.values, settled.points)
+    if plan.discrete == "auto":
+        earlier = settled.grid.counts.sum() + settled.point_mass.sum()
+        is_heavy = sample.mass >= MIN_POINT_SHARE * (earlier + sample.mass.sum())
+        is_point |= is_heavy & (sample.entries >= MIN_POINT_ROWS)
+    return is_point
 
 
 def _merge_samples(one: Sample, other: Sample) -> Sample:

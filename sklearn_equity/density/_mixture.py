@@ -61,7 +61,7 @@ class Mixture:
             if inclusive:
                 place = np.searchsorted(self.points, values + tolerance, side="right")
             else:
-                place = np.searchsorted(self.points, values - tolerance, side="left")
+                place = np.searchsorted(self.points, values - tolerance)
         smooth = self._smooth_cdf(values, inclusive=inclusive)
         share = self.smooth_share[:, np.newaxis]
         total = self.cumulated[:, place] + np.where(share == 0.0, 0.0, share * smooth)
@@ -101,8 +101,7 @@ class Mixture:
     def interval_probability(self, edges: Array) -> Array:
         """Return Pr(a <= M < b) between neighbouring edges; the last includes b."""
         below = self.cdf(edges, inclusive=False)
-        if edges[-1] > edges[-2]:
-            below[:, -1:] = self.cdf(edges[-1:], inclusive=True)
+        below[:, -1:] = self.cdf(edges[-1:], inclusive=True)
         return np.maximum(np.diff(below, axis=1), 0.0)
 
     def pdf(self, values: Array) -> Array:
@@ -132,13 +131,12 @@ class Mixture:
 
     def draw(self, row: int, uniform: Array) -> Array:
         """Turn uniform numbers into values of one row's distribution."""
-        cumulated = self.cumulated[row, 1:]
-        n_points = len(cumulated)
         held = self.cumulated[row, -1]
         drawn = np.empty_like(uniform)
         is_point = uniform < held
+        cumulated = self.cumulated[row, 1:]
         place = np.searchsorted(cumulated, uniform[is_point], side="right")
-        drawn[is_point] = self.points[np.minimum(place, max(n_points - 1, 0))]
+        drawn[is_point] = self.points[place]
         if not is_point.all():
             levels = (uniform[~is_point] - held) / (1.0 - held)
             drawn[~is_point] = self._draw_smooth(row, levels)

@@ -47,10 +47,8 @@ def damped_moments(moments: Array, bandwidth: Array) -> Array:
     2.74 / h of them are kept.
     """
     least = float(np.nanmin(bandwidth, initial=np.inf))
-    n_needed = moments.shape[1]
-    if least * n_needed > 0.0:
-        needed = np.sqrt(2 * _NEGLIGIBLE) / (np.pi * least) + 2.0
-        n_needed = int(min(n_needed, needed))
+    needed = np.sqrt(2 * _NEGLIGIBLE) / (np.pi * least) + 2.0
+    n_needed = int(min(moments.shape[1], needed))
     frequency = np.pi * np.arange(1, n_needed)
     return moments[:, 1:n_needed] * np.exp(
         -0.5 * (frequency * bandwidth[:, np.newaxis]) ** 2

@@ -17,12 +17,12 @@ from sklearn_equity._checks import check_numbers, check_sample_weight
 Array = NDArray[np.float64]
 
 EXACT_SIZE = 65_536  # samples up to here are judged value by value
+MIN_POINT_SHARE = 0.01  # of the rows, for a value to be a point mass
+MIN_POINT_ROWS = 5
 
 _PROBE_SIZE = 4096
 _MIN_PROBE_TIES = 8  # a lattice of more than a million steps is finer than any kernel
 _MAX_DISTINCT_SHARE = 0.6  # of the rows, for a sample to count as tied
-_MIN_POINT_SHARE = 0.01
-_MIN_POINT_ROWS = 5
 _COARSE_LATTICE = 3.0
 _SUBPOINTS = 8
 _MAX_SPIKES = 2  # a mass at either end of the range
@@ -186,12 +186,13 @@ def find_lattice(sample: Sample) -> float | None:
         gaps = np.diff(values)
         least = gaps.min()
         steps = gaps / least
-    if not np.isfinite(steps).all() or np.median(gaps) > 3.5 * least:
+        length = values[-1] - values[0]
+    if not np.isfinite([length, *steps]).all() or np.median(gaps) > 3.5 * least:
         return None
     if np.abs(steps - np.rint(steps)).max() > 1e-3:
         return None
     # The least gap carries a rounding error; the whole range has it once.
-    return float((values[-1] - values[0]) / np.rint(steps).sum())
+    return float(length / np.rint(steps).sum())
 
 
 def split_ties(sample: Sample) -> Split:
@@ -229,7 +230,7 @@ def spread_over_step(sample: Sample, step: float) -> Sample:
 
 
 def _is_heavy(sample: Sample) -> NDArray[np.bool_]:
-    least = max(_MIN_POINT_ROWS, _MIN_POINT_SHARE * sample.rows.sum())
+    least = max(MIN_POINT_ROWS, MIN_POINT_SHARE * sample.rows.sum())
     return sample.rows >= least
 
 

@@ -94,4 +94,5 @@ class DensityRows:
         """Tell where `pdf` is a probability, which knows no unit."""
         if self.exponent == 0:
             return np.zeros(len(values), dtype=bool)
-        return np.isin(values, self.points) | (self.mixture.step > 0.0)
+        held = self.mixture.point_share.any(axis=0)  # "adjusted" notes others, too
+        return np.isin(values, self.points[held]) | (self.mixture.step > 0.0)

@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import beta, expon, norm
 
 from sklearn_equity.density import BoundedKDE
+from sklearn_equity.density._band import resample, root_interval
 
 
 def _fitted(n, *, seed=0, **options):
@@ -71,6 +72,47 @@ def test_points_alone_have_intervals_too():
     low, high = kde.pdf_interval([1.0, 2.0], random_state=0)
     assert low[0] < 0.5 < high[0]
     assert low[1] == high[1] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("weight", "n_people"),
+    [([1.0] * 8, 8), ([3.0, 1.0] * 4, 16), ([0.4] * 8, 8), ([0.5, 1.5] * 4, 6)],
+)
+def test_a_resample_has_as_many_people(weight, n_people):
+    """Those that whole weights count, or Kish's number: of the last 64 over 10."""
+    kde = BoundedKDE(discrete=False)
+    kde.fit(np.arange(8.0)[:, np.newaxis] ** 2, sample_weight=weight)
+    drawn = resample(kde._evidence.summary(), 20, np.random.RandomState(0))
+    assert drawn.counts_people
+    assert_allclose(drawn.squares, drawn.grid.counts.sum(axis=1))
+    assert_allclose(drawn.squares, n_people)
+
+
+def test_point_masses_are_drawn_with_the_rest():
+    values = np.r_[np.zeros(60), np.linspace(1.0, 9.0, 40)]
+    kde = BoundedKDE().fit(values[:, np.newaxis], sample_weight=np.full(100, 0.25))
+    drawn = resample(kde._evidence.summary(), 400, np.random.RandomState(0))
+    assert_array_equal(drawn.points, [0.0])
+    people = drawn.point_mass[:, 0] + drawn.grid.counts.sum(axis=1)
+    assert_allclose(people, 100.0)
+    # Binomial: 60 of 100, with a variance of 24; five standard errors.
+    assert abs(drawn.point_mass.mean() - 60.0) < 5.0 * np.sqrt(24.0 / 400)
+    assert 0.8 < drawn.point_mass.var() / 24.0 < 1.25
+
+
+def test_less_than_half_a_person_is_one():
+    kde = BoundedKDE().fit([[3.0]], sample_weight=[0.3])
+    drawn = resample(kde._evidence.summary(), 5, np.random.RandomState(0))
+    assert_array_equal(drawn.point_mass, np.ones((5, 1)))
+
+
+def test_ends_by_hand():
+    """Roots of 1 and 3 about a root of 2: they deviate by the root of 2."""
+    resampled = np.array([[1.0, 1.0], [9.0, 9.0]])
+    low, high = root_interval(np.array([4.0, 16.0]), resampled, 0.9)
+    half = norm.isf(0.05) * np.sqrt(2.0)
+    assert_allclose(low, [0.0, (4.0 - half) ** 2])
+    assert_allclose(high, [(2.0 + half) ** 2, (4.0 + half) ** 2])
 
 
 def test_one_person_is_no_reason_to_fail():

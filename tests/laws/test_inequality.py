@@ -121,3 +121,11 @@ def test_rows_of_weight_zero_do_not_count(index, values, ghosts, data):
         sample_weight=np.r_[weights, np.zeros(len(ghosts))][order],
     )
     assert_allclose(haunted, index(values, sample_weight=weights), atol=1e-12)
+
+
+@every_index
+@given(values=values_strategy, data=st.data(), exponent=st.integers(-300, 300))
+def test_only_ratios_of_weights_matter(index, values, data, exponent):
+    weights = data.draw(arrays(np.float64, len(values), elements=positive))
+    scaled = index(values, sample_weight=weights * 10.0**exponent)
+    assert_allclose(scaled, index(values, sample_weight=weights), atol=1e-12)

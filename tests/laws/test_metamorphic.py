@@ -198,6 +198,47 @@ def index(people):
     }  # fmt: skip
 
 
+def in_two_parts(people):
+    """Split rows where no subgroup ends: what is left of them adds up."""
+    half = len(people.truth) // 2
+    return people.take(slice(0, half)), people.take(slice(half, None))
+
+
+def accumulated(people):
+    accumulator = se.AuditAccumulator(metric="mae")
+    for part in in_two_parts(people):
+        accumulator.update(part.truth, part.guess, part.ward, sample_weight=part.weight)
+    table = accumulator.result(n_resamples=50, random_state=0)
+    return by_label(table, table.estimate)
+
+
+def moments(people):
+    one, other = (
+        se.SubgroupMoments.from_arrays(
+            {"error": np.abs(part.truth - part.guess)}, subgroups=part.ward,
+            sample_weight=part.weight,
+        )
+        for part in in_two_parts(people)
+    )  # fmt: skip
+    whole = one.merge(other)
+    means = whole.finish(lambda sums: sums[:, 1] / sums[:, 0])
+    return dict(zip(whole.subgroups, means, strict=True))
+
+
+def summed(people):
+    options = steps_of(people, {**WINDOWS, "min_rows": None})
+    options = {name: value for name, value in options.items() if value is not None}
+    one, other = (
+        se.DeteriorationSums.from_arrays(
+            part.illness, allocation=part.score, subgroups=part.ward,
+            sample_weight=part.weight, **options,
+        )
+        for part in in_two_parts(people)
+    )  # fmt: skip
+    found = one.merge(other).curve(min_rows=WINDOWS["min_rows"])
+    return dict(zip(found.labels, found.deterioration, strict=True))
+
+
 def severities(people):
     scores = se.severity_score(people.illness, **steps_of(people, STEPS))
     return {label: scores[people.ward == label].mean() for label in set(people.ward)}
@@ -273,6 +314,9 @@ MEASURES = {
     "equity_scorer": Measure(
         scored, power=1.0, takes_weights=False, by_subgroup=False
     ),
+    "AuditAccumulator": Measure(accumulated, power=1.0),
+    "SubgroupMoments": Measure(moments, power=1.0),
+    "DeteriorationSums": Measure(summed, in_units_of_illness=True),
     "inequality_index": Measure(spread, by_subgroup=False),
     "deterioration_index": Measure(index, in_units_of_illness=True),
     "severity_score": Measure(
@@ -354,6 +398,7 @@ def test_every_public_name_is_under_these_laws_or_has_a_reason():
         for name in se.__all__
         if name[0].isupper() and not hasattr(getattr(se, name), "fit")
     } - {"ParetoPick", "SubgroupStratifiedKFold"}
+    made_by_others -= {"AuditAccumulator", "DeteriorationSums", "SubgroupMoments"}
     listed = {name.split()[0] for name in MEASURES}.union(*REASONS.values())
     assert set(se.__all__) - made_by_others - {"__version__"} == listed
 

@@ -52,6 +52,7 @@ def tests_of(stage):
         "fidelity": ["laws/test_metrics.py", "distributed/test_tables.py"],
         "inequality": ["laws/test_inequality.py"],
         "allocation": ["distributed/test_deterioration.py"],
+        "density": ["laws/test_density.py"],
     }
     lazy = [] if stage == "density" else ["distributed/test_data_argument.py"]
     others = [f"tests/{name}" for name in (*also.get(stage, []), *lazy, DEFAULTS)]
