@@ -15,6 +15,11 @@ import narwhals.stable.v2 as nw
 from sklearn_equity._checks import NobodyCountsError
 from sklearn_equity._optional import import_optional
 from sklearn_equity._tables import frame_of, select_columns
+from sklearn_equity.sufficient_statistics._partitions import (
+    Promise,
+    promise_of,
+    refuse_broken_promise,
+)
 
 __all__ = ["ROWS_AT_ONCE", "Mergeable", "batches", "fold_parts"]
 
@@ -69,7 +74,7 @@ def fold_parts(
     total: Statistic | None = None
     for place, message, found in _found_in_parts(frame, summarise, read):
         if message:
-            raise ValueError(f"{message.removesuffix('.')} (in {place}).")
+            raise ValueError(_placed(message, place))
         if found is not None:
             total = found if total is None else total.merge(found)
     if total is None:
@@ -79,6 +84,11 @@ def fold_parts(
         )
         raise ValueError(msg)
     return total
+
+
+def _placed(message: str, place: str) -> str:
+    """Say where a rule is broken."""
+    return f"{message.removesuffix('.')} (in {place})."
 
 
 def batches(
@@ -99,12 +109,24 @@ def batches(
         for batch in native.to_pyarrow_batches(chunk_size=n_rows):
             yield nw.from_arrow(batch, backend="pyarrow")
     elif engine.is_dask():
-        for part in native.to_delayed():
-            yield nw.from_native(part.compute(), eager_only=True)
+        yield from _partitions_of_dask(frame)
     elif engine.is_spark_like():
         yield from _batches_of_spark(native)
     else:
         yield frame.collect()
+
+
+def _partitions_of_dask(frame: nw.LazyFrame[Any]) -> Iterator[nw.DataFrame[Any]]:
+    """Bring the partitions of Dask here one by one, if they are as promised."""
+    native = nw.to_native(frame)
+    promise = promise_of(frame, dict.fromkeys(native.columns, "table"))
+    for i, part in enumerate(native.to_delayed()):
+        rows = nw.from_native(part.compute(), eager_only=True)
+        try:
+            refuse_broken_promise(rows, promise)
+        except ValueError as error:
+            raise ValueError(_placed(str(error), f"partition {i}")) from None
+        yield rows
 
 
 def _found_in_parts(
@@ -116,7 +138,10 @@ def _found_in_parts(
     native, engine = nw.to_native(frame), frame.implementation
     if engine.is_dask():
         meta = [("message", object), ("data", object)]
-        done = native.map_partitions(_row_of_dask, summarise, meta=meta).compute()
+        promise = promise_of(frame, dict.fromkeys(native.columns, "table"))
+        done = native.map_partitions(
+            _row_of_dask, summarise, promise, meta=meta
+        ).compute()
         for i, (message, data) in enumerate(
             zip(done["message"], done["data"], strict=True)
         ):
@@ -136,12 +161,15 @@ def _found_in_parts(
 
 
 def _attempt(
-    summarise: Callable[[nw.DataFrame[Any]], Statistic], rows: nw.DataFrame[Any]
+    summarise: Callable[[nw.DataFrame[Any]], Statistic],
+    rows: nw.DataFrame[Any],
+    promise: Promise | None = None,
 ) -> tuple[str, Statistic | None]:
     """Return what is wrong with some rows, or their statistic."""
     if not len(rows):
         return "", None
     try:
+        refuse_broken_promise(rows, promise or {})
         return "", summarise(rows)
     except NobodyCountsError:
         return "", None
@@ -149,9 +177,12 @@ def _attempt(
         return str(error), None
 
 
-def _row_of_dask(part: Any, summarise: Callable[..., Mergeable]) -> Any:
+def _row_of_dask(
+    part: Any, summarise: Callable[..., Mergeable], promise: Promise
+) -> Any:
     """Summarise a partition of Dask, as a frame of one row of its own library."""
-    message, found = _attempt(summarise, nw.from_native(part, eager_only=True))
+    rows = nw.from_native(part, eager_only=True)
+    message, found = _attempt(summarise, rows, promise)
     data = b"" if found is None else found.to_bytes()
     return type(part)({"message": [message], "data": [data]})
 

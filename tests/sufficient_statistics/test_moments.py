@@ -3,8 +3,13 @@
 import hashlib
 import json
 import struct
+from fractions import Fraction
 
+import dask
+import dask.dataframe as dd
+import duckdb
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -100,6 +105,69 @@ def test_an_engine_sums_as_numpy_does():
         assert found.subgroups == expected.subgroups
         assert_allclose(found.mean, expected.mean, rtol=1e-12, atol=1e-14)
         assert_allclose(found.products, expected.products, rtol=1e-12)
+
+
+def exact_moments(one, other):
+    """Return means and the sum of products of deviations, with no rounding at all."""
+    one, other = ([Fraction(v) for v in column.tolist()] for column in (one, other))
+    means = sum(one) / len(one), sum(other) / len(other)
+    pairs = zip(one, other, strict=True)
+    return float(means[0]), float(
+        sum((a - means[0]) * (b - means[1]) for a, b in pairs)
+    )
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    "engine",
+    [
+        lambda frame: pl.from_pandas(frame).lazy(),
+        lambda frame: duckdb.connect().from_arrow(pl.from_pandas(frame).to_arrow()),
+        lambda frame: dd.from_pandas(frame, npartitions=3),
+    ],
+    ids=["polars", "duckdb", "dask"],
+)
+@pytest.mark.parametrize("n_spreads", [0.0, 30.0, 1e5, 1e8])
+def test_engines_keep_the_spread_of_large_means(n_spreads, engine, weighted):
+    rng = np.random.default_rng(20261130)
+    ward = rng.choice(["east", "north", "west"], 900)
+    spread = pd.Series(ward).map({"east": 1.0, "north": 0.03, "west": 5.0}).to_numpy()
+    sign = np.where(ward == "west", -1.0, 1.0)  # far apart from one another, too
+    x = spread * (n_spreads * sign + rng.normal(size=900))
+    y = x / 2.0 + rng.normal(size=900)
+    weight = rng.choice([0.5, 1.0, 2.0], 900) if weighted else np.ones(900)
+    frame = pd.DataFrame({"x": x, "y": y, "ward": ward, "weight": weight})
+    with dask.config.set(scheduler="synchronous"):
+        found = SubgroupMoments.from_frame(
+            engine(frame),
+            columns=["x", "y"],
+            subgroups="ward",
+            sample_weight="weight" if weighted else None,
+        )
+    for g, label in enumerate(found.subgroups):
+        # Weights are powers of two: their products with numbers are exact.
+        units = [weight[ward == label] * c[ward == label] for c in (x, y)]
+        mean, square = exact_moments(units[0], units[0])
+        _, product = exact_moments(*units)
+        _, other_square = exact_moments(units[1], units[1])
+        assert_allclose(found.mean[g, 1], mean, rtol=1e-12, atol=1e-14)
+        assert_allclose(found.scatter[g, 1, 1], square, rtol=1e-12)
+        assert_allclose(found.scatter[g, 2, 2], other_square, rtol=1e-12)
+        assert_allclose(
+            found.scatter[g, 1, 2],
+            product,
+            rtol=1e-12,
+            atol=1e-12 * np.sqrt(square * other_square),
+        )
+
+
+def test_a_constant_has_no_spread_however_large():
+    table = pl.DataFrame(
+        {"x": [1e9 + 0.1] * 999, "ward": ["east", "west", "west"] * 333}
+    )
+    found = SubgroupMoments.from_frame(table.lazy(), columns=["x"], subgroups="ward")
+    assert_allclose(found.mean[:, 1], 1e9 + 0.1, rtol=1e-15)
+    assert_array_equal(found.scatter, 0.0)
 
 
 # ---- bytes ------------------------------------------------------------------
