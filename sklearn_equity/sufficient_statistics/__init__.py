@@ -16,7 +16,7 @@ from sklearn_equity.sufficient_statistics._partitions import (
     refuse_broken_promise,
     with_promised_types,
 )
-from sklearn_equity.sufficient_statistics._parts import batches, fold_parts
+from sklearn_equity.sufficient_statistics._parts import batches, fold_parts, placed
 from sklearn_equity.sufficient_statistics._steady import stretches_for
 from sklearn_equity.sufficient_statistics._sums import subgroup_sums
 from sklearn_equity.sufficient_statistics._traced import TracedColumn, as_expression
@@ -34,6 +34,7 @@ __all__ = [
     "label_order",
     "pack",
     "partitions_with_gaps",
+    "placed",
     "promise_of",
     "refuse_broken_promise",
     "stretches_for",

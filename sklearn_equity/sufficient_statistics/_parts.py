@@ -21,7 +21,7 @@ from sklearn_equity.sufficient_statistics._partitions import (
     refuse_broken_promise,
 )
 
-__all__ = ["ROWS_AT_ONCE", "Mergeable", "batches", "fold_parts"]
+__all__ = ["ROWS_AT_ONCE", "Mergeable", "batches", "fold_parts", "placed"]
 
 ROWS_AT_ONCE = 2**17  # of a batch: some columns of it are a few megabytes
 
@@ -74,7 +74,7 @@ def fold_parts(
     total: Statistic | None = None
     for place, message, found in _found_in_parts(frame, summarise, read):
         if message:
-            raise ValueError(_placed(message, place))
+            raise ValueError(placed(message, place))
         if found is not None:
             total = found if total is None else total.merge(found)
     if total is None:
@@ -86,16 +86,30 @@ def fold_parts(
     return total
 
 
-def _placed(message: str, place: str) -> str:
-    """Say where a rule is broken."""
+def placed(message: str, place: str) -> str:
+    """Say where a rule is broken, if that is known."""
+    if not place:
+        return message
     return f"{message.removesuffix('.')} (in {place})."
 
 
 def batches(
     frame: nw.LazyFrame[Any], n_rows: int | None = None
-) -> Iterator[nw.DataFrame[Any]]:
-    """Bring the rows of a table to this process, some at a time, in its order."""
-    n_rows = n_rows or ROWS_AT_ONCE
+) -> Iterator[tuple[str, nw.DataFrame[Any]]]:
+    """Bring the rows of a table to this process, some at a time, in its order.
+
+    Each with the place where it lay: the partition of Dask, else the numbers of rows.
+    """
+    if frame.implementation.is_dask():
+        yield from _partitions_of_dask(frame)
+        return
+    start = 0
+    for rows in _batches(frame, n_rows or ROWS_AT_ONCE):
+        yield f"rows {start:,} to {start + len(rows) - 1:,}", rows
+        start += len(rows)
+
+
+def _batches(frame: nw.LazyFrame[Any], n_rows: int) -> Iterator[nw.DataFrame[Any]]:
     native, engine = nw.to_native(frame), frame.implementation
     if engine.is_polars():
         for batch in native.collect_batches(chunk_size=n_rows):
@@ -108,15 +122,15 @@ def batches(
     elif engine.is_ibis():
         for batch in native.to_pyarrow_batches(chunk_size=n_rows):
             yield nw.from_arrow(batch, backend="pyarrow")
-    elif engine.is_dask():
-        yield from _partitions_of_dask(frame)
     elif engine.is_spark_like():
         yield from _batches_of_spark(native)
     else:
         yield frame.collect()
 
 
-def _partitions_of_dask(frame: nw.LazyFrame[Any]) -> Iterator[nw.DataFrame[Any]]:
+def _partitions_of_dask(
+    frame: nw.LazyFrame[Any],
+) -> Iterator[tuple[str, nw.DataFrame[Any]]]:
     """Bring the partitions of Dask here one by one, if they are as promised."""
     native = nw.to_native(frame)
     promise = promise_of(frame, dict.fromkeys(native.columns, "table"))
@@ -125,8 +139,8 @@ def _partitions_of_dask(frame: nw.LazyFrame[Any]) -> Iterator[nw.DataFrame[Any]]
         try:
             refuse_broken_promise(rows, promise)
         except ValueError as error:
-            raise ValueError(_placed(str(error), f"partition {i}")) from None
-        yield rows
+            raise ValueError(placed(str(error), f"partition {i}")) from None
+        yield f"partition {i}", rows
 
 
 def _found_in_parts(
@@ -153,11 +167,8 @@ def _found_in_parts(
         for part, message, data in done.toLocalIterator():
             yield f"partition {part}", message, read(bytes(data)) if data else None
     else:
-        start = 0
-        for rows in batches(frame):
-            place = f"rows {start:,} to {start + len(rows) - 1:,}"
+        for place, rows in batches(frame):
             yield place, *_attempt(summarise, rows)
-            start += len(rows)
 
 
 def _attempt(
