@@ -341,7 +341,8 @@ class AuditAccumulator:
         ValueError
             If `suppress_below` is no whole number of at least 0.
         TypeError
-            If a label is neither text, number, truth value, None nor a tuple of these.
+            If a label is neither text, number, truth value, date, span of time, None
+            nor a tuple of these.
         """
         groupings, everybody = self._to_share(suppress_below)
         origin, sent = 0.0, []

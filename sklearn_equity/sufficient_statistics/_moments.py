@@ -427,7 +427,8 @@ class SubgroupMoments:
         Raises
         ------
         TypeError
-            If a label is neither text, number, truth value, None nor a tuple of these.
+            If a label is neither text, number, truth value, date, span of time, None
+            nor a tuple of these.
         """
         header = {"columns": list(self.columns), "subgroups": list(self.subgroups)}
         return pack("SubgroupMoments", header, [self.n, self.mean, self.scatter])

@@ -1,5 +1,6 @@
 """Do the statistics of parts join to those of the whole, and travel unharmed?"""
 
+import datetime as dt
 import hashlib
 import json
 import struct
@@ -182,6 +183,23 @@ def test_bytes_bring_back_every_bit_and_every_kind_of_label():
     assert read.columns == ("x", "y")
     for name in ("n", "mean", "scatter"):
         assert_array_equal(getattr(read, name), getattr(sent, name))
+
+
+def test_dates_and_spans_travel_as_labels():
+    labels = [
+        pd.Timestamp("2020-01-01 12:30:00.000001", tz="UTC"),
+        dt.date(2020, 1, 2),
+        pd.Timedelta(days=3, seconds=4),
+        pd.NaT,
+    ]
+    sent = SubgroupMoments.from_codes(["x"], labels, np.arange(4), np.ones((4, 1)))
+    read = SubgroupMoments.from_bytes(sent.to_bytes())
+    assert read.subgroups[:3] == tuple(labels[:3])
+    assert read.subgroups[3] is None
+    finer = [pd.Timestamp("2020-01-01 00:00:00.000000001")]
+    lost = SubgroupMoments.from_codes(["x"], finer, np.zeros(1, int), np.ones((1, 1)))
+    with pytest.raises(TypeError, match="got Timestamp"):
+        lost.to_bytes()
 
 
 def test_damaged_bytes_are_refused():
