@@ -42,6 +42,7 @@ from sklearn_equity.discovery import (
 )
 from sklearn_equity.distributed import (
     AuditAccumulator,
+    DensityCounts,
     TableSample,
     batches_of_table,
     fidelity_of_table,
@@ -153,6 +154,7 @@ __all__ = [
     "Deferral",
     "DeferralClassifier",
     "DeferralRegressor",
+    "DensityCounts",
     "DensityDisplay",
     "DeteriorationSums",
     "DiscoveryResult",

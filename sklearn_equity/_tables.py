@@ -99,16 +99,39 @@ def count_values(
     n = found["n"].to_numpy().astype(np.int64)
     if not n.size:
         raise ValueError("`data` must have at least one row; got none.")
-    numbers = [found[key].to_numpy() for key in keys]
     for argument, key in zip(("values", "sample_weight"), keys, strict=False):
-        gaps = n[found[key].is_null().to_numpy().astype(bool)]
-        if gaps.size:
+        _refuse_unfit(found[key], n, argument)
+    numbers = [found[key].to_numpy() for key in keys]
+    return numbers[0], numbers[1] if sample_weight is not None else None, n
+
+
+def _refuse_unfit(values: nw.Series[Any], n: NDArray[np.int64], argument: str) -> None:
+    """Refuse different values that are no finite numbers, and count their rows."""
+    n_rows = f"{int(n.sum()):,} rows"
+    gaps = values.is_null().to_numpy().astype(bool)
+    is_number = values.dtype.is_numeric() or values.dtype == nw.Boolean
+    if not (is_number or gaps.all()):
+        msg = (
+            f"`{argument}` must hold numbers; got {values.dtype} in {n_rows}. Convert "
+            "the column."
+        )
+        raise ValueError(msg)
+    numbers = values.cast(nw.Float64).to_numpy().astype(np.float64)
+    for bad, rule, came in (
+        (gaps, "must not hold missing values", "null"),
+        (np.isnan(numbers) & ~gaps, "must not hold missing values", "NaN"),
+        (np.isinf(numbers), "must be finite", "infinity"),
+        (
+            (numbers < 0.0) & (argument == "sample_weight"),
+            "must not be negative",
+            "negative values",
+        ),
+    ):
+        if bad.any():
             msg = (
-                f"`{argument}` must not hold missing values; got null in "
-                f"{int(gaps.sum()):,} of {int(n.sum()):,} rows."
+                f"`{argument}` {rule}; got {came} in {int(n[bad].sum()):,} of {n_rows}."
             )
             raise ValueError(msg)
-    return numbers[0], numbers[1] if sample_weight is not None else None, n
 
 
 def _narwhals_frame(table: Any) -> Any:

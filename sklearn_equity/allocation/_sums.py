@@ -515,7 +515,8 @@ class DeteriorationSums:
         ValueError
             If `suppress_below` is no whole number of at least 0.
         TypeError
-            If a label is neither text, number, truth value, None nor a tuple of these.
+            If a label is neither text, number, truth value, date, span of time, None
+            nor a tuple of these.
         """
         check_whole_number(suppress_below, name="suppress_below", least=0)
         n_each = self.sums.count.sum(axis=1).astype(np.int64)

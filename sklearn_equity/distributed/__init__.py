@@ -10,11 +10,13 @@ from sklearn_equity.distributed._batches import (
     batches_of_table,
     sample_table,
 )
+from sklearn_equity.distributed._density import DensityCounts
 from sklearn_equity.distributed._segments import label_segments
 from sklearn_equity.fidelity import fidelity_of_table
 
 __all__ = [
     "AuditAccumulator",
+    "DensityCounts",
     "TableSample",
     "batches_of_table",
     "fidelity_of_table",

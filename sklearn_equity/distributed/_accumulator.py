@@ -5,6 +5,7 @@ Accumulators look into each other, as those of one class may.
 # ruff: noqa: SLF001
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Self
 
@@ -122,7 +123,7 @@ class AuditAccumulator:
         sample_weight: ArrayLike | None = None,
         missing: MissingPolicy = "raise",
     ) -> Self:
-        """Add a batch of rows; one that is empty or weighs nothing changes nothing.
+        """Add a batch of rows; one that is empty changes nothing.
 
         Parameters
         ----------
@@ -135,7 +136,8 @@ class AuditAccumulator:
             subgroups, or a mapping of several groupings by name, the same in all
             batches.
         sample_weight : array-like of shape (n_rows,), default=None
-            Weight w counts a row w times.
+            Weight w counts a row w times; of rows of weight 0 the labels alone are
+            kept, as subgroups of nobody.
         missing : {"raise", "group", "drop"}, default="raise"
             What happens to missing labels.
 
@@ -160,6 +162,8 @@ class AuditAccumulator:
             nobody = not given.any()
             weights = given + 1.0 if nobody else given
         data = check_population(y_true, y_pred, weights)
+        if nobody:  # all in order
+            data = replace(data, sample_weight=given)
         n_rows = len(data.y_true)
         codes = {
             str(name): check_subgroups(
@@ -167,8 +171,6 @@ class AuditAccumulator:
             )
             for name, labels in subgroups.items()
         }
-        if nobody:  # all in order
-            return self
         batch = AuditAccumulator(metric=self.metric, normalization=self.normalization)
         batch._take(data, codes, self._origin if self.n_rows_ else None)
         return self._absorb(batch)
@@ -228,6 +230,8 @@ class AuditAccumulator:
             self._origin, self._everybody = other._origin, other._everybody
             self._moments, self._counts = dict(other._moments), dict(other._counts)
             return self
+        if not self.n_rows_:  # an origin of nobody's sums
+            self._origin = other._origin
         if set(other._moments) != set(self._moments):
             msg = (
                 "`subgroups` must hold the same groupings in all batches; got "
@@ -286,7 +290,7 @@ class AuditAccumulator:
             min_subgroup_size, confidence_level, "single", tolerance, n_resamples
         )
         groupings, everybody = self._to_share(suppress_below)
-        if self._everybody is None:
+        if not self.n_rows_:
             raise ValueError("No rows have been seen: call update first.")
         if everybody is None:
             msg = (
@@ -337,7 +341,8 @@ class AuditAccumulator:
         ValueError
             If `suppress_below` is no whole number of at least 0.
         TypeError
-            If a label is neither text, number, truth value, None nor a tuple of these.
+            If a label is neither text, number, truth value, date, span of time, None
+            nor a tuple of these.
         """
         groupings, everybody = self._to_share(suppress_below)
         origin, sent = 0.0, []
@@ -414,6 +419,8 @@ def _origin_of(everybody: SubgroupMoments, origin: float) -> float:
     they are made, would be a person's own.
     """
     weight, target, square = by_subgroup(everybody).sums[0, [0, 2, 3]]
+    if not weight:
+        return origin
     apart = target / weight
     mean, spread = origin + apart, np.sqrt(max(square / weight - apart**2, 0.0))
     size = spread or abs(mean)
@@ -451,11 +458,13 @@ def _sum_cells(
     codes: NDArray[np.intp],
     labels: Sequence[Hashable],
 ) -> SubgroupMoments:
-    """Summarise rows by subgroup and level of the error."""
+    """Summarise rows by subgroup and level of the error; nobody's have level 0."""
     joint = np.where(codes < 0, -1, codes * len(levels) + bins)
     found, cell = np.unique(joint, return_inverse=True)
     if len(found) and found[0] < 0:  # rows without a label
         found, cell = found[1:], cell - 1
     pairs = [divmod(number, len(levels)) for number in found.tolist()]
     named = [(labels[code], levels[bin_]) for code, bin_ in pairs]
+    seen = {code for code, _ in pairs}
+    named += [(label, 0.0) for i, label in enumerate(labels) if i not in seen]
     return SubgroupMoments.from_codes(names, named, cell, units).regroup(named)

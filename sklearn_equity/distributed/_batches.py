@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sklearn_equity._optional import build_frame
 from sklearn_equity._tables import frame_of, select_columns
+from sklearn_equity.distributed._gaps import Gaps, check_gaps, refuse_gaps
 from sklearn_equity.sufficient_statistics import batches
 
 __all__ = ["TableSample", "batches_of_table", "sample_table"]
@@ -18,7 +19,11 @@ _KEYS_AT_ONCE = 2**16
 
 
 def batches_of_table(
-    table: Any, *, columns: Sequence[str], batch_size: int = 65_536
+    table: Any,
+    *,
+    columns: Sequence[str],
+    batch_size: int = 65_536,
+    missing: Gaps = "raise",
 ) -> Iterator[Any]:
     """Bring the rows of a table of any size here, one batch after the other.
 
@@ -34,6 +39,9 @@ def batches_of_table(
         The columns that are wanted, in this order.
     batch_size : int, default=65536
         The rows of a batch, at most, where the engine cuts batches itself.
+    missing : {"raise", "keep"}, default="raise"
+        What happens to null and NaN: an error, or they stay, for what learns to deal
+        with.
 
     Yields
     ------
@@ -45,7 +53,9 @@ def batches_of_table(
     Raises
     ------
     ValueError
-        If a column is absent.
+        If a column is absent, a value is missing or infinite, or a partition of Dask
+        holds something else than the table says: the message names the partition, or
+        the rows, in which it was found.
     TypeError
         If `table` is no table that narwhals speaks to.
 
@@ -66,13 +76,15 @@ def batches_of_table(
     """
     names = list(columns)
     frame = select_columns(frame_of(table), names)
-    return _frames(frame, names, batch_size)
+    check_gaps(missing)
+    return _frames(frame, names, batch_size, missing)
 
 
 def _frames(
-    frame: nw.LazyFrame[Any], names: list[str], batch_size: int
+    frame: nw.LazyFrame[Any], names: list[str], batch_size: int, missing: Gaps
 ) -> Iterator[Any]:
-    for rows in batches(frame, batch_size):
+    for place, rows in batches(frame, batch_size):
+        refuse_gaps(rows, place, missing)
         for start in range(0, len(rows), batch_size):
             some = rows[start : start + batch_size]
             columns: dict[str, Any] = {name: some[name].to_numpy() for name in names}
@@ -121,6 +133,7 @@ def sample_table(
     *,
     columns: Sequence[str],
     n_rows: int = 100_000,
+    missing: Gaps = "raise",
     random_state: int | None = None,
 ) -> TableSample:
     """Draw rows of a table of any size, in one pass and uniformly.
@@ -137,6 +150,9 @@ def sample_table(
         The columns that are wanted, in this order.
     n_rows : int, default=100000
         How many rows to draw; all of a smaller table.
+    missing : {"raise", "keep"}, default="raise"
+        What happens to null and NaN in any row, drawn or not: an error, or they stay,
+        for what learns to deal with.
     random_state : int or None, default=None
         Seeds the draw. Equal seeds draw equal positions, however the table is cut into
         parts; the rows are equal, too, where the engine keeps its order.
@@ -149,7 +165,9 @@ def sample_table(
     Raises
     ------
     ValueError
-        If a column is absent, there is no row, or `n_rows` is less than 1.
+        If a column is absent, there is no row, `n_rows` is less than 1, a value is
+        missing or infinite, or a partition of Dask holds something else than the table
+        says: the message names the partition, or the rows, in which it was found.
 
     See Also
     --------
@@ -179,13 +197,15 @@ def sample_table(
     """
     if n_rows < 1:
         raise ValueError(f"`n_rows` must be at least 1; got {n_rows!r}.")
+    check_gaps(missing)
     names = list(columns)
     frame = select_columns(frame_of(table), names)
     seed = int(np.random.default_rng(random_state).integers(2**63))
     keys, positions = np.zeros(0), np.zeros(0, dtype=np.int64)
     kept: dict[str, Any] = {name: np.zeros(0) for name in names}
     n_seen = 0
-    for rows in batches(frame):
+    for place, rows in batches(frame):
+        refuse_gaps(rows, place, missing)
         new = _keys(seed, n_seen, len(rows))
         least = np.flatnonzero(new < (keys.max() if len(keys) == n_rows else np.inf))
         keys = np.concatenate([keys, new[least]])

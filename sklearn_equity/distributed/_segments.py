@@ -4,7 +4,8 @@ What was fitted to some rows labels the others part by part, in the engine: each
 depends on its own row alone, so parts get the labels that the whole would.
 """
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_equity._tables import frame_of, select_columns
+from sklearn_equity.distributed._gaps import bad_values
+from sklearn_equity.sufficient_statistics import (
+    Promise,
+    placed,
+    promise_of,
+    refuse_broken_promise,
+)
 
 __all__ = ["label_segments"]
 
@@ -48,7 +56,10 @@ def label_segments(
     Raises
     ------
     ValueError
-        If a column is absent, or `name` is the name of a column.
+        If a column is absent, or `name` is the name of a column; later, when the engine
+        gets to a part that the segmenter refuses, or which holds something else than a
+        table of Dask says. The message counts the bad rows of the part, and names the
+        partition of Dask or Spark. Engines wrap it in errors of their own.
     TypeError
         If the engine can't call a function of Python, or `table` is no table.
 
@@ -84,7 +95,9 @@ def label_segments(
         schema = wider.collect_schema()
         return native.map_batches(label, schema=schema, streamable=True)
     if engine.is_dask():
-        return native.map_partitions(label, meta=label(native._meta))  # noqa: SLF001
+        meta = label(native._meta)  # noqa: SLF001 - what the table says of itself
+        promise = promise_of(frame, dict.fromkeys(names, "columns"))
+        return native.map_partitions(_label_of_dask, label, promise, meta=meta)
     if engine.is_duckdb():
         types = dict(zip(native.columns, native.types, strict=True))
         types[name] = native.select("1::BIGINT").types[0]  # no text: sql() wants types
@@ -96,8 +109,10 @@ def label_segments(
         return native.mapInPandas(partial(_label_all, label=label), fields)
     if engine.is_ibis():
         msg = (
-            "`table` is of Ibis, which can't call a fitted estimator. Pass the table "
-            "of the engine behind it, such as table.to_polars().lazy()."
+            "`table` is of Ibis, which can't call a fitted estimator. Write it, "
+            'table.to_parquet("people.parquet"), and pass what polars or DuckDB reads: '
+            'polars.scan_parquet("people.parquet"); or table.to_polars() if it fits '
+            "in memory."
         )
         raise TypeError(msg)
     return label(nw.to_native(frame.collect()))
@@ -105,16 +120,55 @@ def label_segments(
 
 def _label_all(parts: Iterator[Any], label: Any) -> Iterator[Any]:
     """Label the batches of a partition of Spark."""
-    return (label(part) for part in parts)
+    context = sys.modules["pyspark"].TaskContext.get()
+    place = f"partition {context.partitionId()}"
+    return (label(part, place=place) for part in parts)
 
 
-def _with_labels(part: Any, *, segmenter: Any, columns: list[str], name: str) -> Any:
+def _label_of_dask(
+    part: Any,
+    label: Callable[..., Any],
+    promise: Promise,
+    partition_info: dict[str, Any] | None = None,
+) -> Any:
+    """Label a partition of Dask, which says which one it is."""
+    place = "" if not partition_info else f"partition {partition_info['number']}"
+    try:
+        refuse_broken_promise(nw.from_native(part, eager_only=True), promise)
+    except ValueError as error:
+        raise ValueError(placed(str(error), place)) from None
+    return label(part, place=place)
+
+
+def _predict(
+    rows: nw.DataFrame[Any], segmenter: Any, columns: list[str], place: str
+) -> NDArray[np.int64]:
+    """Label rows, or say which of them can't be."""
+    try:
+        found = segmenter.predict(rows.select(columns).to_native())
+    except (TypeError, ValueError) as error:
+        bad = {column: bad_values(rows[column]) for column in columns}
+        counts = [
+            f"{n:,} of {len(rows):,} rows hold {what} in {column!r}"
+            for column, (gaps, infinite) in bad.items()
+            for n, what in ((gaps, "null or NaN"), (infinite, "infinity"))
+            if n
+        ]
+        first = str(error).partition("\n")[0]  # scikit-learn goes on about imputers
+        said = "; ".join([*counts, f"the segmenter says: {first}"])
+        msg = placed(f"`table` must hold what the segmenter takes; {said}", place)
+        raise ValueError(msg) from error
+    return np.asarray(found).astype(np.int64)
+
+
+def _with_labels(
+    part: Any, *, segmenter: Any, columns: list[str], name: str, place: str = ""
+) -> Any:
     """Label one part of a table."""
     rows = nw.from_native(part, eager_only=True)
     labels: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
     if len(rows):
-        found = segmenter.predict(rows.select(columns).to_native())
-        labels = np.asarray(found).astype(np.int64)
+        labels = _predict(rows, segmenter, columns, place)
     column = nw.new_series(name, labels, nw.Int64, backend=rows.implementation)
     if rows.implementation.is_pandas_like():  # whose rows are matched by their index
         column = nw.from_native(

@@ -95,6 +95,7 @@ def rows_of_cells(
     Their errors are those of the mean of each cell. Target and weight stray about their
     means in a cell to both sides by their standard deviation there.
     """
+    cells = cells.take(np.flatnonzero(cells.n))
     place = {label: code for code, label in enumerate(labels)}
     codes = np.array([place[label] for label, _ in pairs_of(cells)])
     error = _error_of(cells, metric)

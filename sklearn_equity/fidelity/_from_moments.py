@@ -154,7 +154,8 @@ def _pivots(
     cells: SubgroupMoments, moments: SubgroupMoments, settings: Settings, seed: int
 ) -> PivotQuantiles | None:
     """Learn from the counts of errors by how much figures stray."""
-    if not settings.metric.shape_of_errors or moments.n.min() >= _MANY_ROWS:
+    people = moments.n[moments.n > 0]
+    if not settings.metric.shape_of_errors or (people >= _MANY_ROWS).all():
         return None
     data, codes = rows_of_cells(cells, settings.metric, moments.subgroups)
     return pooled_pivots(
@@ -183,7 +184,7 @@ def _figures(
     t = stdtrit(np.maximum(n - 1, 1), 1.0 - settings.tail)
     reach = np.column_stack([-t, t])
     if pivots is not None:
-        reach = np.array([pivots.at(int(size)) for size in n])
+        reach = np.array([pivots.at(int(size)) for size in np.maximum(n, 1)])
     guarded = guarded_by_predictions(metric, error, moments.sums, squares[:, 0], n)
     low, high = _intervals(metric, estimate, guarded, n, reach)
     return _Figures(estimate, error, low, high)
@@ -241,7 +242,8 @@ def _has_classes(moments: SubgroupMoments, metric: Metric) -> NDArray[np.bool_]:
     if metric.min_of_class == (0, 0):
         return np.ones(len(moments.n), dtype=bool)
     # Weights add no evidence: of weighted rows the share of their number counts.
-    share = moments.mean[:, -1] / moments.mean[:, 0]
+    with np.errstate(invalid="ignore"):  # of nobody
+        share = moments.mean[:, -1] / moments.mean[:, 0]
     of_one, of_zero = share * moments.n, (1.0 - share) * moments.n
     least_of_zero, least_of_one = metric.min_of_class
     return (of_one > least_of_one - 0.5) & (of_zero > least_of_zero - 0.5)

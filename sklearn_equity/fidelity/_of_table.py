@@ -164,10 +164,10 @@ def fidelity_of_table(
     check_types(frame, named)
     keys = list(dict.fromkeys(key for columns in groupings.values() for key in columns))
     check_labels(frame, keys)
-    joint = moments_of_table(frame, chosen, named, keys)
+    summed = moments_of_table(frame, chosen, named, keys)
     parts = {
         title: single_grouping(
-            joint, [keys.index(key) for key in columns], title, missing
+            summed, [keys.index(key) for key in columns], title, missing
         )
         for title, columns in groupings.items()
     }
@@ -180,7 +180,9 @@ def fidelity_of_table(
         float(tolerance),
         int(n_resamples),
     )
-    everybody = joint.regroup([("all", label[-1]) for label in joint.subgroups])  # type: ignore[index]
+    everybody = summed.moments.regroup(
+        [("all", label[-1]) for label in summed.moments.subgroups]  # type: ignore[index]
+    )
     found = fidelity_from_moments(
         parts, everybody, settings, seed=draw_seed(random_state)
     )

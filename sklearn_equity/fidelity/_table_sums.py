@@ -1,7 +1,8 @@
 """Which sums does a metric need of a table, and how does an engine give them?"""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -19,14 +20,35 @@ from sklearn_equity.fidelity._table_checks import (
     sums_for_checks,
 )
 from sklearn_equity.sufficient_statistics import (
+    GroupedSums,
     SubgroupMoments,
     TracedColumn,
     as_expression,
     grouped_sums,
-    refuse_other_types,
+    stretches_for,
+    with_promised_types,
 )
 
-__all__ = ["metric_of_sums", "moments_of_table", "single_grouping"]
+__all__ = ["TableSums", "metric_of_sums", "moments_of_table", "single_grouping"]
+
+# Of a sum of squares: standard errors keep nine digits of a double's sixteen.
+_LEAST_SPREAD = 1e-6
+
+
+@dataclass(frozen=True)
+class TableSums:
+    """What an engine has summed, by combination of labels and level of the error.
+
+    Attributes
+    ----------
+    moments : SubgroupMoments
+        Of people; a combination in which all weigh nothing has one subgroup of nobody.
+    rows : dict of tuple to int
+        The rows of each combination of labels, those of weight 0 included.
+    """
+
+    moments: SubgroupMoments
+    rows: dict[tuple[Hashable, ...], int]
 
 
 def metric_of_sums(metric: Any, normalization: Any) -> Metric:
@@ -50,7 +72,7 @@ def metric_of_sums(metric: Any, normalization: Any) -> Metric:
 
 def moments_of_table(
     frame: nw.LazyFrame[Any], metric: Metric, named: dict[str, str], keys: Sequence[str]
-) -> SubgroupMoments:
+) -> TableSums:
     """Have the engine sum the columns of a metric by label and by size of error.
 
     Parameters
@@ -63,36 +85,66 @@ def moments_of_table(
         Its columns, by argument.
     keys : sequence of str
         The columns of labels; every combination that occurs is a subgroup.
-
-    Returns
-    -------
-    SubgroupMoments
-        By combination of labels and level of the error.
     """
-    if metric.columns is None:
-        raise TypeError(f"The metric {metric.name!r} does not follow from sums.")
-    try:
-        found = _sum_up(frame, metric, named, keys)
-    except (TypeError, ValueError):
-        refuse_other_types(frame, {name: named[name] for name in named})
-        raise
-    refuse_unfit(frame, named, metric, found.n, found.also)
-    n = found.also.get("present", found.n).astype(np.int64)
-    k = found.sums.shape[1]
-    names = ["weight", *(f"unit {i}" for i in range(1, k))]
-    moments = SubgroupMoments.from_sums(
-        names, found.labels, n, found.sums, found.products
-    )
-    if (n == 0).any():  # people of weight 0 are nobody
-        moments = moments.take(np.flatnonzero(n))
+    columns = {column: argument for argument, column in named.items()}
+    needed = dict.fromkeys(keys, "subgroups") | columns
+    with with_promised_types(frame, needed) as promised:
+        ask = partial(_sum_up, promised, metric, named, keys)
+        found = ask()
+        refuse_unfit(frame, named, metric, found.n, found.also)
+        moments = _of_people(found)
+        lengths = _stretches(moments)
+        if lengths:
+            found = ask(widths=lengths)
+            moments = _of_people(found)
+    rows: dict[tuple[Hashable, ...], int] = {}
+    for (*labels, _), n in zip(found.labels, found.n.tolist(), strict=True):
+        rows[tuple(labels)] = rows.get(tuple(labels), 0) + n
     # The target itself tells of classes; nothing else needs it.
     of_classes = metric.min_of_class != (0, 0)
-    return moments if of_classes else _with_blank_target(moments)
+    return TableSums(moments if of_classes else _with_blank_target(moments), rows)
+
+
+def _of_people(found: GroupedSums) -> SubgroupMoments:
+    """Take what an engine has summed, without those of weight 0, who are nobody."""
+    n = found.also.get("present", found.n).astype(np.int64)
+    names = ["weight", *(f"unit {i}" for i in range(1, found.sums.shape[1]))]
+    moments = SubgroupMoments.from_sums(
+        names, found.labels, n, found.sums, found.products, found.origin
+    )
+    people = np.flatnonzero(moments.n)
+    if len(people) == len(moments.n):
+        return moments
+    # A subgroup of nobody is a subgroup all the same.
+    cells: Any = moments.subgroups
+    known = {cells[i][:-1] for i in people}
+    empty = {label[:-1]: i for i, label in enumerate(cells)}
+    nobody = [i for labels, i in empty.items() if labels not in known]
+    return moments.take([*people, *nobody])
+
+
+def _stretches(moments: SubgroupMoments) -> dict[int, float]:
+    """Say where raw sums of squares have lost the spread of a column in a subgroup."""
+    whole = moments.regroup([label[:-1] for label in moments.subgroups])  # type: ignore[index]
+    # What never varies and is a whole number, such as the hits of a subgroup without a
+    # miss, has been summed exactly. Weights matter only as parts of other columns.
+    spread = np.einsum("gii->gi", whole.scatter)
+    exact = (spread == 0.0) & (whole.mean == np.round(whole.mean))
+    return stretches_for(
+        *(whole.n, np.where(exact, 0.0, whole.mean), whole.scatter),
+        columns=range(1, len(whole.columns)),
+        least=_LEAST_SPREAD,
+    )
 
 
 def _sum_up(
-    frame: nw.LazyFrame[Any], metric: Metric, named: dict[str, str], keys: Sequence[str]
-) -> Any:
+    frame: nw.LazyFrame[Any],
+    metric: Metric,
+    named: dict[str, str],
+    keys: Sequence[str],
+    *,
+    widths: dict[int, float] | None = None,
+) -> GroupedSums:
     """Ask the engine once, or twice where squares need an origin near the target."""
     truth, prediction = number(named["y_true"]), number(named["y_pred"])
     level: Any = 0.0
@@ -113,6 +165,7 @@ def _sum_up(
         [*(nw.col(key) for key in keys), as_expression(level)],
         weight=None if weight is None else number(weight),
         also=sums_for_checks(named, metric),
+        widths=widths,
     )
 
 
@@ -135,14 +188,14 @@ def _with_blank_target(moments: SubgroupMoments) -> SubgroupMoments:
 
 
 def single_grouping(
-    joint: SubgroupMoments, places: Sequence[int], title: str, missing: MissingPolicy
+    table: TableSums, places: Sequence[int], title: str, missing: MissingPolicy
 ) -> SubgroupMoments:
     """Join the subgroups of all keys to those of some; deal with missing labels.
 
     Parameters
     ----------
-    joint : SubgroupMoments
-        Its labels are tuples, one entry a key, and last the level of the error.
+    table : TableSums
+        By combination of the labels of all keys.
     places : sequence of int
         Which keys make up this grouping.
     title : str
@@ -150,15 +203,21 @@ def single_grouping(
     missing : {"raise", "group", "drop"}
         What happens to missing labels.
     """
+    joint = table.moments
     parts = [tuple(label[j] for j in places) for label in joint.subgroups]  # type: ignore[index]
     named = {part: _label(part) for part in dict.fromkeys(parts)}
     gaps = {part for part in named if any(map(is_missing, part))}
     lost = np.array([part in gaps for part in parts])
     if lost.any() and missing == "raise":
+        n_lost = sum(
+            n
+            for labels, n in table.rows.items()
+            if any(is_missing(labels[j]) for j in places)
+        )
         msg = (
             f"`subgroups` ({title!r}) must not have missing labels; got "
-            f"{int(joint.n[lost].sum()):,} of {int(joint.n.sum()):,}. Make them a "
-            'subgroup of their own with missing="group", or leave those rows out with '
+            f"{n_lost:,} of {sum(table.rows.values()):,}. Make them a subgroup of "
+            'their own with missing="group", or leave those rows out with '
             'missing="drop".'
         )
         raise ValueError(msg)

@@ -30,6 +30,8 @@ class GroupedSums:
         The sums of their products.
     also : dict of str to ndarray of shape (n_groups,)
         What else was asked for; NaN for what has no value.
+    origin : ndarray of shape (n_groups, n_columns)
+        What was taken off every number before it was summed.
     """
 
     labels: list[tuple[Hashable, ...]]
@@ -37,6 +39,7 @@ class GroupedSums:
     sums: NDArray[np.float64]
     products: NDArray[np.float64]
     also: dict[str, NDArray[np.float64]]
+    origin: NDArray[np.float64]
 
 
 def grouped_sums(
@@ -46,6 +49,7 @@ def grouped_sums(
     *,
     weight: nw.Expr | None = None,
     also: Mapping[str, Aggregate] | None = None,
+    widths: Mapping[int, float] | None = None,
 ) -> GroupedSums:
     """Have an engine group and sum, in one pass; only the sums come back.
 
@@ -61,8 +65,12 @@ def grouped_sums(
         Multiplies the numbers.
     also : mapping of str to (nw.Expr, str)
         What else is wanted of every group.
+    widths : mapping of int to float
+        Of some columns, whose powers of two these are, groups are divided by stretches
+        of so many units, and numbers are taken from the middle of their stretch: what
+        is left of them is exact. Column 0 is that of the weights.
     """
-    also = also or {}
+    also, widths = also or {}, widths or {}
     keys = [key.alias(f"k{j}") for j, key in enumerate(by)]
     units = [
         (column if weight is None else column * weight).alias(f"u{i}")
@@ -75,11 +83,21 @@ def grouped_sums(
     numbers = range(start, len(columns) + 1)
     pairs = [(i, j) for i in numbers for j in numbers if i <= j]
     # Some engines sum columns alone, not expressions.
-    rows = frame.select(*keys, *units, *more).with_columns(
+    rows = frame.select(*keys, *units, *more)
+    if widths:
+        rows = rows.with_columns(
+            *(
+                (nw.col(f"u{i}") / width + 0.5).floor().alias(f"b{i}")
+                for i, width in widths.items()
+            )
+        ).with_columns(
+            *(nw.col(f"u{i}") - nw.col(f"b{i}") * width for i, width in widths.items())
+        )
+    rows = rows.with_columns(
         *((nw.col(f"u{i}") * nw.col(f"u{j}")).alias(f"v{i}_{j}") for i, j in pairs)
     )
     found = (
-        rows.group_by(*(f"k{j}" for j in range(len(by))))
+        rows.group_by(*(f"k{j}" for j in range(len(by))), *(f"b{i}" for i in widths))
         .agg(
             nw.len().alias("n"),
             *(nw.col(f"u{i}").sum().alias(f"s{i}") for i in numbers),
@@ -91,11 +109,16 @@ def grouped_sums(
         )
         .collect()
     )
-    return _read(found, len(by), len(columns) + 1, start, list(also))
+    return _read(found, len(by), len(columns) + 1, start, list(also), widths)
 
 
 def _read(
-    found: nw.DataFrame[Any], n_keys: int, k: int, start: int, also: list[str]
+    found: nw.DataFrame[Any],
+    n_keys: int,
+    k: int,
+    start: int,
+    also: list[str],
+    widths: Mapping[int, float],
 ) -> GroupedSums:
     """Take the columns of the engine's answer apart."""
     n = found["n"].to_numpy().astype(np.int64)
@@ -113,7 +136,15 @@ def _read(
             else:  # products with ones are the sums
                 column = sums[:, 0] if j == 0 else take(f"s{j}")
             products[:, i, j] = products[:, j, i] = column
+    origin = np.zeros((len(n), k))
+    for i, width in widths.items():
+        origin[:, i] = take(f"b{i}") * width
     labels = zip(*(found[f"k{j}"].to_list() for j in range(n_keys)), strict=True)
     return GroupedSums(
-        list(labels), n, sums, products, {name: take(f"also {name}") for name in also}
+        list(labels),
+        n,
+        sums,
+        products,
+        {name: take(f"also {name}") for name in also},
+        origin,
     )

@@ -6,6 +6,7 @@ together would have left.
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -14,16 +15,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from sklearn_equity._checks import check_numbers, check_sample_weight, check_subgroups
 from sklearn_equity._tables import frame_of
-from sklearn_equity.sufficient_statistics._grouped import grouped_sums
+from sklearn_equity.sufficient_statistics._grouped import GroupedSums, grouped_sums
 from sklearn_equity.sufficient_statistics._labels import number_labels
 from sklearn_equity.sufficient_statistics._packing import (
     pack,
     unpack,
     well_formed,
 )
+from sklearn_equity.sufficient_statistics._partitions import with_promised_types
+from sklearn_equity.sufficient_statistics._steady import stretches_for
 from sklearn_equity.sufficient_statistics._sums import subgroup_sums
 
 __all__ = ["SubgroupMoments"]
+
+_LEAST_SPREAD = 1e-2  # of a sum of squares: two digits may go, of sixteen
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -175,6 +180,7 @@ class SubgroupMoments:
         n: NDArray[np.int64],
         sums: NDArray[np.float64],
         products: NDArray[np.float64],
+        origin: NDArray[np.float64] | None = None,
     ) -> "SubgroupMoments":
         """Take what an engine has added up.
 
@@ -190,11 +196,15 @@ class SubgroupMoments:
             The sums of the columns.
         products : ndarray of shape (n_subgroups, n_columns, n_columns)
             The sums of their products.
+        origin : ndarray of shape (n_subgroups, n_columns), default=None
+            What was taken off the numbers before: where a mean is many times as large
+            as the spread, raw sums of products have lost it. Labels may repeat.
 
         Returns
         -------
         SubgroupMoments
-            Those of the rows.
+            Those of the rows; with an origin, the labels in the order in which they
+            sort.
         """
         mean = sums / np.maximum(n, 1)[:, np.newaxis]
         scatter = products - sums[:, :, np.newaxis] * mean[:, np.newaxis, :]
@@ -204,7 +214,19 @@ class SubgroupMoments:
         spread = np.einsum("gii->gi", scatter)
         flat = (spread <= 1e-13 * size) | (n[:, np.newaxis] == 1)
         scatter[flat[:, :, np.newaxis] | flat[:, np.newaxis, :]] = 0.0
-        return cls(tuple(columns), tuple(subgroups), n.astype(np.int64), mean, scatter)
+        n = n.astype(np.int64)
+        if origin is None:
+            return cls(tuple(columns), tuple(subgroups), n, mean, scatter)
+        codes, known = number_labels(subgroups)
+        base = np.zeros((len(known), len(columns)))
+        base[codes[::-1]] = origin[::-1]
+        # Joined where means are small: in their place, they would be rounded.
+        near = cls(
+            tuple(columns), tuple(subgroups), n, origin - base[codes] + mean, scatter
+        ).regroup(subgroups)
+        return replace(
+            near, mean=np.where(near.n[:, np.newaxis] > 0, base, 0.0) + near.mean
+        )
 
     @classmethod
     def from_frame(
@@ -234,26 +256,47 @@ class SubgroupMoments:
         -------
         SubgroupMoments
             Those of the rows; the labels in the order in which they sort.
+
+        Raises
+        ------
+        ValueError
+            If a partition of Dask holds something else than the table says.
+
+        Notes
+        -----
+        Engines add up raw numbers and their products. Where a mean is more than about
+        10 standard deviations away from 0, they do so a second time, with numbers taken
+        from a point near the mean of their subgroup, so that spreads keep 12 digits, or
+        as many as the numbers themselves have: of means up to 1e8 standard deviations,
+        where subgroups do not differ in their spread by more than about 1,000 times.
         """
         keys = [subgroups] if isinstance(subgroups, str) else list(subgroups)
+        given = columns
         if not isinstance(columns, Mapping):
             columns = {name: nw.col(name).cast(nw.Float64) for name in columns}
         weight = (
             None if sample_weight is None else nw.col(sample_weight).cast(nw.Float64)
         )
-        found = grouped_sums(
-            frame_of(table),
-            list(columns.values()),
-            [nw.col(key) for key in keys],
-            weight=weight,
-        )
-        labels: Sequence[Hashable] = found.labels
-        if isinstance(subgroups, str):
-            labels = [label for (label,) in found.labels]
-        summed = cls.from_sums(
-            ("weight", *columns), labels, found.n, found.sums, found.products
-        )
-        return summed.regroup(labels)
+        names, frame = ("weight", *columns), frame_of(table)
+        needed = _columns_needed(frame, given, keys, sample_weight)
+        with with_promised_types(frame, needed) as promised:
+            ask = partial(
+                grouped_sums,
+                promised,
+                list(columns.values()),
+                [nw.col(key) for key in keys],
+                weight=weight,
+            )
+            raw = _of_groups(names, ask(), single=isinstance(subgroups, str))
+            lengths = stretches_for(
+                *(raw.n, raw.mean, raw.scatter),
+                columns=range(1 if weight is None else 0, len(names)),
+                least=_LEAST_SPREAD,
+            )
+            if not lengths:
+                return raw
+            found = ask(widths=lengths)
+        return _of_groups(names, found, single=isinstance(subgroups, str))
 
     # ---- what is done with them --------------------------------------------------
     @property
@@ -384,7 +427,8 @@ class SubgroupMoments:
         Raises
         ------
         TypeError
-            If a label is neither text, number, truth value, None nor a tuple of these.
+            If a label is neither text, number, truth value, date, span of time, None
+            nor a tuple of these.
         """
         header = {"columns": list(self.columns), "subgroups": list(self.subgroups)}
         return pack("SubgroupMoments", header, [self.n, self.mean, self.scatter])
@@ -417,6 +461,28 @@ class SubgroupMoments:
             if [array.shape for array in arrays] != shapes or (n < 0).any():
                 raise ValueError(f"arrays of {shapes} do not follow the labels")
         return cls(columns, labels, n, mean, scatter)
+
+
+def _of_groups(
+    columns: Sequence[str], found: GroupedSums, *, single: bool
+) -> SubgroupMoments:
+    """Join what an engine has summed by label, and by stretch of values."""
+    labels: list[Hashable] = [*found.labels]
+    if single:
+        labels = [label for (label,) in found.labels]
+    return SubgroupMoments.from_sums(
+        columns, labels, found.n, found.sums, found.products, found.origin
+    )
+
+
+def _columns_needed(
+    frame: nw.LazyFrame[Any], columns: Any, keys: list[str], weight: str | None
+) -> dict[str, str]:
+    """Say which columns of a table will be read, and which argument names them."""
+    # Expressions do not tell of which columns they are: any may be needed.
+    known = frame.collect_schema().names() if isinstance(columns, Mapping) else columns
+    needed = dict.fromkeys(known, "columns") | dict.fromkeys(keys, "subgroups")
+    return needed if weight is None else needed | {weight: "sample_weight"}
 
 
 def _stack(parts: Sequence[SubgroupMoments]) -> SubgroupMoments:

@@ -3,6 +3,7 @@
 No pickle: what is read can only be numbers and labels, whoever sent it.
 """
 
+import datetime as dt
 import hashlib
 import json
 import math
@@ -13,6 +14,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sklearn_equity._factorize import is_missing
 
 __all__ = ["pack", "unpack", "well_formed"]
 
@@ -118,6 +121,11 @@ def _encode(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return {"float": value.hex()}
+    if is_missing(value):  # in the words of a data frame library
+        return None
+    when = _encode_time(value)
+    if when is not None:
+        return when
     if isinstance(value, tuple):
         return {"tuple": [_encode(part) for part in value]}
     if isinstance(value, list):
@@ -125,10 +133,22 @@ def _encode(value: Any) -> Any:
     if isinstance(value, dict):
         return {"dict": [[_encode(key), _encode(part)] for key, part in value.items()]}
     msg = (
-        "A label must be text, a number, a truth value, None or a tuple of these to be "
+        "A label must be text, a number, a truth value, a date, a time span, None or a "
+        "tuple of these to be "
         f"written to bytes; got {type(value).__name__} ({value!r}). Make it text."
     )
     raise TypeError(msg)
+
+
+def _encode_time(value: Any) -> dict[str, Any] | None:
+    """Write dates, times and spans to the microsecond; pandas has finer ones."""
+    if getattr(value, "nanosecond", 0) or getattr(value, "nanoseconds", 0):
+        return None
+    if isinstance(value, dt.timedelta):
+        return {"timedelta": [value.days, value.seconds, value.microseconds]}
+    if isinstance(value, dt.datetime):
+        return {"datetime": value.isoformat()}
+    return {"date": value.isoformat()} if isinstance(value, dt.date) else None
 
 
 def _decode(value: Any) -> Any:
@@ -139,6 +159,10 @@ def _decode(value: Any) -> Any:
     ((kind, content),) = value.items()
     if kind == "float":
         return float.fromhex(content)
+    if kind == "timedelta":
+        return dt.timedelta(*content)
+    if kind in ("datetime", "date"):
+        return getattr(dt, kind).fromisoformat(content)
     if kind == "tuple":
         return tuple(_decode(part) for part in content)
     return {_decode(key): _decode(part) for key, part in content}

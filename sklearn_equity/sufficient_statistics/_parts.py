@@ -15,8 +15,13 @@ import narwhals.stable.v2 as nw
 from sklearn_equity._checks import NobodyCountsError
 from sklearn_equity._optional import import_optional
 from sklearn_equity._tables import frame_of, select_columns
+from sklearn_equity.sufficient_statistics._partitions import (
+    Promise,
+    promise_of,
+    refuse_broken_promise,
+)
 
-__all__ = ["ROWS_AT_ONCE", "Mergeable", "batches", "fold_parts"]
+__all__ = ["ROWS_AT_ONCE", "Mergeable", "batches", "fold_parts", "placed"]
 
 ROWS_AT_ONCE = 2**17  # of a batch: some columns of it are a few megabytes
 
@@ -69,7 +74,7 @@ def fold_parts(
     total: Statistic | None = None
     for place, message, found in _found_in_parts(frame, summarise, read):
         if message:
-            raise ValueError(f"{message.removesuffix('.')} (in {place}).")
+            raise ValueError(placed(message, place))
         if found is not None:
             total = found if total is None else total.merge(found)
     if total is None:
@@ -81,11 +86,30 @@ def fold_parts(
     return total
 
 
+def placed(message: str, place: str) -> str:
+    """Say where a rule is broken, if that is known."""
+    if not place:
+        return message
+    return f"{message.removesuffix('.')} (in {place})."
+
+
 def batches(
     frame: nw.LazyFrame[Any], n_rows: int | None = None
-) -> Iterator[nw.DataFrame[Any]]:
-    """Bring the rows of a table to this process, some at a time, in its order."""
-    n_rows = n_rows or ROWS_AT_ONCE
+) -> Iterator[tuple[str, nw.DataFrame[Any]]]:
+    """Bring the rows of a table to this process, some at a time, in its order.
+
+    Each with the place where it lay: the partition of Dask, else the numbers of rows.
+    """
+    if frame.implementation.is_dask():
+        yield from _partitions_of_dask(frame)
+        return
+    start = 0
+    for rows in _batches(frame, n_rows or ROWS_AT_ONCE):
+        yield f"rows {start:,} to {start + len(rows) - 1:,}", rows
+        start += len(rows)
+
+
+def _batches(frame: nw.LazyFrame[Any], n_rows: int) -> Iterator[nw.DataFrame[Any]]:
     native, engine = nw.to_native(frame), frame.implementation
     if engine.is_polars():
         for batch in native.collect_batches(chunk_size=n_rows):
@@ -98,13 +122,25 @@ def batches(
     elif engine.is_ibis():
         for batch in native.to_pyarrow_batches(chunk_size=n_rows):
             yield nw.from_arrow(batch, backend="pyarrow")
-    elif engine.is_dask():
-        for part in native.to_delayed():
-            yield nw.from_native(part.compute(), eager_only=True)
     elif engine.is_spark_like():
         yield from _batches_of_spark(native)
     else:
         yield frame.collect()
+
+
+def _partitions_of_dask(
+    frame: nw.LazyFrame[Any],
+) -> Iterator[tuple[str, nw.DataFrame[Any]]]:
+    """Bring the partitions of Dask here one by one, if they are as promised."""
+    native = nw.to_native(frame)
+    promise = promise_of(frame, dict.fromkeys(native.columns, "table"))
+    for i, part in enumerate(native.to_delayed()):
+        rows = nw.from_native(part.compute(), eager_only=True)
+        try:
+            refuse_broken_promise(rows, promise)
+        except ValueError as error:
+            raise ValueError(placed(str(error), f"partition {i}")) from None
+        yield f"partition {i}", rows
 
 
 def _found_in_parts(
@@ -116,7 +152,10 @@ def _found_in_parts(
     native, engine = nw.to_native(frame), frame.implementation
     if engine.is_dask():
         meta = [("message", object), ("data", object)]
-        done = native.map_partitions(_row_of_dask, summarise, meta=meta).compute()
+        promise = promise_of(frame, dict.fromkeys(native.columns, "table"))
+        done = native.map_partitions(
+            _row_of_dask, summarise, promise, meta=meta
+        ).compute()
         for i, (message, data) in enumerate(
             zip(done["message"], done["data"], strict=True)
         ):
@@ -128,20 +167,20 @@ def _found_in_parts(
         for part, message, data in done.toLocalIterator():
             yield f"partition {part}", message, read(bytes(data)) if data else None
     else:
-        start = 0
-        for rows in batches(frame):
-            place = f"rows {start:,} to {start + len(rows) - 1:,}"
+        for place, rows in batches(frame):
             yield place, *_attempt(summarise, rows)
-            start += len(rows)
 
 
 def _attempt(
-    summarise: Callable[[nw.DataFrame[Any]], Statistic], rows: nw.DataFrame[Any]
+    summarise: Callable[[nw.DataFrame[Any]], Statistic],
+    rows: nw.DataFrame[Any],
+    promise: Promise | None = None,
 ) -> tuple[str, Statistic | None]:
     """Return what is wrong with some rows, or their statistic."""
     if not len(rows):
         return "", None
     try:
+        refuse_broken_promise(rows, promise or {})
         return "", summarise(rows)
     except NobodyCountsError:
         return "", None
@@ -149,9 +188,12 @@ def _attempt(
         return str(error), None
 
 
-def _row_of_dask(part: Any, summarise: Callable[..., Mergeable]) -> Any:
+def _row_of_dask(
+    part: Any, summarise: Callable[..., Mergeable], promise: Promise
+) -> Any:
     """Summarise a partition of Dask, as a frame of one row of its own library."""
-    message, found = _attempt(summarise, nw.from_native(part, eager_only=True))
+    rows = nw.from_native(part, eager_only=True)
+    message, found = _attempt(summarise, rows, promise)
     data = b"" if found is None else found.to_bytes()
     return type(part)({"message": [message], "data": [data]})
 

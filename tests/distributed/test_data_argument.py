@@ -309,3 +309,41 @@ def test_the_inequality_of_subgroups_of_a_lazy_table():
 def test_what_a_lazy_table_does_not_answer_is_refused(call, error, text):
     with pytest.raises(error, match=text):
         call(polars_lazy(people(90)))
+
+
+@pytest.mark.parametrize(
+    ("value", "weight", "text"),
+    [
+        (np.nan, 1.0, "`values` must not hold missing values; got NaN in 2 of 5 rows"),
+        (np.inf, 1.0, "`values` must be finite; got infinity in 2 of 5 rows"),
+        (1.0, -1.0, "`sample_weight` must not be negative; .* in 2 of 5 rows"),
+        ("a", 1.0, "`values` must hold numbers; got String in 5 rows"),
+    ],
+)
+def test_equal_values_are_counted_as_rows_when_they_are_refused(value, weight, text):
+    rest = "b" if isinstance(value, str) else 3.0
+    table = pl.LazyFrame(
+        {"v": [value, rest, value, rest, rest], "w": [weight, 1.0, weight, 1.0, 1.0]}
+    )
+    with pytest.raises(ValueError, match=text):
+        gini("v", sample_weight="w", data=table)
+
+
+@every_engine
+def test_labels_that_are_times(engine):
+    frame = people(300)
+    frame["ward"] = pd.to_datetime(
+        frame["ward"].map({"east": "2020", "north": "2021", "west": "2022"})
+    )
+    curve = allocation_deterioration_curve(
+        "score", "truth", subgroups="ward", data=engine(frame), n_points=5, **SEVERITY
+    )
+    expected = allocation_deterioration_curve(
+        "score", "truth", subgroups="ward", data=frame, n_points=5, **SEVERITY
+    )
+    assert curve.labels == expected.labels
+    assert_allclose(curve.deterioration, expected.deterioration, rtol=1e-11)
+    found = subgroup_fidelity(
+        "truth", "predicted", subgroups="ward", data=engine(frame), n_resamples=50
+    )
+    assert found.subgroup == expected.labels

@@ -139,7 +139,7 @@ def test_requests_for_labels_that_cannot_be_met(columns, name, text, segmenter):
 
 
 def test_ibis_is_sent_to_its_engine(segmenter):
-    with pytest.raises(TypeError, match="Pass the table of the engine behind it"):
+    with pytest.raises(TypeError, match=r"Write it, table\.to_parquet"):
         label_segments(ibis_table(people(50)), segmenter, columns=COLUMNS)
 
 
@@ -211,3 +211,88 @@ def test_an_embedder_learns_from_a_stream():
     assert_array_equal(
         streamed.transform(frame[COLUMNS]), batched.transform(frame[COLUMNS])
     )
+
+
+# ---- what can't be learnt from is named --------------------------------------------
+def spoilt(frame, column, change):
+    """Return a table of Dask of which one partition breaks what the table says."""
+
+    def spoil(part, partition_info=None):
+        if partition_info["number"] != 1:
+            return part
+        return part.assign(**{column: change(part[column])})
+
+    return dask_frame(frame).map_partitions(spoil, meta=frame.iloc[:0])
+
+
+def with_bad_value(frame, value):
+    spoilt_frame = frame.copy()
+    spoilt_frame.loc[frame.index[450], "age"] = value
+    return spoilt_frame
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (
+            np.nan,
+            r"`table` \('age'\) must not hold missing values; got null or NaN in 1",
+        ),
+        (np.inf, r"`table` \('age'\) must be finite; got infinity in 1 of "),
+    ],
+)
+@pytest.mark.parametrize("engine", [*ENGINES, ibis_table], ids=lambda e: e.__name__)
+def test_samples_and_batches_name_the_place_of_a_bad_value(
+    engine, value, text, monkeypatch
+):
+    monkeypatch.setattr("sklearn_equity.sufficient_statistics._parts.ROWS_AT_ONCE", 200)
+    table = engine(with_bad_value(people(600), value))
+    place = {
+        dask_frame: r"200 rows \(in partition 2\)",
+        pandas_frame: r"600 rows \(in rows 0 to 599\)",
+    }.get(engine, r"200 rows \(in rows 400 to 599\)")
+    with pytest.raises(ValueError, match=text + ".*" + place):
+        sample_table(table, columns=COLUMNS, n_rows=10)
+    with pytest.raises(ValueError, match=text + ".*" + place):
+        list(batches_of_table(table, columns=COLUMNS, batch_size=200))
+
+
+def test_gaps_stay_where_they_are_asked_for():
+    frame = with_bad_value(people(600), np.nan)
+    drawn = sample_table(polars_lazy(frame), columns=COLUMNS, missing="keep")
+    assert np.isnan(drawn.rows["age"]).sum() == 1
+    (batch,) = batches_of_table(
+        dask_frame(frame).repartition(npartitions=1), columns=COLUMNS, missing="keep"
+    )
+    assert np.isnan(batch["age"]).sum() == 1
+    with pytest.raises(ValueError, match='`missing` must be "raise" or "keep"'):
+        sample_table(frame, columns=COLUMNS, missing="drop")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@every_engine
+def test_labels_name_the_rows_that_have_none(engine, value, segmenter):
+    table = engine(with_bad_value(people(600), value))
+    what = "infinity" if np.isinf(value) else "null or NaN"
+    text = rf"1 of \d+ rows hold {what} in 'age'; the segmenter says"
+    if engine is dask_frame:
+        text += r".* \(in partition 2\)"
+    with pytest.raises(Exception, match=text):
+        in_memory(label_segments(table, segmenter, columns=COLUMNS))
+
+
+def test_another_type_in_a_partition_is_named(segmenter):
+    table = spoilt(people(600), "age", lambda c: c.astype(str))
+    text = r"\('age'\) must hold numbers; .* there is String \(in partition 1\)"
+    with pytest.raises(ValueError, match=text):
+        sample_table(table, columns=COLUMNS)
+    with pytest.raises(ValueError, match=text):
+        label_segments(table, segmenter, columns=COLUMNS).compute()
+
+
+def test_a_table_of_ibis_is_labelled_as_the_error_says(segmenter, tmp_path):
+    frame = people(300)
+    path = tmp_path / "people.parquet"
+    ibis_table(frame).to_parquet(path)
+    found = label_segments(pl.scan_parquet(path), segmenter, columns=COLUMNS)
+    assert_array_equal(found.collect()["segment"], segmenter.predict(frame[COLUMNS]))

@@ -9,7 +9,14 @@ import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_equity import audit_frame, fidelity_of_table, subgroup_fidelity
+from sklearn_equity import (
+    AuditAccumulator,
+    DeteriorationSums,
+    SubgroupMoments,
+    audit_frame,
+    fidelity_of_table,
+    subgroup_fidelity,
+)
 from sklearn_equity.exceptions import NegativeTargetWarning
 
 NUMBERS = ["bias", "mae", "nrmse", "pinball", "r2", "rmse"]
@@ -224,16 +231,130 @@ def test_dask_names_the_partition():
         fidelity_of_table(dask_frame(frame), **COLUMNS, subgroups="ward")
 
 
-def test_dask_names_the_partition_of_another_type():
-    frame = people(n_rows=90)
+def spoilt(frame, column, change):
+    """Return a table of Dask of which one partition breaks what the table says."""
 
     def spoil(part, partition_info=None):
-        odd = partition_info["number"] == 1
-        return part.assign(truth="high") if odd else part
+        if partition_info["number"] != 1:
+            return part
+        return part.assign(**{column: change(part[column])})
 
-    table = dask_frame(frame).map_partitions(spoil, meta=frame.iloc[:0])
-    with pytest.raises(ValueError, match=r"`y_true` .* is str in the partitions \[1\]"):
-        fidelity_of_table(table, **COLUMNS, subgroups="ward")
+    return dask_frame(frame).map_partitions(spoil, meta=frame.iloc[:0])
+
+
+def one_as_text(column):
+    return column.astype(object).where(np.arange(len(column)) != 3, "40.0")
+
+
+@pytest.mark.parametrize(
+    ("column", "change", "text"),
+    [
+        (
+            "truth",
+            lambda c: "high",
+            r"`y_true` \('truth'\) must hold numbers; .* String",
+        ),
+        # Text that reads as numbers would be taken for them.
+        ("predicted", lambda c: c.astype(str), r"`y_pred` \('predicted'\) .* String"),
+        (
+            "weight",
+            one_as_text,
+            r"`sample_weight` \('weight'\) must .* there is Object",
+        ),
+        (
+            "truth",
+            lambda c: pd.Timestamp(0),
+            r"`y_true` .* must hold numbers; .* Datet",
+        ),
+        ("ward", lambda c: c.str.len(), r"`subgroups` \('ward'\) must hold text"),
+    ],
+)
+def test_dask_names_the_partition_of_another_type(column, change, text):
+    frame = people(n_rows=90)
+    table = spoilt(frame, column, change)
+    options = {"subgroups": "ward", "sample_weight": "weight"}
+    with pytest.raises(ValueError, match=text + r".* in the partitions \[1\]"):
+        fidelity_of_table(table, **COLUMNS, **options)
+    with pytest.raises(ValueError, match=r"is .* in the partitions \[1\]"):
+        SubgroupMoments.from_frame(table, columns=["truth", "predicted"], **options)
+    with pytest.raises(ValueError, match=r"\(in partition 1\)"):
+        DeteriorationSums.from_frame(
+            table,
+            measurement="predicted" if column == "predicted" else "truth",
+            threshold=40.0,
+            bounds=(0.0, 100.0),
+            **options,
+        )
+
+
+def test_whole_numbers_in_a_partition_are_numbers():
+    frame = people(n_rows=90)
+    table = spoilt(frame, "truth", lambda c: c.round().astype(int))
+    rounded = frame.assign(truth=table["truth"].compute())
+    options = {**COLUMNS, "subgroups": "ward", "random_state": 0}
+    found = fidelity_of_table(table, **options)
+    expected = fidelity_of_table(polars_lazy(rounded), **options)
+    assert_allclose(found.estimate, expected.estimate, rtol=1e-12)
+
+
+@every_engine
+def test_a_subgroup_of_weight_zero_stays_as_in_memory(engine):
+    frame = people(n_rows=300)
+    frame.loc[frame["ward"] == "west", "weight"] = 0.0
+    options = {"subgroups": ["ward", ("ward", "sex")], "n_resamples": 50}
+    found = fidelity_of_table(
+        engine(frame), **COLUMNS, sample_weight="weight", **options
+    )
+    expected = subgroup_fidelity(
+        "truth", "predicted", sample_weight="weight", data=frame, **options
+    )
+    assert found.subgroup == expected.subgroup
+    assert_array_equal(found.n, expected.n)
+    assert found.n[2] == 0
+    assert found.verdict[2] == expected.verdict[2] == "insufficient evidence"
+    assert_allclose(found.estimate, expected.estimate, rtol=1e-12)
+
+
+@pytest.mark.parametrize("metric", ["nrmse", "r2", "brier", "accuracy"])
+def test_batches_keep_a_subgroup_of_weight_zero(metric):
+    frame = people(metric, n_rows=300).sort_values("ward")
+    frame.loc[frame["ward"] != "north", "weight"] = 0.0
+    whole, parts = AuditAccumulator(metric=metric), AuditAccumulator(metric=metric)
+    columns = [frame[name].to_numpy() for name in ("truth", "predicted", "ward")]
+    weight = frame["weight"].to_numpy()
+    whole.update(*columns, sample_weight=weight)
+    # The first part, and the last, are of nobody.
+    for rows in np.array_split(np.arange(300), 20):
+        some = AuditAccumulator(metric=metric).update(
+            *(column[rows] for column in columns), sample_weight=weight[rows]
+        )
+        parts += AuditAccumulator.from_bytes(some.to_bytes())
+    found, expected = (a.result(n_resamples=50) for a in (parts, whole))
+    assert found.subgroup == expected.subgroup == ("east", "north", "west")
+    assert_array_equal(found.n, [0, (frame["ward"] == "north").sum(), 0])
+    assert_allclose(found.estimate, expected.estimate, rtol=1e-10)
+
+
+def test_missing_labels_of_nobody_are_counted_as_in_memory():
+    frame = people(n_rows=90)
+    frame.loc[:3, "ward"] = None
+    frame.loc[:3, "weight"] = 0.0
+    options = {"subgroups": "ward", "sample_weight": "weight"}
+    for table in (polars_lazy(frame), frame):
+        with pytest.raises(ValueError, match=r"missing labels; got 4 of 90\. Make"):
+            subgroup_fidelity("truth", "predicted", data=table, **options)
+
+
+@every_engine
+def test_a_bias_that_is_large_beside_its_spread_keeps_its_error(engine):
+    frame = people(n_rows=400)
+    frame["predicted"] = frame["truth"] + 1e6 + (frame["predicted"] - frame["truth"])
+    options = {"subgroups": "ward", "metric": "bias", "n_resamples": 50}
+    found = fidelity_of_table(engine(frame), **COLUMNS, **options)
+    for g, label in enumerate(found.subgroup):
+        error = (frame["predicted"] - frame["truth"])[frame["ward"] == label]
+        expected = error.std(ddof=0) / np.sqrt(len(error))
+        assert_allclose(found.std_error[g], expected, rtol=0.01 + 1.0 / len(error))
 
 
 def test_an_empty_partition_changes_nothing():

@@ -1,10 +1,16 @@
 """Do the statistics of parts join to those of the whole, and travel unharmed?"""
 
+import datetime as dt
 import hashlib
 import json
 import struct
+from fractions import Fraction
 
+import dask
+import dask.dataframe as dd
+import duckdb
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -102,6 +108,69 @@ def test_an_engine_sums_as_numpy_does():
         assert_allclose(found.products, expected.products, rtol=1e-12)
 
 
+def exact_moments(one, other):
+    """Return means and the sum of products of deviations, with no rounding at all."""
+    one, other = ([Fraction(v) for v in column.tolist()] for column in (one, other))
+    means = sum(one) / len(one), sum(other) / len(other)
+    pairs = zip(one, other, strict=True)
+    return float(means[0]), float(
+        sum((a - means[0]) * (b - means[1]) for a, b in pairs)
+    )
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    "engine",
+    [
+        lambda frame: pl.from_pandas(frame).lazy(),
+        lambda frame: duckdb.connect().from_arrow(pl.from_pandas(frame).to_arrow()),
+        lambda frame: dd.from_pandas(frame, npartitions=3),
+    ],
+    ids=["polars", "duckdb", "dask"],
+)
+@pytest.mark.parametrize("n_spreads", [0.0, 30.0, 1e5, 1e8])
+def test_engines_keep_the_spread_of_large_means(n_spreads, engine, weighted):
+    rng = np.random.default_rng(20261130)
+    ward = rng.choice(["east", "north", "west"], 900)
+    spread = pd.Series(ward).map({"east": 1.0, "north": 0.03, "west": 5.0}).to_numpy()
+    sign = np.where(ward == "west", -1.0, 1.0)  # far apart from one another, too
+    x = spread * (n_spreads * sign + rng.normal(size=900))
+    y = x / 2.0 + rng.normal(size=900)
+    weight = rng.choice([0.5, 1.0, 2.0], 900) if weighted else np.ones(900)
+    frame = pd.DataFrame({"x": x, "y": y, "ward": ward, "weight": weight})
+    with dask.config.set(scheduler="synchronous"):
+        found = SubgroupMoments.from_frame(
+            engine(frame),
+            columns=["x", "y"],
+            subgroups="ward",
+            sample_weight="weight" if weighted else None,
+        )
+    for g, label in enumerate(found.subgroups):
+        # Weights are powers of two: their products with numbers are exact.
+        units = [weight[ward == label] * c[ward == label] for c in (x, y)]
+        mean, square = exact_moments(units[0], units[0])
+        _, product = exact_moments(*units)
+        _, other_square = exact_moments(units[1], units[1])
+        assert_allclose(found.mean[g, 1], mean, rtol=1e-12, atol=1e-14)
+        assert_allclose(found.scatter[g, 1, 1], square, rtol=1e-12)
+        assert_allclose(found.scatter[g, 2, 2], other_square, rtol=1e-12)
+        assert_allclose(
+            found.scatter[g, 1, 2],
+            product,
+            rtol=1e-12,
+            atol=1e-12 * np.sqrt(square * other_square),
+        )
+
+
+def test_a_constant_has_no_spread_however_large():
+    table = pl.DataFrame(
+        {"x": [1e9 + 0.1] * 999, "ward": ["east", "west", "west"] * 333}
+    )
+    found = SubgroupMoments.from_frame(table.lazy(), columns=["x"], subgroups="ward")
+    assert_allclose(found.mean[:, 1], 1e9 + 0.1, rtol=1e-15)
+    assert_array_equal(found.scatter, 0.0)
+
+
 # ---- bytes ------------------------------------------------------------------
 def test_bytes_bring_back_every_bit_and_every_kind_of_label():
     labels = [("a", 1), ("a", None), (2.5, True), "ü"]
@@ -114,6 +183,23 @@ def test_bytes_bring_back_every_bit_and_every_kind_of_label():
     assert read.columns == ("x", "y")
     for name in ("n", "mean", "scatter"):
         assert_array_equal(getattr(read, name), getattr(sent, name))
+
+
+def test_dates_and_spans_travel_as_labels():
+    labels = [
+        pd.Timestamp("2020-01-01 12:30:00.000001", tz="UTC"),
+        dt.date(2020, 1, 2),
+        pd.Timedelta(days=3, seconds=4),
+        pd.NaT,
+    ]
+    sent = SubgroupMoments.from_codes(["x"], labels, np.arange(4), np.ones((4, 1)))
+    read = SubgroupMoments.from_bytes(sent.to_bytes())
+    assert read.subgroups[:3] == tuple(labels[:3])
+    assert read.subgroups[3] is None
+    finer = [pd.Timestamp("2020-01-01 00:00:00.000000001")]
+    lost = SubgroupMoments.from_codes(["x"], finer, np.zeros(1, int), np.ones((1, 1)))
+    with pytest.raises(TypeError, match="got Timestamp"):
+        lost.to_bytes()
 
 
 def test_damaged_bytes_are_refused():
