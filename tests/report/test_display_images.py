@@ -223,16 +223,15 @@ def test_it_looks_as_it_did(name):
 
 def test_a_lost_interval_is_seen(tmp_path):
     """What is compared is not too coarse to fail."""
-    whole = _remediation_effect()
-    low, high = whole.change.ci_low.copy(), whole.change.ci_high.copy()
-    low[3] = high[3] = np.nan
-    without = {**vars(whole.change), "ci_low": low, "ci_high": high}
-    lost = RemediationEffectDisplay(type(whole.change)(**without))
     files = [str(tmp_path / name) for name in ("whole.png", "lost.png")]
     with mpl.rc_context(STYLE):
         plt.switch_backend("agg")
-        for display, file in zip((whole, lost), files, strict=True):
-            display.plot().figure_.savefig(file)
+        for file in files:
+            display = _remediation_effect().plot()
+            if file == files[1]:
+                (bars,) = display.errorbar_["better"].lines[2]
+                bars.set_segments(bars.get_segments()[:-1])
+            display.figure_.savefig(file)
         plt.close("all")
     assert compare_images(*files, tol=TOLERANCE) is not None
 

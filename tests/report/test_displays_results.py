@@ -496,7 +496,7 @@ def test_a_curve_nowhere_of_enough_people_says_so():
 
 def test_fidelity_that_nobody_can_tell_says_so(old_and_young):
     display = CalibrationByFeatureDisplay.from_predictions(
-        *(column[:30] for column in old_and_young), min_rows=40, n_resamples=20
+        *(column[:30] for column in old_and_young), min_rows=40, n_resamples=50
     )
     assert "nowhere are enough people near to tell; n = 30" in _note(display)
 
@@ -515,7 +515,7 @@ def test_changes_and_estimates_that_are_unknown_say_so():
     display = RemediationEffectDisplay(unknown).plot()
     assert _note(display).startswith("Nothing to draw: no subgroup's change")
     names = [label.get_text() for label in display.ax_.get_yticklabels()]
-    assert names[1] == "ward = a\nn = 1; no estimate"
+    assert names[1] == "ward = a, n = 1; no estimate"
     drawn = RemediationEffectDisplay.from_predictions(
         np.arange(60.0), np.ones(60), np.arange(60.0), subgroups={"all": ["a"] * 60}
     )
@@ -655,7 +655,7 @@ def test_fifty_segments_have_neighbours_of_other_shades():
     plane = np.repeat(np.column_stack([across % 10, across // 10]), 40, axis=0)
     plane = plane + np.random.default_rng(2).uniform(-0.5, 0.5, size=plane.shape)
     display = LatentSpaceDisplay(plane, segments=np.repeat(np.arange(50), 40)).plot()
-    assert _legend(display) == ["50 segments, of 40 to 40 people"]
+    assert _legend(display)[0].startswith("50 segments, of 40 to 40 people")
     assert len(display.names_) > 25
     shade = dict(zip(map(tuple, display.cells_.get_offsets()),
                      display.cells_.get_array(), strict=True))  # fmt: skip

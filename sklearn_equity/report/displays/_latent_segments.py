@@ -87,14 +87,15 @@ def place_names(
         if not len(cells):
             continue
         middle = np.median(cells, axis=0)
-        for x, y in cells[np.argsort(((cells - middle) ** 2).sum(axis=1))]:
-            half = _half_width(labels[segment])
+        half = _half_width(labels[segment])
+        nearest = cells[np.argsort(((cells - middle) ** 2).sum(axis=1))]
+        for x, y in np.clip(nearest, [half, 0.0], [1.0 - half, 1.0]):
             free = all(
                 abs(x - x_other) > half + _half_width(labels[other])
                 or abs(y - y_other) > _OF_LINE
                 for other, x_other, y_other in placed
             )
-            if free and half <= x <= 1.0 - half:
+            if free:
                 placed.append((segment, float(x), float(y)))
                 break
     return placed
@@ -110,11 +111,13 @@ def _half_width(label: str) -> float:
     return _OF_LETTER * (len(short_name(label)) + 1) / 2.0
 
 
-def name_segments(labels: Sequence[str], counts: Codes) -> list[str]:
+def name_segments(labels: Sequence[str], counts: Codes, *, n_named: int) -> list[str]:
     """Write each segment with its people; of many, how many there are and how large."""
     if len(labels) <= N_SHADES:
         return [write_counted(name, n) for name, n in zip(labels, counts, strict=True)]
-    return [f"{len(labels):,} segments, of {counts.min():,} to {counts.max():,} people"]
+    said = f"{len(labels):,} segments, of {counts.min():,} to {counts.max():,} people"
+    n_left = len(labels) - n_named
+    return [f"{said}; {n_left} have no name here, for want of room" if n_left else said]
 
 
 # ---- outlines ----------------------------------------------------------------------

@@ -403,34 +403,41 @@ class LatentSpaceDisplay:
         many = self._figures_of_cells(len) >= self.min_people
         codes = of_cells[many].astype(np.intp)
         places = np.asarray(self.cells_.get_offsets())
-        handles = [self.ax_.plot([], [], " ")[0]]
-        names = [f"{len(labels):,} segments, named where most of their people are"]
-        if self._shows_segments():
-            spans = np.maximum(np.ptp(self.coordinates, axis=0), 1e-300)
-            across = self._cells_across()
-            steps = spans / [across, int(across / np.sqrt(3.0))]
-            shades = choose_shades(
-                places / steps * [1.0, np.sqrt(3.0)], codes, len(labels)
-            )
-            self.cells_.set_array(shades[codes])
-            self.cells_.set_clim(0, N_SHADES - 1)
-            names = name_segments(labels, counts)
-            if len(names) > 1:
-                handles = [
-                    self.ax_.plot(
-                        *([], [], "h"), color=self.cells_.to_rgba(shade), ms=11
-                    )[0]
-                    for shade in shades
-                ]
         self._write_names(places, codes, labels)
+        handles = [self.ax_.plot([], [], " ")[0]]
+        names = name_segments(labels, counts, n_named=len(self.names_))
+        if self._shows_segments():
+            shades = self._shade_cells(places, codes, len(labels))
+            if len(names) > 1:
+                handles = [self._sample(shade) for shade in shades]
+        else:
+            handles = handles * len(names)
         self.legend_ = add_legend(
             *(self.ax_, handles, names),
             n_columns=2 if len(names) > 1 else 1,
             above_figure=above_figure,
         )
-        self.legend_.set_title("cells: the segment of most people")
-        if not self._shows_segments():
-            self.legend_.set_title("")
+        if self._shows_segments():
+            title = "cells: the segment of most people; shades tell neighbours apart"
+            self.legend_.set_title(title)
+
+    def _shade_cells(
+        self, places: Matrix, codes: NDArray[np.intp], n_segments: int
+    ) -> NDArray[np.intp]:
+        """Give the cells of each segment a shade, and return those of the segments."""
+        spans = np.maximum(np.ptp(self.coordinates, axis=0), 1e-300)
+        across = self._cells_across()
+        steps = spans / [across, int(across / np.sqrt(3.0))]
+        scaled = places / steps * [1.0, np.sqrt(3.0)]  # neighbours are 1 apart
+        shades = choose_shades(scaled, codes, n_segments)
+        self.cells_.set_array(shades[codes])
+        self.cells_.set_clim(0, N_SHADES - 1)
+        return shades
+
+    def _sample(self, shade: int) -> Any:
+        color = self.cells_.to_rgba(shade)
+        (sample,) = self.ax_.plot([], [], "h", color=color, ms=11)
+        return sample
 
     def _write_names(
         self, places: Matrix, codes: NDArray[np.intp], labels: Sequence[str]
