@@ -117,7 +117,7 @@ def name_segments(labels: Sequence[str], counts: Codes, *, n_named: int) -> list
         return [write_counted(name, n) for name, n in zip(labels, counts, strict=True)]
     said = f"{len(labels):,} segments, of {counts.min():,} to {counts.max():,} people"
     n_left = len(labels) - n_named
-    return [f"{said}; {n_left} have no name here, for want of room" if n_left else said]
+    return [f"{said}; not named here: {n_left}" if n_left else said]
 
 
 # ---- outlines ----------------------------------------------------------------------
