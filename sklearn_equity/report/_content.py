@@ -29,7 +29,7 @@ from sklearn_equity.report._document import (
 )
 from sklearn_equity.report._pictures import pictures_of_audit
 from sklearn_equity.report._record import record_of_audit
-from sklearn_equity.report._sentences import tell_withheld
+from sklearn_equity.report._sentences import tell_harm, tell_withheld
 
 if TYPE_CHECKING:
     from sklearn_equity.report._result import AuditResult
@@ -61,7 +61,7 @@ _BESIDE_ANOTHER = (
 def report_of_audit(result: "AuditResult") -> Report:
     """Build the report of a result, whose small counts are suppressed already."""
     everybody, under_served, doubt = result.sentences()
-    withheld = tell_withheld(result)
+    harm, withheld = tell_harm(result.change), tell_withheld(result)
     sections = [
         Section("pictures", "In pictures", (), tuple(pictures_of_audit(result))),
         Section("tables", "In figures", (), tuple(_tables(result))),
@@ -75,7 +75,7 @@ def report_of_audit(result: "AuditResult") -> Report:
         subject=f"{result.model}, predicting {result.target}",
         answer=tuple(
             with_minus(sentence)
-            for sentence in (under_served, doubt, everybody, withheld)
+            for sentence in (under_served, doubt, everybody, harm, withheld)
             if sentence
         ),
         sections=tuple(sections),

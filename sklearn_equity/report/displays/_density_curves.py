@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,7 @@ def read_curve(
 ) -> DensityCurve:
     """Ask a fitted density for all that a picture shows of it."""
     n = kde.n_samples_seen_
-    shares = kde.interval_probability(edges) if len(edges) > 1 else []
+    shares: Any = kde.interval_probability(edges) if len(edges) > 1 else []
     regions = np.array([(share, *_interval(share, n)) for share in shares])
     nothing = np.empty(0)
     x, reason = _places(kde, grid), ""

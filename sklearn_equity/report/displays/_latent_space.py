@@ -442,11 +442,12 @@ class LatentSpaceDisplay:
     def _write_names(
         self, places: Matrix, codes: NDArray[np.intp], labels: Sequence[str]
     ) -> None:
+        ax: Any = self.ax_
         low = self.coordinates.min(axis=0)
         spans = np.maximum(np.ptp(self.coordinates, axis=0), 1e-300)
         rim = _white_rim(3)
         for segment, x, y in place_names((places - low) / spans, codes, labels):
-            name = self.ax_.text(
+            name = ax.text(
                 *(low + spans * [x, y]),
                 short_name(labels[segment]),
                 ha="center",
