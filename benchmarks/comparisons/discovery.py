@@ -9,6 +9,7 @@ whom a model fails (discovery_person_scores.py), who describes them best
 (discovery_triage.py). What each needs and prints is said at its beginning.
 """
 
+import argparse
 import runpy
 import sys
 from pathlib import Path
@@ -17,7 +18,9 @@ SCRIPTS = ("person_scores", "rules", "confirmation", "triage")
 
 
 def main():
-    quick = [argument for argument in sys.argv[1:] if argument == "--quick"]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a small run of each")
+    quick = ["--quick"] if parser.parse_args().quick else []
     for name in SCRIPTS:
         path = Path(__file__).with_name(f"discovery_{name}.py")
         print(f"\n==== {path.name}", flush=True)

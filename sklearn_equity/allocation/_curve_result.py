@@ -31,6 +31,8 @@ class ADCurve:
         people of a window are equally ill, which leaves the error unknown.
     n : ndarray of shape (n_subgroups, n_points)
         The rows within reach of each score, in gaps too.
+    n_rows : ndarray of shape (n_subgroups,)
+        All rows of each subgroup, each counted once.
     covered : ndarray of shape (n_subgroups,)
         Share of the points that are no gap.
     half_width : float
@@ -67,6 +69,7 @@ class ADCurve:
     ci_low: NDArray[np.float64]
     ci_high: NDArray[np.float64]
     n: NDArray[np.intp]
+    n_rows: NDArray[np.intp]
     covered: NDArray[np.float64]
     half_width: float
     min_rows: int
@@ -110,6 +113,7 @@ def curve_of_sums(
         ci_low=low,
         ci_high=high,
         n=sums.count.astype(np.intp),
+        n_rows=in_cells.count.sum(axis=1).astype(np.intp),
         covered=present.mean(axis=1),
         half_width=half_width,
         min_rows=min_rows,

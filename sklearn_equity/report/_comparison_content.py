@@ -13,6 +13,7 @@ from sklearn_equity.report._document import (
     Table,
     interval,
     number,
+    with_minus,
 )
 from sklearn_equity.report._pictures import change_plots
 
@@ -50,7 +51,7 @@ def report_of_comparison(comparison: "AuditComparison") -> Report:
             f"{comparison.before.model}, then {comparison.after.model}; "
             f"{comparison.before.fidelity.metric}"
         ),
-        answer=comparison.sentences(),
+        answer=tuple(map(with_minus, comparison.sentences())),
         sections=(
             Section("pictures", "In pictures", plots),
             *tables,

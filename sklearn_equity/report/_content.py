@@ -25,10 +25,11 @@ from sklearn_equity.report._document import (
     interval,
     number,
     say_levels,
+    with_minus,
 )
 from sklearn_equity.report._pictures import pictures_of_audit
 from sklearn_equity.report._record import record_of_audit
-from sklearn_equity.report._sentences import tell_withheld
+from sklearn_equity.report._sentences import tell_harm, tell_withheld
 
 if TYPE_CHECKING:
     from sklearn_equity.report._result import AuditResult
@@ -50,15 +51,17 @@ _LIMITS = (
     "Many subgroups are compared at once, so an interval that misses the dashed line "
     "is not yet a verdict.",
     "Intervals cover the sampling of rows, not errors in how the data were collected.",
+)
+_BESIDE_ANOTHER = (
     "Another report on nearly the same people may, beside this one, tell numbers that "
-    "are withheld here.",
+    "are withheld here."
 )
 
 
 def report_of_audit(result: "AuditResult") -> Report:
     """Build the report of a result, whose small counts are suppressed already."""
     everybody, under_served, doubt = result.sentences()
-    withheld = tell_withheld(result)
+    harm, withheld = tell_harm(result.change), tell_withheld(result)
     sections = [
         Section("pictures", "In pictures", (), tuple(pictures_of_audit(result))),
         Section("tables", "In figures", (), tuple(_tables(result))),
@@ -70,13 +73,18 @@ def report_of_audit(result: "AuditResult") -> Report:
     return Report(
         title="Equity report",
         subject=f"{result.model}, predicting {result.target}",
-        answer=tuple(filter(None, (under_served, doubt, everybody, withheld))),
+        answer=tuple(
+            with_minus(sentence)
+            for sentence in (under_served, doubt, everybody, harm, withheld)
+            if sentence
+        ),
         sections=tuple(sections),
     )
 
 
 def _limits(result: "AuditResult") -> tuple[str, ...]:
-    return (*result.notes, *_LIMITS)
+    limits = (*result.notes, *_LIMITS)
+    return (*limits, _BESIDE_ANOTHER) if tell_withheld(result) else limits
 
 
 def orientation(table: SubgroupTable) -> str:
@@ -257,7 +265,7 @@ def _change(change: FidelityChange | None) -> Iterator[Block]:
     if change is None:
         yield Paragraph("Not examined: no remedy is part of this audit.")
         return
-    yield Bullets(change.sentences())
+    yield Bullets(tuple(map(with_minus, change.sentences())))
     labels = format_labels(change.subgroup)
     for name in dict.fromkeys(change.grouping):
         rows = [i for i, other in enumerate(change.grouping) if other == name]

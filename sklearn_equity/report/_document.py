@@ -4,6 +4,7 @@ The content of a report is built once from these parts; HTML and Markdown write 
 Every text in them is plain: escaping is the business of who writes.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -121,14 +122,28 @@ def one_line(text: str) -> str:
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
 
 
+MINUS = "\N{MINUS SIGN}"
+_SMALLEST = 1e-6  # what is smaller is written in powers of ten
+# Not behind "=", ":" or ",", where a label from the data may stand.
+_HYPHEN = re.compile(r"(?<![=:,] )(?<=[ (])-(?=\d)")
+
+
 def number(value: float, sign: str = "") -> str:
     """Write three digits, and every digit before the point."""
     if not np.isfinite(value):
         return "not known"
     if abs(value) >= 1000:
-        return f"{value:{sign},.0f}"
+        return f"{value:{sign},.0f}".replace("-", MINUS)
     text = f"{value:{sign}#.3g}"
-    return text if "e" in text else text.rstrip(".")
+    if "e" in text and abs(value) >= _SMALLEST:
+        decimals = 2 - int(np.floor(np.log10(abs(float(text)))))
+        text = f"{value:{sign}.{decimals}f}"
+    return text.rstrip(".").replace("-", MINUS)
+
+
+def with_minus(sentence: str) -> str:
+    """Write the negative numbers of a sentence with a minus sign, and no label so."""
+    return _HYPHEN.sub(MINUS, sentence)
 
 
 def interval(low: float, high: float, sign: str = "") -> str:

@@ -9,7 +9,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sklearn_equity._checks import WITHHELD
-from sklearn_equity.report._document import Block, Bullets, Paragraph, Section
+from sklearn_equity.report._document import (
+    Block,
+    Bullets,
+    Paragraph,
+    Section,
+    with_minus,
+)
 from sklearn_equity.report._groupings import LEARNT
 from sklearn_equity.report._sentences import (
     UNDECIDED,
@@ -50,6 +56,7 @@ def record_of_audit(result: "AuditResult") -> Section:
 
 
 def _block(lines: list[str]) -> Block:
+    lines = [with_minus(line) for line in lines]
     return Paragraph(lines[0]) if len(lines) == 1 else Bullets(tuple(lines))
 
 
@@ -64,7 +71,8 @@ def _attributes(result: "AuditResult") -> Iterator[str]:
     declared = [name for name in names if name not in (*crossed, LEARNT)]
     yield _listed("Declared", declared)
     yield _listed("Intersections", crossed)
-    yield _listed("Segments learnt from the data", [n for n in names if n == LEARNT])
+    n_learnt = sum(name == LEARNT for name in result.fidelity.grouping)
+    yield _listed("Segments learnt from the data", [f"{n_learnt}"] if n_learnt else [])
 
 
 def _listed(what: str, names: list[str]) -> str:

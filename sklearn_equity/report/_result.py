@@ -16,6 +16,7 @@ from sklearn_equity.report._counts import CountRelation
 from sklearn_equity.report._files import write_table, write_text
 from sklearn_equity.report._json import from_json, to_json
 from sklearn_equity.report._markdown import render_markdown, sections_of_card
+from sklearn_equity.report._same import hold_the_same
 from sklearn_equity.report._sentences import (
     describe_everybody,
     name_under_served,
@@ -103,6 +104,19 @@ class AuditResult:
     min_subgroup_size: int | None = None
     suppressed_below: int = 0
     relations: tuple[CountRelation, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether another result holds the same, to the last digit.
+
+        Labels that JSON knows no kind for, such as dates, differ from their text.
+        """
+        if not isinstance(other, AuditResult):
+            return NotImplemented
+        return hold_the_same(self, other)
+
+    def __hash__(self) -> int:
+        """Agree for equal results: of what is text in them."""
+        return hash((self.model, self.target, self.remedy, self.notes))
 
     def with_findings(
         self,

@@ -7,6 +7,7 @@ import numpy as np
 
 from sklearn_equity._checks import WITHHELD, format_count, format_labels
 from sklearn_equity.fidelity import SubgroupTable
+from sklearn_equity.remediation import EVERYBODY, FidelityChange
 
 if TYPE_CHECKING:
     from sklearn_equity.report._result import AuditResult
@@ -53,6 +54,17 @@ def tell_doubt(table: SubgroupTable) -> str:
     )
 
 
+def tell_harm(change: FidelityChange | None) -> str:
+    """Say who is served worse after a remediation; nothing if nobody is shown to be."""
+    worse = [] if change is None else rows_of(change, "worse")
+    if not worse:
+        return ""
+    names = name_rows(change, worse[:_MOST_NAMED])
+    if len(worse) > _MOST_NAMED:
+        names.append(f"and {len(worse) - _MOST_NAMED} more, in the table")
+    return f"After the remediation, shown to be served worse: {'; '.join(names)}."
+
+
 def tell_withheld(result: "AuditResult") -> str:
     """Say what is withheld and why; nothing if nothing is."""
     n_withheld = int((result.fidelity.n == WITHHELD).sum())
@@ -65,7 +77,7 @@ def tell_withheld(result: "AuditResult") -> str:
     )
 
 
-def rows_of(table: SubgroupTable, verdict: str) -> list[int]:
+def rows_of(table: Any, verdict: str) -> list[int]:
     """List the rows with a verdict."""
     return [i for i, found in enumerate(table.verdict) if found == verdict]
 
@@ -73,7 +85,12 @@ def rows_of(table: SubgroupTable, verdict: str) -> list[int]:
 def name_rows(table: Any, rows: Iterable[int]) -> list[str]:
     """Name subgroups with their grouping."""
     labels = format_labels(table.subgroup)
-    return [f"{table.grouping[i]} = {labels[i]}" for i in rows]
+    return [
+        EVERYBODY
+        if table.grouping[i] == EVERYBODY
+        else f"{table.grouping[i]} = {labels[i]}"
+        for i in rows
+    ]
 
 
 def _tell(table: SubgroupTable, i: int, name: str) -> str:

@@ -2,6 +2,7 @@
 
 import functools
 import sys
+from inspect import Parameter, signature
 
 import matplotlib as mpl
 import numpy as np
@@ -131,6 +132,27 @@ def _latent_space():
     )
 
 
+def _density_in_rows():
+    display = _density()
+    days = display.densities * 2
+    names = [*HARD_NAMES, *(f"{name} again" for name in HARD_NAMES)]
+    return DensityDisplay(
+        *(days, names, display.grid), edges=[10, 20, np.inf], quantity=HARD_NAMES[0]
+    )
+
+
+def _density_together():
+    display = _density()
+    display.layout = "together"
+    return display
+
+
+def _latent_space_by_segment():
+    _, _, ward = _people()
+    plane = np.random.default_rng(3).normal(size=(len(ward), 2))
+    return LatentSpaceDisplay(plane, segments=ward, axis_names=("$a$", "$b$"))
+
+
 def _remediation_effect():
     y_true, y_pred, ward = _people()
     return RemediationEffectDisplay(
@@ -144,7 +166,10 @@ DISPLAYS = {
     "AD curve": _ad_curve,
     "calibration by feature": _calibration_by_feature,
     "density": _density,
+    "density in rows": _density_in_rows,
+    "density together": _density_together,
     "latent space": _latent_space,
+    "latent space by segment": _latent_space_by_segment,
     "Lorenz": _lorenz,
     "Pareto": _pareto,
     "remediation effect": _remediation_effect,
@@ -240,3 +265,29 @@ def test_no_two_texts_overlap(make):
     for i, box in enumerate(boxes):
         for j in range(i):
             assert not box.overlaps(boxes[j]), (texts[i], texts[j])
+
+
+@every_display
+def test_a_picture_that_shows_something_has_no_note_that_it_is_empty(make):
+    assert getattr(make().plot(), "empty_note_", None) is None
+
+
+def test_every_argument_of_a_display_of_scores_and_changes_has_its_name():
+    """Signatures hide nothing, and pass on what the measure itself takes."""
+    measures = {
+        ADCurveDisplay.from_predictions: allocation_deterioration_curve,
+        RemediationEffectDisplay.from_predictions: fidelity_change,
+    }
+    for method, measure in measures.items():
+        shown = signature(method).parameters
+        kinds = {parameter.kind for parameter in shown.values()}
+        assert Parameter.VAR_KEYWORD not in kinds
+        wanted = signature(measure).parameters
+        for name, parameter in wanted.items():
+            if parameter.kind is Parameter.VAR_KEYWORD:
+                continue
+            assert shown[name].default == parameter.default, name
+    for method in (ADCurveDisplay.from_estimator,
+                   RemediationEffectDisplay.from_estimator):  # fmt: skip
+        kinds = {one.kind for one in signature(method).parameters.values()}
+        assert Parameter.VAR_KEYWORD not in kinds

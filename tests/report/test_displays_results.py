@@ -1,5 +1,7 @@
 """Curves, fronts and changes are drawn where their results say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
@@ -214,6 +216,30 @@ def test_beaten_candidates_lie_apart_and_those_without_scores_are_counted():
     assert "1 without finite scores not shown" in display.ax_.get_xlabel()
 
 
+def test_every_candidate_has_its_bars_those_of_the_beaten_lighter():
+    results = {
+        "split0_test_a": [1.0, 2.0, 0.0],
+        "split1_test_a": [3.0, 2.0, 0.0],
+        "mean_test_a": [2.0, 2.0, 0.0],
+        "std_test_a": [1.0, 0.0, 0.5],
+        "mean_test_b": [1.0, 0.5, 0.2],
+        "std_test_b": [0.1, 0.2, 0.3],
+    }
+    display = ParetoDisplay.from_cv_results(results)
+    assert display.front.tolist() == [0]
+    ends = {}
+    for bars in (display.errorbar_, display.beaten_errorbar_):
+        across, _ = bars.lines[2]
+        ends[bars] = [segment[:, 0].tolist() for segment in across.get_segments()]
+    assert ends[display.errorbar_] == [[1.0, 3.0]]  # std / sqrt(2 folds - 1)
+    assert ends[display.beaten_errorbar_] == [[2.0, 2.0], [-0.5, 0.5]]
+    shades = [bars.lines[2][0].get_color()[0] for bars in ends]
+    assert shades[0][0] < shades[1][0]  # darker, lighter
+    without = {name: value for name, value in results.items() if "std" not in name}
+    unknown = ParetoDisplay.from_cv_results(without)
+    assert "errors unknown" in unknown.ax_.get_xlabel()
+
+
 def test_pareto_refuses_one_metric_and_a_pick_that_is_no_candidate():
     results = {"mean_test_a": [1.0], "mean_test_b": [2.0], "std_test_a": [0.1]}
     with pytest.raises(ValueError, match="`metrics` must name two of the search's"):
@@ -242,7 +268,13 @@ def test_ad_curves_have_gaps_bands_and_the_decision_region():
     assert (box.x0, box.x1) == pytest.approx((0.6, 1.0))
     styles = {(line.get_linestyle(), line.get_marker()) for line in display.lines_}
     assert len(styles) == 2
-    assert _legend(display)[0].startswith("north: 2")
+    for name, n, text in zip(["north", "south"], curve.n, _legend(display)[:2],
+                             strict=True):  # fmt: skip
+        near = n[n >= 20]
+        covered = f"{len(near) / 100:.0%} covered"
+        assert text == (
+            f"{name}: n = 400, {near.min()} to {near.max()} people a point, {covered}"
+        )
 
 
 def test_ad_curve_asks_a_model_for_its_score():
@@ -365,6 +397,131 @@ def test_density_without_point_masses_or_thresholds_has_one_axes():
     assert _legend(display) == ["everybody: n = 200"]
 
 
+# ---- many densities ----------------------------------------------------------------
+def _many_wards(n_wards, **options):
+    rng = np.random.default_rng(31)
+    ward = np.repeat([f"ward {i:02d}" for i in range(n_wards)], 40)
+    days = rng.exponential(10.0, size=len(ward)) + np.where(ward == "ward 03", 15, 0)
+    return days, ward, DensityDisplay.from_values(days, subgroups=ward, **options)
+
+
+def test_many_densities_stand_in_rows_of_one_scale_in_their_order():
+    days, ward, display = _many_wards(9, edges=[20, np.inf])
+    ticks = [text.get_text() for text in display.ax_.get_yticklabels()]
+    assert ticks == [f"ward {i:02d}, n = 40" for i in range(9)]
+    tops = []
+    for row, line in enumerate(display.lines_):
+        x, y = line.get_data()
+        assert -row <= y.min() < y.max() < 1 - row  # each in a row of its own
+        tops.append((y.max() + row) / display.densities[row].pdf(x).max())
+    assert tops == pytest.approx([tops[0]] * 9)  # one scale
+    assert len({(line.get_color(), line.get_linestyle()) for line in display.lines_})
+    shares = [np.mean(days[ward == f"ward {i:02d}"] >= 20) for i in range(9)]
+    assert display.probabilities_[:, 0] == pytest.approx(shares, abs=0.08)
+    assert np.argmax(display.probabilities_[:, 0]) == 3
+    right = [text.get_text() for text in display.ax_.child_axes[0].get_yticklabels()]
+    low, high = 100 * display.intervals_[3, 0]
+    share = 100 * display.probabilities_[3, 0]
+    assert right[3] == f"{share:.1f}% ({low:.1f} to {high:.1f})"
+
+
+def test_the_others_in_grey_are_all_but_the_subgroup_itself():
+    values = np.concatenate([np.linspace(0, 1, 40), np.linspace(10, 11, 60)])
+    labels = np.repeat(["low", "high"], [40, 60])
+    display = DensityDisplay.from_values(values, subgroups=labels, layout="rows")
+    of_high, of_low = (shape.get_paths()[0].vertices for shape in display.others_)
+    at_others = of_high[of_high[:, 1] > of_high[:, 1].min() + 0.2, 0]
+    assert at_others.max() < 5  # behind "high" is "low", and nothing of its own
+    at_others = of_low[of_low[:, 1] > of_low[:, 1].min() + 0.2, 0]
+    assert at_others.min() > 5
+
+
+def test_a_few_densities_stand_together_and_more_than_seven_cannot():
+    assert not _many_wards(4)[2].others_
+    assert len(_many_wards(5)[2].others_) == 5
+    with pytest.raises(ValueError, match=r"'rows' for more than 7.*'together' for 8"):
+        _many_wards(8, layout="together")
+    with pytest.raises(ValueError, match=r"`layout` must be one of .*got 'grid'"):
+        _many_wards(2, layout="grid")
+
+
+def test_a_subgroup_of_too_few_has_a_row_and_no_density():
+    values = np.random.default_rng(5).normal(size=179)
+    labels = np.repeat([*"abcdef"], [40, 40, 40, 40, 15, 4])
+    display = DensityDisplay.from_values(values, subgroups=labels, min_people=10)
+    drawn = [len(line.get_xdata()) for line in display.lines_]
+    assert [n > 0 for n in drawn] == [True] * 5 + [False]
+    assert [text.get_text() for text in display.ax_.texts] == ["too few people"]
+    assert display.ax_.get_yticklabels()[5].get_text() == "f, n = 4"
+
+
+def test_a_peak_that_would_flatten_the_others_is_cut_off_and_said():
+    rng = np.random.default_rng(8)
+    values = np.concatenate([rng.normal(0, 10, 250), rng.normal(0, 0.2, 50)])
+    labels = np.concatenate([np.resize([*"abcde"], 250), np.repeat("peaked", 50)])
+    display = DensityDisplay.from_values(values, subgroups=labels)
+    assert "cut off where higher" in display.legend_.get_title().get_text()
+    assert display.lines_[0].get_ydata().max() > 0.2
+
+
+# ---- empty pictures say why --------------------------------------------------------
+def _note(display):
+    assert display.empty_note_ in display.ax_.texts
+    return display.empty_note_.get_text().replace("\n", " ")
+
+
+def test_values_that_have_no_density_say_so_where_it_would_be():
+    display = DensityDisplay.from_values(np.ones(40))
+    assert _note(display) == (
+        "Nothing to draw: all people are at single values (1), where there is no "
+        "density: count them."
+    )
+    assert display.points_ax_.get_lines()[0].get_ydata().tolist() == [1.0]
+    for layout in ("together", "rows"):
+        few = DensityDisplay.from_values(np.arange(12.0), layout=layout)
+        assert "every subgroup has fewer than 20 people" in _note(few)
+        assert few.lines_[0].get_xdata().size == 0
+
+
+def test_a_curve_nowhere_of_enough_people_says_so():
+    score = np.linspace(0, 1, 12)
+    display = ADCurveDisplay.from_predictions(
+        score, 100 * score, threshold=50, bounds=(0, 100)
+    )
+    assert _note(display) == (
+        "Nothing to draw: no score has 20 people of one subgroup near."
+    )
+    assert _legend(display) == ["all: n = 12; too few people near any score"]
+
+
+def test_fidelity_that_nobody_can_tell_says_so(old_and_young):
+    display = CalibrationByFeatureDisplay.from_predictions(
+        *(column[:30] for column in old_and_young), min_rows=40, n_resamples=50
+    )
+    assert "nowhere are enough people near to tell; n = 30" in _note(display)
+
+
+def test_candidates_without_scores_say_so():
+    nothing = [np.nan, np.nan]
+    display = ParetoDisplay.from_cv_results({"mean_test_a": nothing,
+                                             "mean_test_b": nothing})  # fmt: skip
+    assert _note(display) == "Nothing to draw: no candidate has finite scores."
+
+
+def test_changes_and_estimates_that_are_unknown_say_so():
+    y = np.array([1.0, 2.0])
+    change = fidelity_change(y, y + 1, y, subgroups={"ward": ["a", "b"]}, metric="r2")
+    unknown = replace(change, change=np.full(3, np.nan))
+    display = RemediationEffectDisplay(unknown).plot()
+    assert _note(display).startswith("Nothing to draw: no subgroup's change")
+    names = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert names[1] == "ward = a, n = 1; no estimate"
+    drawn = RemediationEffectDisplay.from_predictions(
+        np.arange(60.0), np.ones(60), np.arange(60.0), subgroups={"all": ["a"] * 60}
+    )
+    assert drawn.empty_note_ is None
+
+
 # ---- latent plane ------------------------------------------------------------------
 def test_cells_count_people_and_few_are_hatched():
     plane = np.repeat([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]], [40, 7, 4], axis=0)
@@ -436,15 +593,113 @@ def test_a_segment_of_two_or_in_one_line_has_an_outline():
         table = subgroup_fidelity(
             y_true, y_pred, subgroups=segments, n_resamples=50, random_state=0
         )
+        table = replace(table, verdict=("under-served", "under-served"))
         display = LatentSpaceDisplay(plane, segments=segments, table=table).plot()
         assert len(display.outlines_) == 2
+
+
+def _table_of_three(*verdicts):
+    segments = np.repeat([0, 1, 2], 100)
+    plane = np.random.default_rng(8).normal(size=(300, 2)) + 6 * segments[:, None]
+    y_true = np.linspace(30, 60, 300)
+    y_pred = y_true + np.resize([-1, 1], 300) * (1 + segments)
+    table = subgroup_fidelity(
+        y_true, y_pred, subgroups={"segment": segments}, metric="mae", random_state=0
+    )
+    return plane, segments, replace(table, verdict=verdicts)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "outlined", "said"),
+    [
+        (("served", "under-served", "insufficient evidence"), ["1"],
+         "outlined: shown to be under-served"),
+        (("served", "served", "insufficient evidence"), [],
+         "no segment is shown to be under-served"),
+        (("insufficient evidence",) * 3, ["2", "1"],
+         "insufficient evidence on all; the 2 worst estimates"),
+        (("under-served",) * 3, ["2", "1"],
+         "outlined: shown to be under-served, the worst 2 of 3"),
+    ],
+)  # fmt: skip
+def test_only_the_under_served_are_outlined_or_the_legend_says_whom(
+    verdicts, outlined, said
+):
+    plane, segments, table = _table_of_three(*verdicts)
+    display = LatentSpaceDisplay(
+        plane, segments=segments, table=table, n_worst=2
+    ).plot()
+    assert len(display.outlines_) == len(outlined)
+    names = [text.partition(":")[0] for text in _legend(display)]
+    assert names == [f"segment = {label}" for label in outlined]
+    assert display.legend_.get_title().get_text().partition("\n")[0] == said
+
+
+def test_cells_show_the_segment_of_most_people_where_there_are_no_errors():
+    plane = np.repeat([[0.0, 0.0], [4.0, 4.0], [8.0, 0.0]], [9, 8, 7], axis=0)
+    segments = np.array(["a"] * 6 + ["b"] * 3 + ["b"] * 8 + ["c"] * 7)
+    display = LatentSpaceDisplay(plane, segments=segments).plot()
+    places = np.asarray(display.cells_.get_offsets())
+    of_cell = dict(zip(np.round(places[:, 0]), display.cells_.get_array(),
+                       strict=True))  # fmt: skip
+    assert len(set(of_cell.values())) == 3
+    where = {text.get_text(): text.get_position()[0] for text in display.names_}
+    assert sorted(where) == ["a", "b", "c"]
+    assert where["a"] < where["b"] < where["c"]
+    assert _legend(display) == ["a, n = 6", "b, n = 11", "c, n = 7"]
+    assert display.colorbar_ is None
+
+
+def test_fifty_segments_have_neighbours_of_other_shades():
+    across = np.arange(50.0)
+    plane = np.repeat(np.column_stack([across % 10, across // 10]), 40, axis=0)
+    plane = plane + np.random.default_rng(2).uniform(-0.5, 0.5, size=plane.shape)
+    display = LatentSpaceDisplay(plane, segments=np.repeat(np.arange(50), 40)).plot()
+    assert _legend(display)[0].startswith("50 segments, of 40 to 40 people")
+    assert len(display.names_) > 25
+    shade = dict(zip(map(tuple, display.cells_.get_offsets()),
+                     display.cells_.get_array(), strict=True))  # fmt: skip
+    by_segment = {}
+    for (x, y), colour in shade.items():
+        by_segment.setdefault((round(x), round(y)), set()).add(int(colour))
+    apart = [
+        by_segment[x, y].isdisjoint(by_segment[x + 1, y])
+        for x in range(9)
+        for y in range(5)
+        if (x, y) in by_segment and (x + 1, y) in by_segment
+    ]
+    assert np.mean(apart) > 0.6  # cells on a border are of either
+
+
+def test_values_with_segments_have_the_names_of_those_on_the_plane():
+    plane, segments, _ = _table_of_three(*["served"] * 3)
+    display = LatentSpaceDisplay(plane, values=plane[:, 0], segments=segments).plot()
+    assert sorted(text.get_text() for text in display.names_) == ["0", "1", "2"]
+    assert display.colorbar_ is not None
+    assert display.outlines_ == []
+
+
+def test_plane_of_predictions_shows_their_errors_and_judges_the_segments():
+    plane, segments, _ = _table_of_three(*["served"] * 3)
+    y_true = np.linspace(30, 60, 300)
+    y_pred = y_true + np.resize([-1, 1], 300) * (1 + 4 * (segments == 2))
+    display = LatentSpaceDisplay.from_predictions(
+        plane, y_true, y_pred, segments=segments, random_state=0
+    )
+    assert display.values == pytest.approx(np.abs(y_true - y_pred))
+    assert display.table.metric == "MAE"
+    (name,) = _legend(display)
+    assert name.startswith("segment = 2: 5 (")
+    assert name.endswith("n = 100, under-served")
 
 
 def test_latent_plane_refuses_what_it_cannot_draw():
     with pytest.raises(ValueError, match=r"must have two columns.*shape \(4, 3\)"):
         LatentSpaceDisplay(np.zeros((4, 3)))
-    with pytest.raises(ValueError, match="`segments` and `table` belong together"):
-        LatentSpaceDisplay(np.zeros((4, 2)), segments=[0, 0, 1, 1])
+    y_true = np.linspace(30, 60, 40)
+    table = subgroup_fidelity(y_true, y_true + 1, subgroups=np.resize([0, 1], 40))
+    with pytest.raises(ValueError, match="`table` needs `segments`"):
+        LatentSpaceDisplay(np.zeros((40, 2)), table=table)
 
 
 # ---- a remedy ----------------------------------------------------------------------
@@ -541,9 +796,9 @@ def test_path_is_drawn_where_it_says(path_of_one_line):
         assert level == getattr(path_of_one_line, name)[0]
     n = path_of_one_line.n
     assert _legend(display) == [
-        f"everybody, n = {n[0]}",
-        f"base: the others, n = {n[1]}",
-        f"under-served, told on the training rows, n = {n[2]}",
+        f"everybody: n = {n[0]}",
+        f"the others (base): n = {n[1]}",
+        f"the under-served (told on the training rows): n = {n[2]}",
     ]
 
 
@@ -600,11 +855,6 @@ def test_path_names_levelling_down_under_its_strength(path_of_one_line):
     assert ticks[0].startswith("plain\nGini ")
     assert ticks[1].startswith("2\nGini ")
     assert ticks[1].endswith("levelling\ndown")
-
-
-def test_values_that_have_no_density_are_refused_with_a_true_message():
-    with pytest.raises(ValueError, match=r"`values`.*'everybody', no others than 1\."):
-        DensityDisplay.from_values(np.ones(40))
 
 
 def test_no_number_shares_a_line_with_a_label_read_from_right_to_left():

@@ -13,6 +13,7 @@ import pytest
 from sklearn_equity import audit_frame
 from sklearn_equity.allocation import model_inequality
 from sklearn_equity.remediation import fidelity_change
+from sklearn_equity.report._document import MINUS, number
 from sklearn_equity.report.page._plots import _tick, nice_ticks
 
 HOSTILE = '<script>alert("1")</script>'
@@ -190,6 +191,55 @@ def test_the_page_opens_with_the_answer_in_three_sentences(bare, tmp_path):
     assert text.index('class="answer"') < text.index("<h2")
 
 
+def _page_of_a_change(tmp_path, *, harmed):
+    """Return the page of two wards, of which a remedy serves one worse, or better."""
+    rng = np.random.default_rng(7)
+    people = pd.DataFrame({"y": rng.normal(40, 5, 600)})
+    people["ward"] = np.repeat(["east", "-3"], 300)
+    people["p"] = people["y"] + 3 * rng.normal(size=600)
+    factor = np.where(people["ward"] == "east", 2.0 if harmed else 0.5, 1.0)
+    people["q"] = people["y"] + factor * (people["p"] - people["y"])
+    change = fidelity_change(
+        people["y"], people["p"], people["q"], subgroups={"ward": people["ward"]}
+    )
+    result = audit_frame(
+        people, y_true="y", y_pred="p", subgroups="ward", random_state=0
+    )
+    result = result.with_findings(change=change)
+    return result.to_html(tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_answer_tells_whom_a_remedy_harms(tmp_path):
+    text = _page_of_a_change(tmp_path, harmed=True)
+    answer = re.search(r'<section class="answer".*?</section>', text, re.DOTALL)[0]
+    told = "After the remediation, shown to be served worse: "
+    assert told + "everybody; ward = east." in answer
+    assert told not in _page_of_a_change(tmp_path, harmed=False)
+
+
+def test_negative_numbers_have_a_minus_sign_and_labels_stay_as_they_are(tmp_path):
+    text = _page_of_a_change(tmp_path, harmed=False)
+    shown = " ".join(Page(text).text)
+    assert not re.search(r"(?<![=:,] )[ (]-\d", shown)
+    assert re.search(rf"change {MINUS}0\.\d+ \(95% interval {MINUS}0", shown)
+    assert ">-3<" in text
+
+
+def test_small_numbers_are_written_out_to_three_digits():
+    assert number(2.6444e-5, "+") == "+0.0000264"
+    assert number(-9.999e-5) == f"{MINUS}0.000100"
+    assert number(3e-9) == f"3.00e{MINUS}09"
+    assert number(-1234.0) == f"{MINUS}1,234"
+
+
+def test_another_report_is_spoken_of_where_something_is_withheld(bare, tmp_path):
+    path = tmp_path / "report.html"
+    told = "tell numbers that are withheld here"
+    assert told in bare.to_html(path).read_text(encoding="utf-8")
+    whole = bare.to_html(path, suppress_below=None).read_text(encoding="utf-8")
+    assert told not in whole
+
+
 def test_headings_leave_no_level_out(text):
     levels = [int(tag[1]) for tag in Page(text).tags if re.fullmatch(r"h\d", tag)]
     assert levels[0] == 1
@@ -250,7 +300,10 @@ def test_every_row_has_its_count_and_its_interval(text):
     assert len(bodies) == 9  # wards and everybody, the same again, one inequality
     for row in bodies:
         assert any(re.fullmatch(r"[\d,]+", cell) for cell in row[1:])
-        assert any(re.fullmatch(r"[+-]?[\d.]+ to [+-]?[\d.]+", cell) for cell in row)
+        assert any(
+            re.fullmatch(rf"[+{MINUS}]?[\d.]+ to [+{MINUS}]?[\d.]+", cell)
+            for cell in row
+        )
 
 
 def test_every_line_of_a_picture_is_said_in_words_as_well(text):
@@ -311,4 +364,5 @@ def test_ticks_are_round_numbers_within_the_scale(scale, expected):
     ],
 )
 def test_ticks_keep_their_sign(ticks, written):
-    assert [_tick(tick, ticks) for tick in ticks] == written
+    shown = [text.replace("-", MINUS) for text in written]
+    assert [_tick(tick, ticks) for tick in ticks] == shown

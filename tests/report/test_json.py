@@ -67,6 +67,20 @@ def test_everything_comes_back_the_same(result):
     assert inequality_index(again.fidelity, grouping="team").p_value == team.p_value
 
 
+def test_results_are_equal_if_they_hold_the_same_and_only_then(result):
+    again = AuditResult.from_json(result.to_json(suppress_below=None))
+    assert again == result
+    assert hash(again) == hash(result)
+    assert np.isnan(result.fidelity.std_error).any()  # what is not known agrees
+    assert result != result.with_findings(notes=["one more"])
+    estimate = result.fidelity.estimate.copy()
+    estimate[0] = np.nextafter(estimate[0], 1)
+    table = replace(result.fidelity, estimate=estimate)
+    assert result != replace(result, fidelity=table)
+    assert result != replace(result, change=None)
+    assert result != "text"
+
+
 @pytest.mark.slow
 def test_what_is_suppressed_comes_back_suppressed(result):
     text = result.to_json()

@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from sklearn_equity._checks import WITHHELD, format_label
 from sklearn_equity._optional import import_optional
 from sklearn_equity.fidelity import METRIC_NAMES, resolve_metric
@@ -23,9 +25,12 @@ __all__ = [
     "describe_metric",
     "new_axes",
     "percent",
+    "say_nothing_to_draw",
     "write_counted",
     "write_described",
+    "write_figure",
     "write_name",
+    "write_unknown",
 ]
 
 # Text from the data is shown as it is: a "$" in it opens no formula.
@@ -90,6 +95,13 @@ def write_counted(label: Hashable, n: int, *, remark: str = "") -> str:
     return f"{name}\n{count}"
 
 
+def write_unknown(estimate: float, low: float, high: float) -> str:
+    """Write, behind a number of people, what of their figures is not known."""
+    if not np.isfinite(estimate):
+        return "; no estimate"
+    return "" if np.isfinite([low, high]).all() else "; interval unknown"
+
+
 def write_described(label: Hashable, figures: str) -> str:
     """Write a label and its figures, which stand on a line of their own where needed.
 
@@ -101,6 +113,11 @@ def write_described(label: Hashable, figures: str) -> str:
 
 def _runs_leftwards(text: str) -> bool:
     return any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in text)
+
+
+def write_figure(value: float, form: str = ".3g") -> str:
+    """Write a number as the axes do: with a minus sign, which is no hyphen."""
+    return f"{value:{form}}".replace("-", "\N{MINUS SIGN}")
 
 
 def percent(level: float) -> str:
@@ -156,3 +173,16 @@ def add_legend(
     for text, name in zip(legend.get_texts(), names, strict=True):
         text.set(text=name, **PLAIN)
     return legend
+
+
+def say_nothing_to_draw(ax: "Axes", why: str) -> Any:
+    """Write into axes that would be empty why they are: never is a picture silent."""
+    return ax.text(
+        *(0.5, 0.5, textwrap.fill(f"Nothing to draw: {why}.", 44)),
+        transform=ax.transAxes,
+        ha="center",
+        va="center",
+        color=GREY,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.9},
+        **PLAIN,
+    )

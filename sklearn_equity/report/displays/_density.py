@@ -2,36 +2,47 @@
 
 import itertools
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binomtest
+from numpy.typing import ArrayLike
 
 from sklearn_equity._checks import check_numbers, check_subgroups, format_labels
 from sklearn_equity.density import BoundedKDE
 from sklearn_equity.report.displays._canvas import (
     GREY,
     PLAIN,
-    SERIES,
-    add_legend,
     new_axes,
-    write_described,
+    say_nothing_to_draw,
+    write_figure,
     write_name,
+)
+from sklearn_equity.report.displays._density_curves import (
+    DensityCurve,
+    Vector,
+    describe_points,
+    read_curve,
+)
+from sklearn_equity.report.displays._density_rows import draw_rows, height_of_row
+from sklearn_equity.report.displays._density_together import (
+    MOST_TOGETHER,
+    draw_together,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Vector = NDArray[np.float64]
-_MOST_ABOVE = 2.0  # times the highest line: a band at a bound may reach to the sky
+Layout = Literal["auto", "together", "rows"]
+_LAYOUTS = ("auto", "together", "rows")
+_FEW = 4  # subgroups that "auto" draws together; bands of more cover each other
 
 
 class DensityDisplay:
     """Densities of a measurement, with thresholds and the share of people beyond.
 
-    Reads fitted densities. Point masses, such as the people at a detection limit, stand
-    as lines of their own on the axis at the right.
+    Reads fitted densities. A few subgroups share one axes; of more, each has a row of
+    its own, before the density of all the others in grey. Point masses, such as the
+    people at a detection limit, stand as stems of their own.
 
     Parameters
     ----------
@@ -46,6 +57,12 @@ class DensityDisplay:
         infinite, for all beyond the one before.
     quantity : str, default="measurement"
         What is measured, with its unit.
+    layout : {"auto", "together", "rows"}, default="auto"
+        Whether subgroups share one scale, which is told apart by style for at most
+        seven, or stand in rows below each other, for some fifty. "auto" draws up to
+        four together.
+    min_people : int, default=20
+        A subgroup of fewer is named, and no density of it is drawn.
     random_state : int or None, default=0
         Draws the samples of which the bands are made.
 
@@ -54,21 +71,25 @@ class DensityDisplay:
     ax_ : matplotlib Axes
         The axes.
     points_ax_ : matplotlib Axes or None
-        The axes of the point masses; None if there are none.
+        The axes of the point masses; None if there are none, and in rows.
     figure_ : matplotlib Figure
         The figure.
     lines_ : list of Line2D
-        The densities.
+        The densities, one a subgroup; without points where there is none to draw.
     bands_ : list of FillBetweenPolyCollection
         Their 95% intervals, point by point.
     regions_ : list of FillBetweenPolyCollection
         What is integrated: subgroup by subgroup, from the first region on.
+    others_ : list of FillBetweenPolyCollection
+        In rows, the density of all other people together; else empty.
     probabilities_ : ndarray of shape (n_subgroups, n_edges - 1)
         The share of people in each region, point masses included.
     intervals_ : ndarray of shape (n_subgroups, n_edges - 1, 2)
         95% intervals of these shares, each by itself.
     threshold_lines_ : list of Line2D
         The thresholds.
+    empty_note_ : Text or None
+        Why no density is drawn; None if one is.
 
     See Also
     --------
@@ -103,13 +124,20 @@ class DensityDisplay:
         *,
         edges: ArrayLike = (),
         quantity: str = "measurement",
+        layout: Layout = "auto",
+        min_people: int = 20,
         random_state: int | None = 0,
     ) -> None:
+        if layout not in _LAYOUTS:
+            msg = f"`layout` must be one of {_LAYOUTS}; got {layout!r}."
+            raise ValueError(msg)
         self.densities = tuple(densities)
         self.labels = tuple(labels)
         self.grid: Vector = np.asarray(grid, dtype=np.float64)
         self.edges: Vector = np.asarray(edges, dtype=np.float64)
         self.quantity = quantity
+        self.layout = layout
+        self.min_people = min_people
         self.random_state = random_state
 
     @classmethod
@@ -120,6 +148,8 @@ class DensityDisplay:
         subgroups: Any = None,
         edges: ArrayLike = (),
         quantity: str = "measurement",
+        layout: Layout = "auto",
+        min_people: int = 20,
         random_state: int | None = 0,
         ax: "Axes | None" = None,
         **options: Any,
@@ -136,6 +166,10 @@ class DensityDisplay:
             Thresholds, ascending.
         quantity : str, default="measurement"
             What is measured, with its unit.
+        layout : {"auto", "together", "rows"}, default="auto"
+            Whether subgroups share one axes or stand in rows below each other.
+        min_people : int, default=20
+            A subgroup of fewer is named, and no density of it is drawn.
         random_state : int or None, default=0
             Draws the samples of which the bands are made.
         ax : matplotlib Axes, default=None
@@ -160,6 +194,8 @@ class DensityDisplay:
         about: dict[str, Any] = {
             "edges": edges,
             "quantity": quantity,
+            "layout": layout,
+            "min_people": min_people,
             "random_state": random_state,
         }
         return cls(densities, labels, grid, **about).plot(ax=ax)
@@ -182,147 +218,73 @@ class DensityDisplay:
         MissingDependencyError
             If matplotlib is not installed.
         ValueError
-            If all that is to be drawn of a subgroup is at point masses.
+            If more than seven subgroups are to be drawn together.
         """
-        size = (7.0, 4.2 + 0.4 * len(self.labels))
+        in_rows = self._in_rows()
+        curves = self._curves()
+        size = (7.0, 4.2 + 0.4 * len(curves))
+        if in_rows:
+            size = (8.0, 2.0 + height_of_row(curves) * len(curves))
         self.figure_, self.ax_ = new_axes(ax, feature="DensityDisplay.plot", size=size)
         ax = self.ax_
-        self.probabilities_ = np.array(
-            [
-                kde.interval_probability(self.edges) if len(self.edges) > 1 else []
-                for kde in self.densities
-            ]
-        )
-        self.intervals_ = np.array(
-            [
-                [_interval(share, kde.n_samples_seen_) for share in shares]
-                for shares, kde in zip(self.probabilities_, self.densities, strict=True)
-            ]
-        )
-        self.lines_: list[Any] = []
-        self.bands_: list[Any] = []
-        self.regions_: list[Any] = []
-        self.points_ax_: Any = None
-        for row in range(len(self.labels)):
-            self._draw_density(row)
+        self.probabilities_ = np.array([curve.regions[:, 0] for curve in curves])
+        self.intervals_ = np.array([curve.regions[:, 1:] for curve in curves])
+        if in_rows:
+            drawn = draw_rows(ax, curves, self.edges, self.grid)
+        else:
+            drawn = draw_together(ax, curves, self.edges)
+        self.lines_: list[Any] = drawn["lines"]
+        self.bands_: list[Any] = drawn["bands"]
+        self.regions_: list[Any] = drawn["regions"]
+        self.others_: list[Any] = drawn["others"]
+        self.points_ax_: Any = drawn["points_ax"]
+        self.legend_ = drawn["legend"]
         self.threshold_lines_ = [
             ax.axvline(edge, color=GREY, ls="--", lw=1)
             for edge in self.edges[np.isfinite(self.edges)]
         ]
-        highest = max(line.get_ydata().max(initial=0.0) for line in self.lines_)
-        most = min(ax.get_ylim()[1], _MOST_ABOVE * highest)
-        ax.set_ylim(0.0, most if highest > 0.0 else None)
         ax.set_xlabel(self._label(), **PLAIN)
-        ax.set_ylabel(
-            "density (share of people per unit,\nthose at single values aside)"
-        )
-        names = [self._name(row) for row in range(len(self.labels))]
-        self.legend_ = add_legend(ax, self.lines_, names)
-        title = "bands: 95% intervals, point by point"
-        if self.regions_:
-            title += "\nshares of people, with 95% intervals"
-        self.legend_.set_title(title)
-        for side in ("top", *(["right"] if self.points_ax_ is None else [])):
-            ax.spines[side].set_visible(False)
+        self.empty_note_ = None
+        if all(curve.reason for curve in curves):
+            self.empty_note_ = say_nothing_to_draw(ax, self._why(curves))
         return self
 
-    def _draw_density(self, row: int) -> None:
-        kde, style = self.densities[row], SERIES[row % len(SERIES)]
-        grid, density = _curve(kde, self.grid, format_labels(self.labels)[row])
-        (line,) = self.ax_.plot(
-            *(grid, density),
-            color=style.color,
-            ls=style.line,
-            marker=style.marker,
-            markevery=0.12,
-            ms=5,
-        )
-        self.lines_.append(line)
-        self.bands_.append(self._draw_band(row, grid))
-        for i in range(len(self.edges) - 1):
-            inside = (grid >= self.edges[i]) & (grid <= self.edges[i + 1])
-            region = self.ax_.fill_between(
-                *(grid, density),
-                where=inside,
-                facecolor=style.color,
-                alpha=0.12 + 0.10 * (i % 3),
-                lw=0,
+    def _in_rows(self) -> bool:
+        n = len(self.labels)
+        if self.layout == "together" and n > MOST_TOGETHER:
+            msg = (
+                f"`layout` must be 'rows' for more than {MOST_TOGETHER} subgroups, "
+                f"which no style tells apart on one axes; got 'together' for {n}."
             )
-            self.regions_.append(region)
-        if len(kde.point_values_):
-            self._draw_points(row)
+            raise ValueError(msg)
+        return self.layout == "rows" or (self.layout == "auto" and n > _FEW)
 
-    def _draw_band(self, row: int, grid: Vector) -> Any:
-        kde, style = self.densities[row], SERIES[row % len(SERIES)]
-        ends = kde.pdf_interval(grid, random_state=self.random_state) / _unit(kde)
-        return self.ax_.fill_between(
-            *(grid, *ends),
-            facecolor=style.color,
-            edgecolor=style.color,
-            alpha=0.2,
-            lw=0.5,
+    def _curves(self) -> list[DensityCurve]:
+        return [
+            read_curve(
+                *(kde, self.grid, label),
+                edges=self.edges,
+                min_people=self.min_people,
+                random_state=self.random_state,
+            )
+            for kde, label in zip(
+                self.densities, format_labels(self.labels), strict=True
+            )
+        ]
+
+    def _why(self, curves: Sequence[DensityCurve]) -> str:
+        if all(curve.reason == "too few people" for curve in curves):
+            return f"every subgroup has fewer than {self.min_people} people"
+        return (
+            f"all people are at single values ({describe_points(curves)}), "
+            "where there is no density: count them"
         )
-
-    def _draw_points(self, row: int) -> None:
-        kde, style = self.densities[row], SERIES[row % len(SERIES)]
-        if self.points_ax_ is None:
-            self.points_ax_ = self.ax_.twinx()
-            self.points_ax_.set_ylabel("share of people at a single value")
-            self.points_ax_.spines["top"].set_visible(False)
-        at, share = kde.point_values_, kde.point_probabilities_
-        self.points_ax_.vlines(at, 0.0, share, color=style.color, lw=1)
-        self.points_ax_.plot(at, share, style.marker, color=style.color, mfc="white")
-        self.points_ax_.set_ylim(bottom=0.0)
 
     def _label(self) -> str:
         quantity = write_name(self.quantity, width=60)
-        edges = [f"{edge:g}" for edge in self.edges]
+        edges = [write_figure(edge, "g") for edge in self.edges]
         regions = [
             f"from {low}" if high == "inf" else f"{low} to {high}"
             for low, high in itertools.pairwise(edges)
         ]
         return f"{quantity}\nregions: {', '.join(regions)}" if regions else quantity
-
-    def _name(self, row: int) -> str:
-        label = format_labels(self.labels)[row]
-        text = write_described(label, f"n = {self.densities[row].n_samples_seen_:,}")
-        if len(self.edges) > 1:
-            shares = [
-                f"{100.0 * share:.1f}% ({100.0 * low:.1f} to {100.0 * high:.1f})"
-                for share, (low, high) in zip(
-                    self.probabilities_[row], self.intervals_[row], strict=True
-                )
-            ]
-            text += f"\nin the regions: {', '.join(shares)}"
-        return text
-
-
-def _curve(kde: BoundedKDE, grid: Vector, label: str) -> tuple[Vector, Vector]:
-    """Return a density, where it is one: not at point masses, which are probabilities.
-
-    Rounded values stay on a lattice; each is drawn as if spread over its step.
-    """
-    if kde.lattice_ is not None:
-        origin, unit = kde.lattice_
-        first, last = np.rint((grid[[0, -1]] - origin) / unit)
-        grid = origin + unit * np.arange(first, last + 1)
-    grid = grid[~np.isin(grid, kde.point_values_)]
-    if not len(grid):
-        points = ", ".join(f"{point:g}" for point in kde.point_values_[:5])
-        msg = (
-            "`values` must not all be such as many people share (point masses), where "
-            f"there is no density to draw; got, of {label!r}, no others than {points}. "
-            "Count the people at each value instead."
-        )
-        raise ValueError(msg)
-    return grid, kde.pdf(grid) / _unit(kde)
-
-
-def _unit(kde: BoundedKDE) -> float:
-    """Return the length over which a probability is spread when drawn."""
-    return 1.0 if kde.lattice_ is None else kde.lattice_[1]
-
-
-def _interval(share: float, n: int) -> tuple[float, float]:
-    found = binomtest(round(share * n), n).proportion_ci(method="wilson")
-    return float(found.low), float(found.high)

@@ -23,6 +23,8 @@ from sklearn_equity.report.displays._canvas import (
     describe_metric,
     new_axes,
     percent,
+    say_nothing_to_draw,
+    write_figure,
     write_name,
 )
 
@@ -57,6 +59,8 @@ class CalibrationByFeatureDisplay:
         Its band.
     overall_line_ : Line2D
         The metric over everybody.
+    empty_note_ : Text or None
+        Why no curve is drawn; None if one is.
 
     See Also
     --------
@@ -262,6 +266,10 @@ class CalibrationByFeatureDisplay:
             band += "; gaps: not enough evidence near"
         handles = [self.line_, self.band_, self.overall_line_]
         self.legend_ = add_legend(ax, handles, ["estimate", band, _everybody(curve)])
+        self.empty_note_ = None
+        if not np.isfinite(estimate).any():
+            why = f"nowhere are enough people near to tell; n = {curve.n:,}"
+            self.empty_note_ = say_nothing_to_draw(ax, why)
         for side in ("top", "right"):
             ax.spines[side].set_visible(False)
         return self
@@ -283,6 +291,7 @@ def _with_gaps(curve: FidelityCurve) -> tuple[Vector, ...]:
 def _everybody(curve: FidelityCurve) -> str:
     low, high = curve.overall_low, curve.overall_high
     return (
-        f"everybody: {curve.overall:.3g} ({percent(curve.confidence_level)} interval "
-        f"{low:.3g} to {high:.3g}), n = {curve.n:,}"
+        f"everybody: {write_figure(curve.overall)} "
+        f"({percent(curve.confidence_level)} interval "
+        f"{write_figure(low)} to {write_figure(high)}), n = {curve.n:,}"
     )

@@ -30,6 +30,7 @@ from sklearn_equity.report.displays._canvas import (
     add_legend,
     new_axes,
     percent,
+    write_figure,
 )
 
 if TYPE_CHECKING:
@@ -374,16 +375,16 @@ class LorenzDisplay:
         who = f"{n:,} subgroups"
         if self.n_people is not None:
             who += f", {self.n_people:,} people"
-        text = f"{self.quantity} of {who}: Gini {self.gini:.3g}"
+        text = f"{self.quantity} of {who}: Gini {write_figure(self.gini)}"
         found = self.inequality
         if found is None:
             return text
-        without = f"{found.corrected:.3g} without"
+        without = f"{write_figure(found.corrected)} without"
         if found.corrected <= 0.0:  # chance alone makes equal subgroups differ as much
             without = "no inequality shown without"
         return (
-            f"{who}: Gini {self.gini:.3g} with the noise,\n"
+            f"{who}: Gini {write_figure(self.gini)} with the noise,\n"
             f"{without} "
-            f"({percent(found.confidence_level)} interval {found.ci_low:.3g} to "
-            f"{found.ci_high:.3g})"
+            f"({percent(found.confidence_level)} interval "
+            f"{write_figure(found.ci_low)} to {write_figure(found.ci_high)})"
         )

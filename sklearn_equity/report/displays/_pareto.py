@@ -12,6 +12,7 @@ from sklearn_equity.report.displays._canvas import (
     SERIES,
     add_legend,
     new_axes,
+    say_nothing_to_draw,
     write_name,
 )
 from sklearn_equity.scorers import pareto_front
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Vector = NDArray[np.float64]
+_LIGHT = "#BDBDBD"  # for those that are beaten
 
 
 class ParetoDisplay:
@@ -54,8 +56,12 @@ class ParetoDisplay:
         Those that no other beats.
     errorbar_ : ErrorbarContainer
         One standard error to either side of the front's scores, and of the picked one.
+    beaten_errorbar_ : ErrorbarContainer
+        The same of the others, in a lighter grey.
     picked_ : Line2D or None
         The ring around the one that was picked.
+    empty_note_ : Text or None
+        Why there is nothing to see; None if there is.
 
     See Also
     --------
@@ -64,9 +70,11 @@ class ParetoDisplay:
 
     Notes
     -----
-    Folds share training rows, so the bars are an approximation; candidates within a bar
-    of each other may differ by noise alone. Candidates whose scores are not finite are
-    not shown; the axis counts them.
+    Standard errors are drawn where the search kept the spread of scores (``std_test``)
+    and the folds they come from (``split0_test`` and so on). Folds share training rows,
+    so the bars are an approximation; candidates within a bar of each other may differ
+    by noise alone. Candidates whose scores are not finite are not shown; the axis
+    counts them.
 
     Examples
     --------
@@ -173,7 +181,12 @@ class ParetoDisplay:
         (self.points_,) = ax.plot(
             *self.scores[beaten].T, "o", color=GREY, mfc="white", ms=6
         )
-        self.errorbar_ = self._draw_errors()
+        chosen = [] if self.picked is None else [self.picked]
+        strong = np.intersect1d(np.union1d(self.front, chosen).astype(np.intp), shown)
+        self.errorbar_ = self._draw_errors(strong, ecolor=GREY, elinewidth=1.0)
+        self.beaten_errorbar_ = self._draw_errors(
+            np.setdiff1d(beaten, strong), ecolor=_LIGHT, elinewidth=0.7, zorder=0
+        )
         (self.front_,) = ax.plot(
             *self.scores[self.front].T, "D--", color=SERIES[0].color, lw=1, ms=6
         )
@@ -195,21 +208,22 @@ class ParetoDisplay:
             names.append("picked")
         self._label(n_left_out=len(self.scores) - len(shown))
         self.legend_ = add_legend(ax, handles, names, n_columns=3)
+        self.empty_note_ = None
+        if not len(shown):
+            self.empty_note_ = say_nothing_to_draw(ax, "no candidate has finite scores")
         return self
 
-    def _draw_errors(self) -> Any:
-        rows = self.front
-        if self.picked is not None:
-            rows = np.union1d(rows, [self.picked])
+    def _draw_errors(self, rows: NDArray[np.intp], **style: Any) -> Any:
         x, y = self.scores[rows].T
         x_error, y_error = self.std_errors[rows].T
         return self.ax_.errorbar(
-            x, y, xerr=x_error, yerr=y_error, fmt="none", ecolor=GREY, elinewidth=0.8
+            *(x, y), xerr=x_error, yerr=y_error, fmt="none", **style
         )
 
     def _label(self, *, n_left_out: int) -> None:
         names = [write_name(name, width=50) for name in self.metrics]
-        bars = "bars: one standard error" if self.n_folds > 1 else "errors unknown"
+        known = np.isfinite(self.std_errors).any()
+        bars = "bars: one standard error" if known else "errors unknown"
         note = f"{len(self.scores):,} candidates, means of {self.n_folds} folds; {bars}"
         if n_left_out:
             note += f"\n{n_left_out:,} without finite scores not shown"

@@ -26,7 +26,9 @@ from sklearn_equity.report.displays._canvas import (
     describe_metric,
     new_axes,
     percent,
+    say_nothing_to_draw,
     write_counted,
+    write_unknown,
 )
 
 if TYPE_CHECKING:
@@ -69,6 +71,8 @@ class RemediationEffectDisplay:
         No change.
     trials_ : Line2D or None
         The changes in the other trials; None if there are none.
+    empty_note_ : Text or None
+        Why no change is drawn; None if one is.
 
     See Also
     --------
@@ -113,8 +117,11 @@ class RemediationEffectDisplay:
         after: "ArrayLike",
         *,
         subgroups: Any,
+        metric: str | Metric = "nrmse",
+        min_subgroup_size: int = 30,
+        confidence_level: float = 0.95,
+        missing: MissingPolicy = "raise",
         ax: "Axes | None" = None,
-        **options: Any,
     ) -> Self:
         """Compare the predictions of two models with `fidelity_change`, and draw.
 
@@ -126,17 +133,30 @@ class RemediationEffectDisplay:
             The predictions of the two models.
         subgroups : mapping of str to array-like
             The labels of each grouping, by its name.
+        metric : str or Metric, default="nrmse"
+            A metric that follows from sums over rows.
+        min_subgroup_size : int, default=30
+            Smaller subgroups get the verdict "insufficient evidence".
+        confidence_level : float, default=0.95
+            The coverage of each interval, and of all verdicts together.
+        missing : {"raise", "group", "drop"}, default="raise"
+            What happens to rows without a label.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
-        **options : dict
-            What else `fidelity_change` takes, such as `metric`.
 
         Returns
         -------
         RemediationEffectDisplay
             Drawn.
         """
-        change = fidelity_change(y_true, before, after, subgroups=subgroups, **options)
+        change = fidelity_change(
+            *(y_true, before, after),
+            subgroups=subgroups,
+            metric=metric,
+            min_subgroup_size=min_subgroup_size,
+            confidence_level=confidence_level,
+            missing=missing,
+        )
         return cls(change).plot(ax=ax)
 
     @classmethod
@@ -149,12 +169,13 @@ class RemediationEffectDisplay:
         *,
         subgroups: Any,
         metric: str | Metric = "nrmse",
+        min_subgroup_size: int = 30,
+        confidence_level: float = 0.95,
         missing: MissingPolicy = "raise",
         n_trials: int = 10,
         test_size: float = 0.3,
         random_state: int | None = None,
         ax: "Axes | None" = None,
-        **options: Any,
     ) -> Self:
         """Fit a model and its remedy in repeated trials, and draw the changes.
 
@@ -173,6 +194,10 @@ class RemediationEffectDisplay:
             Whom to compare, as in `audit`: names of columns of `X`, or labels.
         metric : str or Metric, default="nrmse"
             As in `fidelity_change`.
+        min_subgroup_size : int, default=30
+            Smaller subgroups get the verdict "insufficient evidence".
+        confidence_level : float, default=0.95
+            The coverage of each interval, and of all verdicts together.
         missing : {"raise", "group", "drop"}, default="raise"
             What happens to rows without a label.
         n_trials : int, default=10
@@ -185,8 +210,6 @@ class RemediationEffectDisplay:
             Draws the splits.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
-        **options : dict
-            What else `fidelity_change` takes, such as `confidence_level`.
 
         Returns
         -------
@@ -214,8 +237,9 @@ class RemediationEffectDisplay:
                     *(truth, *answers),
                     subgroups=labels,
                     metric=metric,
+                    min_subgroup_size=min_subgroup_size,
+                    confidence_level=confidence_level,
                     missing="drop",
-                    **options,
                 )
             )
         return cls(changes[0], trials=changes[1:]).plot(ax=ax)
@@ -263,6 +287,10 @@ class RemediationEffectDisplay:
         if self.trials_ is not None:
             shown[f"{len(self.trials)} other trials"] = self.trials_
         self.legend_ = add_legend(ax, [*shown.values()], [*shown], n_columns=2)
+        self.empty_note_ = None
+        if not np.isfinite(self.change.change).any():
+            why = "no subgroup's change can be estimated"
+            self.empty_note_ = say_nothing_to_draw(ax, why)
         return self
 
     def _draw_trials(self) -> Any:
@@ -303,12 +331,16 @@ class RemediationEffectDisplay:
         )
 
     def _names(self) -> list[str]:
-        names = []
-        labels = format_labels(self.change.subgroup)
-        pairs = zip(self.change.grouping, labels, strict=True)
-        for (grouping, label), n in zip(pairs, self.change.n, strict=True):
-            name = f"{grouping} = {label}"
-            names.append(write_counted(EVERYBODY if grouping == EVERYBODY else name, n))
+        change, names = self.change, []
+        labels = format_labels(change.subgroup)
+        for i, (grouping, label) in enumerate(
+            zip(change.grouping, labels, strict=True)
+        ):
+            name = EVERYBODY if grouping == EVERYBODY else f"{grouping} = {label}"
+            remark = write_unknown(
+                change.change[i], change.ci_low[i], change.ci_high[i]
+            )
+            names.append(write_counted(name, change.n[i], remark=remark))
         return names
 
     def _label(self) -> str:

@@ -14,6 +14,9 @@ from sklearn_equity.report.displays._canvas import (
     describe_metric,
     new_axes,
     percent,
+    say_nothing_to_draw,
+    write_described,
+    write_figure,
 )
 
 if TYPE_CHECKING:
@@ -22,8 +25,8 @@ if TYPE_CHECKING:
 
 _LINES = {
     "overall": ("everybody", 0),
-    "base": ("base: the others", 2),
-    "under_served": ("under-served, told on the training rows", 1),
+    "base": ("the others (base)", 2),
+    "under_served": ("the under-served (told on the training rows)", 1),
 }
 _APART = 0.06  # of the distance between strengths, so that intervals don't cover
 _HARMLESS = ("gain without harm", "no harm")
@@ -55,6 +58,8 @@ class RemediationPathDisplay:
         none.
     plain_lines_ : dict of str to Line2D
         The plain model's figures, as levels to compare with.
+    empty_note_ : Text or None
+        Why no figure is drawn; None if one is.
 
     See Also
     --------
@@ -153,7 +158,7 @@ class RemediationPathDisplay:
         names = []
         for row, (name, (shown, _)) in enumerate(_LINES.items()):
             self._draw_line(row, name)
-            names.append(f"{shown}, n = {path.n[row]:,}")
+            names.append(write_described(shown, f"n = {path.n[row]:,}"))
         handles = list(self.lines_.values())
         self.no_harm_regions_ = [
             ax.axvspan(at - 0.5, at + 0.5, facecolor=GREY, alpha=0.14, lw=0, zorder=0)
@@ -178,6 +183,9 @@ class RemediationPathDisplay:
         for side in ("top", "right"):
             ax.spines[side].set_visible(False)
         self.legend_ = add_legend(ax, handles, names)
+        self.empty_note_ = None
+        if not np.isfinite([path.overall, path.base, path.under_served]).any():
+            self.empty_note_ = say_nothing_to_draw(ax, "no model has a figure")
         return self
 
     def _draw_line(self, row: int, name: str) -> None:
@@ -215,6 +223,6 @@ class RemediationPathDisplay:
         if not np.isfinite(path.gini[i]):
             return "no Gini"
         if not np.isfinite(path.gini_low[i]):
-            return f"Gini {path.gini[i]:.3g}\nwith noise,\ninterval unknown"
+            return f"Gini {write_figure(path.gini[i])}\nwith noise,\ninterval unknown"
         value = max(path.gini_corrected[i], 0.0)
         return f"Gini {value:.3g}\n{path.gini_low[i]:.3g} to {path.gini_high[i]:.3g}"

@@ -25,8 +25,10 @@ from sklearn_equity.report.displays._canvas import (
     add_legend,
     describe_metric,
     percent,
+    say_nothing_to_draw,
     write_counted,
     write_name,
+    write_unknown,
 )
 
 if TYPE_CHECKING:
@@ -74,6 +76,8 @@ class SubgroupFidelityDisplay:
         The counts.
     reference_lines_ : list of Line2D
         How the average person of each grouping is served.
+    empty_note_ : Text or None
+        Why no estimate is drawn; None if one is.
 
     See Also
     --------
@@ -303,6 +307,10 @@ class SubgroupFidelityDisplay:
             n_columns=2,
             above_figure=self.counts_ax_ is not None,
         )
+        self.empty_note_ = None
+        if not np.isfinite(self.table.estimate).any():
+            why = "no subgroup has an estimate"
+            self.empty_note_ = say_nothing_to_draw(ax, why)
         return self
 
     def _new_panels(self) -> "Axes":
@@ -390,7 +398,8 @@ class SubgroupFidelityDisplay:
         for i, label in enumerate(format_labels(table.subgroup)):
             heading = f"{table.grouping[i]} = " if several else ""
             name = heading + label
-            names.append(write_counted(name, table.n[i], remark=_remark(table, i)))
+            remark = write_unknown(table.estimate[i], table.ci_low[i], table.ci_high[i])
+            names.append(write_counted(name, table.n[i], remark=remark))
         return names
 
     def _label(self) -> None:
@@ -431,13 +440,6 @@ def _kinds(table: SubgroupTable) -> list[str]:
         few = verdict == "insufficient evidence" and not judged
         kinds.append(f"{verdict}: too few people" if few else verdict)
     return kinds
-
-
-def _remark(table: SubgroupTable, i: int) -> str:
-    if not np.isfinite(table.estimate[i]):
-        return "; no estimate"
-    known = np.isfinite(table.ci_low[i]) and np.isfinite(table.ci_high[i])
-    return "" if known else "; interval unknown"
 
 
 def _few_ticks() -> Any:

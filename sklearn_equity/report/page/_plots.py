@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from sklearn_equity.report._document import Key, Mark, Plot, number
+from sklearn_equity.report._document import MINUS, Key, Mark, Plot, number
 from sklearn_equity.report.page._text import text
 
 _MIDDLE = 13  # of the height of a line, in pixels
@@ -120,7 +120,8 @@ def _tick(value: float, ticks: list[float]) -> str:
     if not 1e-4 < step < 1e5:
         return number(value)
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-    return f"{round(value, decimals) + 0.0:,.{decimals}f}"  # + 0.0: no "-0"
+    text = f"{round(value, decimals) + 0.0:,.{decimals}f}"  # + 0.0: no "-0"
+    return text.replace("-", MINUS)
 
 
 def _sample(look: str) -> str:
