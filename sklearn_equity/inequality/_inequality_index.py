@@ -177,7 +177,9 @@ def inequality_index(
     grouping : str, default=None
         Which grouping of the table; needed if there are several.
     voice : {"subgroup", "person"}, default="subgroup"
-        Whether each subgroup has one voice, whatever its size, or each person.
+        Whether each subgroup has one voice, whatever its size, or each person: a
+        subgroup then has the sum of its people's weights, their number if they have
+        none.
     confidence_level : float, default=0.95
         The level of the interval.
     random_state : int, RandomState or None, default=None
@@ -448,7 +450,7 @@ def _noise_model(
     else:
         std_error = shuffles.std_error[0, known]  # as the errors of the shuffles
         draws = _complete(shuffles.estimate[1:, known], shuffles.std_error[1:, known])
-    weights = n if voice == "person" else np.ones_like(n)
+    weights = part.weight[known] if voice == "person" else np.ones_like(n)
     model = NoiseModel(estimate, std_error, n, weights / weights.sum(), draws)
     return model, int((~known).sum()), int((known & ~part.judged).sum())
 
