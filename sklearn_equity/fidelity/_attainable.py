@@ -283,7 +283,13 @@ def departure_from_attainable(
     **Time.** About 4 seconds of one slow core for 10,000 rows and 20 columns.
 
     **Verdict.** One-sided t test of the estimate against 0, after Holm's correction for
-    all subgroups with at least `min_subgroup_size` rows.
+    all subgroups with at least `min_subgroup_size` rows. With a chance of at most 5%
+    anybody is called under-served in error if rows are independent (those of one person
+    must share a fold, see `cv`), `y_pred` comes from a model that these rows did not
+    make, `subgroups` were chosen without looking at them, and a mean over so many rows
+    is nearly normal: less so than the 30 of `min_subgroup_size` where errors have heavy
+    tails. It is of one table: several have a chance of 5% each. "Under-served" says
+    that some of the error is remediable, and of many people a little is shown.
 
     Examples
     --------

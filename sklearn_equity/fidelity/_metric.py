@@ -80,6 +80,9 @@ class Metric:
         Whether adding one number to `y_true` and `y_pred` alike changes nothing. The
         sums of such a metric are taken about a value of the subgroup's own, because
         squares of large numbers would swallow a small variance.
+    scale_invariant : bool
+        Whether multiplying `y_true` and `y_pred` by one positive number changes
+        nothing: of how large a subgroup's own outcomes are, it knows nothing then.
     check : callable or None
         ``check(y_true, y_pred)`` raises where the metric has no meaning for the data.
     check_counts : callable or None
@@ -111,6 +114,7 @@ class Metric:
     shape_of_errors: bool = False
     scores_probabilities: bool = False
     shift_invariant: bool = False
+    scale_invariant: bool = False
     check: Callable[[Vector, Vector], None] | None = None
     check_counts: Callable[[Mapping[str, int], int, float], None] | None = None
     response: Response = "predict"

@@ -37,9 +37,12 @@ def check_normalization(normalization: Normalization) -> None:
         return
     if isinstance(normalization, str) and normalization == "attainable":
         msg = (
-            '`normalization`="attainable" needs the inputs of the people: call '
-            "table = attainable_fidelity(X, y_true, subgroups=...), then pass "
-            "normalization=dict(zip(table.subgroup, table.estimate))."
+            '`normalization`="attainable" must be estimated from the inputs of the '
+            "people, which are not given here: call table = attainable_fidelity(X, "
+            "y_true, subgroups=...), then pass normalization=dict(zip(table.subgroup, "
+            "table.estimate)). The divisors are taken as known; for how far a model is "
+            "from what is attainable, with an interval, call "
+            "departure_from_attainable(X, y_true, y_pred, subgroups=...)."
         )
         raise ValueError(msg)
     if isinstance(normalization, str):

@@ -48,16 +48,18 @@ def normalized_rmse(normalization: Normalization) -> Metric:
         divisor = "1"
     elif normalization == "mean":
         parts = {"columns": _mean_columns, "finish": _finish_rmse_by_mean}
-        parts["truth_column"] = 2
+        parts |= {"truth_column": 2, "scale_invariant": True}
         parts["check"] = refuse_mean
         parts["check_counts"] = _check_mean
         divisor = "own mean of the target"
     elif normalization == "std":
         parts = {"columns": variance_columns, "finish": _finish_rmse_by_std}
         parts |= {"truth_column": 2, "shift_invariant": True}
+        parts["scale_invariant"] = True
         divisor = "own standard deviation of the target"
     elif isinstance(normalization, str) or callable(normalization):
         parts = {"function": functools.partial(_rmse_by_rows, normalization)}
+        parts["scale_invariant"] = isinstance(normalization, str)
         if normalization in ("range", "max"):
             parts["influence"] = functools.partial(_influence, normalization)
         divisor = f"own {function_name(normalization)} of the target"

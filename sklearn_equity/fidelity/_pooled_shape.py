@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from sklearn_equity._checks import DROPPED, SubgroupCodes
+from sklearn_equity._checks import SubgroupCodes
+from sklearn_equity.fidelity._common_scale import means_of, scale_factors
 from sklearn_equity.fidelity._delta_method import (
     delta_method,
     moments_of,
@@ -23,8 +24,6 @@ from sklearn_equity.fidelity._delta_method import (
 from sklearn_equity.fidelity._line import slope, to_line
 from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._population import Population
-from sklearn_equity.fidelity._verdicts import guarded_errors, shrink
-from sklearn_equity.sufficient_statistics import subgroup_sums
 
 __all__ = ["PivotQuantiles", "pooled_pivots"]
 
@@ -189,45 +188,18 @@ def _harmonised(
         raise TypeError(f"The metric {metric.name!r} does not follow from sums.")
     error, truth = data.y_pred - data.y_true, data.y_true
     if metric.best_is_inside:  # a bias of one subgroup is no error of another
-        error = error - _means(error, codes)[codes.codes]
-    factor = _scale_factors(np.abs(error), codes)
+        error = error - means_of(error, codes)[codes.codes]
+    factor = scale_factors(np.abs(error), codes)
     if metric.shift_invariant:
-        truth = truth - _means(truth, codes)[codes.codes]
-        truth = truth * _scale_factors(np.abs(truth), codes)[codes.codes]
-    kept = (codes.codes != DROPPED) & np.isfinite(factor[codes.codes])
+        truth = truth - means_of(truth, codes)[codes.codes]
+    if metric.scale_invariant:
+        truth = truth * scale_factors(np.abs(truth), codes)[codes.codes]
+    alone = np.append(codes.counts() < 2, True)  # tells nothing of its scale
+    kept = ~alone[codes.codes] & np.isfinite(factor[codes.codes] + truth)
     error = (error * factor[codes.codes])[kept]
     truth = truth[kept]
     units = np.column_stack(metric.columns(truth, truth + error))
     if data.sample_weight is not None:
-        weights = data.sample_weight / _means(data.sample_weight, codes)[codes.codes]
+        weights = data.sample_weight / means_of(data.sample_weight, codes)[codes.codes]
         units *= weights[kept][:, np.newaxis]
     return units
-
-
-def _means(values: Vector, codes: SubgroupCodes) -> Vector:
-    """Average within subgroups; the last value, for dropped rows, is 1."""
-    sums = subgroup_sums(codes.codes, codes.n_subgroups, [values])[:, 0]
-    return np.r_[sums / np.maximum(codes.counts(), 1), 1.0]
-
-
-def _scale_factors(size: Vector, codes: SubgroupCodes) -> Vector:
-    """Tell what brings each subgroup's mean size to the common one; NaN if it is 0.
-
-    The means, whose noise heavy tails disturb less than that of mean squares, are
-    shrunk first: dividing by a noisy one would cut off the tail of its subgroup.
-    """
-    n = codes.counts()
-    mean = _means(size, codes)[:-1]
-    square = _means(size**2, codes)[:-1]
-    known = (n > 1) & (mean > 0.0)
-    factor = np.full(codes.n_subgroups + 1, np.nan)
-    if not known.any():
-        return factor
-    with np.errstate(divide="ignore", invalid="ignore"):
-        noise = np.sqrt(np.maximum(square / mean**2 - 1.0, 0.0) / n)
-        level = np.log(mean)
-    noise[~known] = level[~known] = np.nan
-    shrunken = shrink(level, guarded_errors(n, noise, known), n)
-    common = float(np.average(shrunken[known], weights=n[known]))
-    factor[:-1][known] = np.exp(common - shrunken[known])
-    return factor

@@ -128,6 +128,7 @@ REGRESSION_METRICS = (
         truth_column=2,
         shape_of_errors=True,
         shift_invariant=True,
+        scale_invariant=True,
     ),
     Metric("rmse", "RMSE", **SIZE_OF_ERRORS, columns=error_columns, finish=finish_rmse),
 )

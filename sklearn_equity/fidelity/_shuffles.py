@@ -3,6 +3,11 @@
 All rows are dealt out anew to subgroups of the same sizes, again and again. Where rows
 are many they are put in random order once and moved in blocks, which are cut wherever a
 subgroup ends: each deal is still a random one, and its cost does not grow with rows.
+
+What a metric does not see of a subgroup is taken from its rows before: the size of its
+outcomes where they divide the error, and of its weights. Dealt out as they are, people
+of large and of small outcomes would come to sit in one subgroup, and would make its
+figure noisier than that of any that there is.
 """
 
 from collections.abc import Sequence
@@ -12,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_equity._checks import SubgroupCodes
+from sklearn_equity.fidelity._common_scale import on_common_scale
 from sklearn_equity.fidelity._delta_method import delta_method
 from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._population import Population
@@ -86,10 +92,10 @@ def shuffled_figures(
     if metric.columns is None:
         return None
     kept = codes.codes >= 0
-    units = _units(data.take(kept), metric)
-    counts = codes.counts()
-    ends = np.concatenate([[0], np.cumsum(counts)])
-    observed = units[np.argsort(codes.codes[kept], kind="stable")]
+    codes = SubgroupCodes(codes.codes[kept], codes.labels, codes.name)
+    units = _units(on_common_scale(metric, data.take(kept), codes), metric)
+    ends = np.concatenate([[0], np.cumsum(codes.counts())])
+    observed = units[np.argsort(codes.codes, kind="stable")]
     first = np.diff(_prefix_sums(observed)[ends], axis=0)
     deals = _dealt_sums(units[rng.permutation(len(units))], ends, n_shuffles, rng)
     n_columns = _n_columns(units.shape[1])

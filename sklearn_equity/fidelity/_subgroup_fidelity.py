@@ -115,7 +115,8 @@ def subgroup_fidelity(
         The share of the average by which a subgroup may be worse and still be served.
     n_resamples : int, default=1000
         The number of bootstrap resamples of each subgroup, 50 or more; and of the deals
-        of all people to subgroups of the same sizes, which `inequality_index` reads.
+        of all people to subgroups of the same sizes, which `inequality_index` reads. A
+        function of yours is called once for each resample of each subgroup: see Time.
     missing : {"raise", "group", "drop"}, default="raise"
         What happens to missing labels: an error, a subgroup of their own, or their rows
         left out of their grouping (but not of the overall figure).
@@ -178,7 +179,10 @@ def subgroup_fidelity(
     mean estimate over its subgroups with at least `min_subgroup_size` rows, weighted by
     their numbers of people. A subgroup is under-served if a one-sided t
     test, on the difference's bootstrap standard error, shows it to be worse, after
-    Holm's correction for the number of subgroups in all groupings. In the test no
+    Holm's correction for the number of subgroups in all groupings. That bounds the
+    chance of any false call in this table if rows are independent, the model was not
+    fitted to them, the subgroups were chosen without looking at their errors, and the t
+    test is valid, which is measured below. In the test no
     standard error is below what the per-row variance of the subgroup of the median
     person gives for the subgroup's rows, nor, for sizes of errors, below what that of
     everybody's errors, brought to one scale, gives; and the reference is raised by as
@@ -197,6 +201,15 @@ def subgroup_fidelity(
     "average_precision", "log_loss" and "calibration_in_the_large", with 9% and 40% of
     cases, 0 to 5% of 80 runs called one of 11 so. One of ten that is 30% worse is found
     in 71% of runs with 100 rows each and in all with 300.
+
+    **Time.** Metrics by name follow from sums, but for the "nrmse" by "iqr" or a
+    function. A function as `metric` is called ``n_resamples`` times for each subgroup,
+    as nothing but its values is known. One of `sklearn.metrics` takes about 0.7 ms, so
+    that 6,000 subgroups with 50 resamples took 195 seconds, and 10,000 with 1,000 are
+    10 million calls, about two hours of one core. Seconds for the same take a metric by
+    name or, if the function is the mean of one score a row, ``per_row=True`` with a
+    function that returns the scores. Else give ``n_resamples=200``, which leaves
+    standard errors 5% unsure instead of 2%, and `n_jobs`.
 
     **Shrunken estimate.** With those standard errors :math:`s_g`, the mean :math:`m` of
     the grouping and the variance :math:`\tau^2` between subgroups, both weighted by

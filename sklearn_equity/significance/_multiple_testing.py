@@ -114,7 +114,8 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     """Adjust p-values so that a threshold on them bounds the chance of any false call.
 
     Calling everything with an adjusted value of at most .05 calls anything falsely with
-    a chance of at most 5%, however the tests depend on each other [1]_.
+    a chance of at most 5%, however the tests depend on each other [1]_, on conditions
+    that the p-values must bring: see the notes.
 
     Parameters
     ----------
@@ -139,6 +140,12 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     -----
     With m p-values, the one of rank i is multiplied by m - i + 1, and takes the largest
     of the results up to its rank.
+
+    The bound holds if each p-value is valid by itself, that is, of a true hypothesis at
+    most .05 with a chance of at most 5% (a t test of few skewed rows is so only about),
+    if the hypotheses were chosen without looking at the data that test them, and if all
+    that were tested are handed over together: neither the most striking ones alone, nor
+    in several calls, each of which has a bound of its own.
 
     References
     ----------

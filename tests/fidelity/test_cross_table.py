@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import chi2
+from scipy.optimize import brentq
+from scipy.stats import chi2, ncx2
 
 from sklearn_equity.fidelity import cross_tabulate, subgroup_fidelity
 from sklearn_equity.fidelity._heterogeneity import true_spread
@@ -164,50 +165,83 @@ def test_sentences_name_both_looks(crossed):
 # ---------------------------------------------------------------------------------
 # True spreads
 # ---------------------------------------------------------------------------------
-def test_equal_errors_have_a_spread_by_hand():
-    x = np.array([1.0, 2.0, 4.0, 9.0])
-    spread = true_spread(
-        x[np.newaxis],
-        np.full((1, 4), 0.5),
-        np.zeros(4, dtype=int),
-        confidence_level=0.9,
+def spread_of(x, s, stratum, confidence_level=0.95, n_draws=20_000):
+    """Compare values with normal draws of equal ones."""
+    draws = np.random.default_rng(1).normal(size=(n_draws, len(x))) * s
+    return true_spread(
+        np.vstack([x, draws]),
+        np.tile(s, (1 + n_draws, 1)),
+        np.asarray(stratum),
+        confidence_level=confidence_level,
     )
-    squares = ((x - 4.0) ** 2).sum()  # 9 + 4 + 0 + 25
-    assert spread.estimate == pytest.approx(np.sqrt(squares / 3 - 0.25))
-    low, high = squares / chi2.ppf([0.95, 0.05], 3) - 0.25
-    assert spread.ci_low == pytest.approx(np.sqrt(low))
-    assert spread.ci_high == pytest.approx(np.sqrt(high))
-    assert spread.p_value == pytest.approx(chi2.sf(squares / 0.25, 3))
+
+
+def test_equal_errors_have_a_spread_by_theory():
+    """Squares over the squared error have a noncentral chi-squared distribution."""
+    x = np.array([1.0, 2.0, 4.0, 9.0])
+    spread = spread_of(x, np.full(4, 2.0), [0, 0, 0, 0], 0.9)
+    squares = 9.0 + 4.0 + 0.0 + 25.0  # about 4
+
+    def end(share):
+        return brentq(
+            lambda t: ncx2.cdf(squares / 4, 3, 3 * t**2 / 4) - share, 1e-6, 20
+        )
+
+    assert spread.estimate == pytest.approx(np.sqrt(squares / 3 - 4.0), rel=0.01)
+    assert spread.ci_low == pytest.approx(end(0.95), rel=0.03)
+    assert spread.ci_high == pytest.approx(end(0.05), rel=0.03)
+    assert spread.p_value == pytest.approx(chi2.sf(squares / 4, 3), rel=0.1)
+
+
+def test_two_subgroups_differ_by_as_much_as_a_normal_interval_says():
+    """Far from equal, the ends are the gap, less and more 1.96 errors, over root 2."""
+    s = np.array([0.3, 0.4])
+    spread = spread_of(np.array([5.0, 9.0]), s, [0, 0])
+    ends = (4.0 + np.array([-1.96, 1.96]) * np.sqrt(s @ s)) / np.sqrt(2.0)
+    assert spread.ci_low == pytest.approx(ends[0], rel=0.01)
+    assert spread.ci_high == pytest.approx(ends[1], rel=0.01)
 
 
 def test_strata_have_their_own_means_and_lone_values_tell_nothing():
     x = np.array([1.0, 3.0, 11.0, 15.0, 100.0])
-    spread = true_spread(
-        x[np.newaxis],
-        np.full((1, 5), 1.0),
-        np.array([0, 0, 1, 1, 2]),
-        confidence_level=0.95,
-    )
+    spread = spread_of(x, np.ones(5), [0, 0, 1, 1, 2])
     squares = 1.0 + 1.0 + 4.0 + 4.0  # about 2 and about 13
-    assert spread.estimate == pytest.approx(np.sqrt(squares / 2 - 1.0))
+    assert spread.estimate == pytest.approx(np.sqrt(squares / 2 - 1.0), rel=0.01)
 
 
 def test_values_nearer_than_their_errors_have_no_spread():
-    x, s = np.array([1.0, 1.1, 0.9]), np.ones(3)
-    spread = true_spread(
-        x[np.newaxis], s[np.newaxis], np.zeros(3, dtype=int), confidence_level=0.95
-    )
+    x = np.array([1.0, 1.1, 0.9])
+    spread = spread_of(x, np.ones(3), [0, 0, 0], n_draws=500)
     assert spread.estimate == spread.ci_low == 0.0
     assert spread.p_value > 0.9
-    alone = true_spread(
-        x[np.newaxis], s[np.newaxis], np.arange(3), confidence_level=0.95
-    )
+    alone = spread_of(x, np.ones(3), [0, 1, 2], n_draws=500)
     assert np.isnan(alone.estimate)
+
+
+def test_a_metric_of_rows_has_spreads_too():
+    rng = np.random.default_rng(3)
+    y_true, sex = np.tile([0.0, 1.0], 400), np.repeat(["f", "m"], 400)
+    score = y_true + rng.normal(size=800) * np.where(sex == "f", 0.4, 2.0)
+    crossed = cross_tabulate(
+        y_true,
+        score,
+        declared=sex,
+        learnt=np.arange(800) // 2 % 2,
+        metric="roc_auc",
+        n_resamples=100,
+        random_state=0,
+    )
+    between = crossed.between_declared
+    gap = float(np.diff(crossed.declared.estimate)[0]) / np.sqrt(2.0)
+    assert between.p_value == 1 / 1001
+    assert between.ci_low < abs(gap) < between.ci_high < 2 * abs(gap)
+    assert crossed.within_declared.ci_low == 0.0
 
 
 @pytest.mark.slow
 def test_spreads_cover_the_truth_and_find_nothing_where_nothing_is():
-    n_runs, found, held = 200, 0, 0
+    """Of eight segments in each sex, and of the two sexes."""
+    n_runs, found, held, widths, sexes = 200, 0, 0, [], 0
     for seed in range(n_runs):
         rng = np.random.default_rng(seed)
         declared, learnt = rng.integers(2, size=3000), rng.integers(8, size=3000)
@@ -223,11 +257,22 @@ def test_spreads_cover_the_truth_and_find_nothing_where_nothing_is():
                 n_resamples=200,
                 random_state=seed,
             )
-            within = crossed.within_declared
+            within, between = crossed.within_declared, crossed.between_declared
+            mean_square = [(spreads[i, learnt[declared == i]] ** 2) for i in (0, 1)]
+            rmse = np.sqrt([one.mean() for one in mean_square])
+            sexes += between.ci_low <= np.std(rmse, ddof=1) <= between.ci_high
             if spread:
-                held += within.ci_low <= spread <= within.ci_high
+                about = spreads - spreads.mean(axis=1, keepdims=True)
+                truth = np.sqrt((about**2).sum() / 14)
+                held += within.ci_low <= truth <= within.ci_high
+                widths.append(between.ci_high - between.ci_low)
             else:
                 found += within.p_value <= 0.05
-    print(f"found where nothing is {found / n_runs:.3f}; held {held / n_runs:.3f}")
+    print(
+        f"found where nothing is {found / n_runs:.3f}; held {held / n_runs:.3f}; of "
+        f"the sexes held {sexes / n_runs / 2:.3f}, median width {np.median(widths):.3f}"
+    )
     assert found / n_runs <= 0.09  # 0.05 + 2.6 standard errors
     assert held / n_runs >= 0.91
+    assert sexes / n_runs / 2 >= 0.91
+    assert np.median(widths) < 0.3

@@ -413,44 +413,59 @@ def test_errors_all_alike_and_a_single_row_have_no_shape():
 
 # ---- true spreads ------------------------------------------------------------------
 def test_a_spread_among_people_dealt_out_anew_by_hand():
-    x = np.array([1.0, 2.0, 4.0, 9.0])
-    dealt = 4.0 + np.outer(np.arange(1, 20) / 10.0, [-1.0, 1.0, -1.0, 1.0])
+    x, away = np.array([1.0, 2.0, 4.0, 9.0]), np.arange(-9, 10) / 10.0
+    dealt = 5.0 + np.outer(away, [-1.0, 1.0, -1.0, 1.0])
     s = np.full((20, 4), 0.5)
     spread = true_spread(
         np.vstack([x, dealt]), s, np.zeros(4, dtype=int), confidence_level=0.8
     )
-    squares = ((x - 4.0) ** 2).sum()
-    scatter = 4 * (np.arange(1, 20) / 10.0) ** 2 / 0.25
-    low, high = np.quantile(scatter, [0.1, 0.9])
-    assert spread.estimate == pytest.approx(np.sqrt(squares / scatter.mean() - 0.25))
-    assert spread.ci_low == pytest.approx(np.sqrt(squares / high - 0.25))
-    assert spread.ci_high == pytest.approx(np.sqrt(squares / low - 0.25))
+    squares = (9 + 4 + 0 + 25) / 3  # about 4
+    assert spread.estimate == pytest.approx(np.sqrt(squares - (4 * away**2 / 3).mean()))
+    # The pattern of x times the noise is (3 - 2 + 0 + 5) away. With a spread t, a draw
+    # has squares of t^2 + 2 t away product + 4 away^2 / 3; of 19, the second from
+    # either end, which is away by .8, has those of x.
+    product = 6 / np.sqrt(squares) / 3
+    for end, side in ((spread.ci_low, 0.8), (spread.ci_high, -0.8)):
+        found = end**2 + 2 * end * side * product + 4 * side**2 / 3
+        assert found == pytest.approx(squares)
+    assert spread.ci_low < spread.estimate < spread.ci_high
     assert spread.p_value == 1 / 20
     as_far = true_spread(
-        np.vstack([dealt[-1], dealt[::-1]]), s, np.zeros(4, int), confidence_level=0.8
+        np.vstack([dealt[-1], dealt[1:], dealt[5]]),
+        s,
+        np.zeros(4, int),
+        confidence_level=0.8,
     )
-    assert as_far.p_value == 2 / 20  # one deal, the first, is exactly as far apart
+    assert as_far.p_value == 2 / 20  # one deal, the last but one, is exactly as far
     assert as_far.n_subgroups == 4
     dealt[3, 1] = NaN  # of a subgroup with a gap in a single deal nothing is known
     gap = true_spread(np.vstack([x, dealt]), s, np.zeros(4, int), confidence_level=0.8)
     assert gap.n_subgroups == 3
 
 
-def test_two_subgroups_have_a_spread_by_hand():
-    x, s = np.array([[1.0, 5.0]]), np.full((1, 2), 1.0)
-    spread = true_spread(x, s, np.zeros(2, dtype=int), confidence_level=0.95)
-    assert spread.estimate == pytest.approx(np.sqrt(8.0 - 1.0))
+def test_an_interval_holds_equality_where_the_p_value_is_above_its_share():
+    """Draws of one precise and one vague subgroup, of which x differs by the latter."""
+    rng = np.random.default_rng(4)
+    s = np.tile([0.1, 0.1, 3.0], (501, 1))
+    x = np.vstack([[0.0, 0.0, 5.0], s[1:] * rng.normal(size=(500, 3))])
+    spread = true_spread(x, s, np.zeros(3, dtype=int), confidence_level=0.95)
+    assert spread.p_value > 0.025
+    assert spread.ci_low == 0.0 < spread.ci_high
 
 
-def test_precise_values_count_for_more_and_unknown_ones_for_nothing():
-    x = np.array([[1.0, 2.0, 5.0, 9.0, NaN, 3.0]])
-    s = np.array([[0.2, 0.4, 0.3, 1.0, 0.1, 0.0]])
+def test_standard_errors_that_draws_exceed_are_too_low_by_as_much():
+    """Draws twice as wide as they say: four times the noise is taken off."""
+    draws = np.array([[-2.0, 2.0], [2.0, -2.0]])  # squares of 8, errors of 1
+    x, s = np.vstack([[1.0, 7.0], draws]), np.sqrt(np.full((3, 2), 2.0))
+    spread = true_spread(x, s, np.zeros(2, dtype=int), confidence_level=0.5)
+    assert spread.estimate == pytest.approx(np.sqrt(18.0 - 4.0 * 2.0))
+
+
+def test_unknown_values_are_no_part_of_a_spread():
+    x = np.array([[1.0, 2.0, 5.0, 9.0, NaN, 3.0], [1.0, 2.0, 1.0, 2.0, 1.0, 1.0]])
+    s = np.tile([0.2, 0.4, 0.3, 1.0, 0.1, 0.0], (2, 1))
     spread = true_spread(x, s, np.zeros(6, dtype=int), confidence_level=0.95)
     assert spread.n_subgroups == 4
-    weight = 1 / (s[0, :4] ** 2 + spread.estimate**2)
-    mean = weight @ x[0, :4] / weight.sum()
-    # At the estimate, the weighted squares are what they are among equals.
-    assert weight @ (x[0, :4] - mean) ** 2 == pytest.approx(3.0)
     lone = true_spread(x[:, :2], s[:, :2], np.arange(2), confidence_level=0.95)
     assert np.isnan([lone.estimate, lone.ci_low, lone.ci_high, lone.p_value]).all()
     assert lone.n_subgroups == 2

@@ -46,6 +46,7 @@ def _table(estimate, std_error, n=100, shuffles=None):
         estimate=estimate,
         std_error=std_error,
         n=np.broadcast_to(n, estimate.shape),
+        weight=np.broadcast_to(np.asarray(n, float), estimate.shape),
         judged=np.ones(estimate.shape, dtype=bool),
         grouping=("ward",) * len(estimate),
         shuffles=shuffles,
@@ -259,6 +260,37 @@ def test_a_metric_of_rows_is_compared_with_normal_draws():
     found = inequality_index(table, index="max_gap", random_state=0)
     assert found.p_value > 0.01
     assert found.n_subgroups == 3
+
+
+def test_the_voice_of_people_is_the_sum_of_their_weights():
+    table = _table([1.0, 2.0, 4.0], np.zeros(3), n=[10, 20, 30])
+    table.weight = np.array([600.0, 200.0, 100.0])
+    by_person = inequality_index(table, voice="person", random_state=0)
+    assert_allclose(by_person.raw, gini([1, 2, 4], sample_weight=[6, 2, 1]))
+    assert_allclose(by_person.mean, (600 + 400 + 400) / 900)
+    by_subgroup = inequality_index(table, random_state=0)
+    assert_allclose(by_subgroup.raw, gini([1, 2, 4]))
+
+
+@pytest.mark.parametrize("voice", ["subgroup", "person"])
+def test_a_weight_is_so_many_people(voice):
+    rng = np.random.default_rng(20260511)
+    y_true, ward = rng.uniform(30, 60, size=300), np.arange(300) % 5
+    y_pred = y_true + rng.normal(size=300) * (3 + ward)
+    times = rng.integers(1, 4, size=300) * (1 + 3 * (ward == 0))
+    options = {"metric": "nrmse", "n_resamples": 50, "random_state": 0}
+    weighted = subgroup_fidelity(
+        y_true, y_pred, subgroups=ward, sample_weight=times, **options
+    )
+    repeated = subgroup_fidelity(
+        *(np.repeat(rows, times) for rows in (y_true, y_pred)),
+        subgroups=np.repeat(ward, times),
+        **options,
+    )
+    found, expected = (
+        inequality_index(table, voice=voice) for table in (weighted, repeated)
+    )
+    assert_allclose([found.raw, found.mean], [expected.raw, expected.mean])
 
 
 def test_small_samples_and_unknown_errors_are_left_out_and_counted():
@@ -539,6 +571,58 @@ def test_forty_subgroups_of_twenty_that_have_not_met_what_makes_them_equal(capsy
     assert held.mean() >= 0.9
     assert (np.array(told) == (rejected & held)).all()
     assert all(f.caution for f in found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("largest", [1, 3, 100])
+def test_equal_subgroups_whose_outcomes_differ_in_size_read_equal(largest, capsys):
+    """The NRMSE of fifty times 20 people, whose means run from 1 to the largest."""
+    rng, sizes = np.random.default_rng(20260512), np.full(N_SUBGROUPS, 20)
+    codes, found = np.repeat(np.arange(N_SUBGROUPS), sizes), []
+    for _ in range(400):
+        mean = rng.permutation(np.geomspace(1.0, largest, N_SUBGROUPS))[codes]
+        y_true = mean * rng.uniform(0.7, 1.3, len(codes))
+        shuffles = shuffled_figures(
+            Population(y_true, y_true + 0.1 * mean * rng.normal(size=len(codes)), None),
+            SubgroupCodes(codes, tuple(range(N_SUBGROUPS)), "ward"),
+            resolve_metric("nrmse"),
+            n_shuffles=199,
+            rng=rng,
+        )
+        figures = shuffles.estimate[0], shuffles.std_error[0]
+        found.append(inequality_index(_table(*figures, sizes, shuffles)))
+    corrected = np.mean([f.corrected for f in found])
+    rejected = np.mean([f.p_value <= 0.05 for f in found])
+    with capsys.disabled():
+        print(
+            f"\nmeans 1 to {largest}: raw {np.mean([f.raw for f in found]):.3f}, "
+            f"corrected {corrected:+.4f}, rejected {rejected:.3f}"
+        )
+    assert abs(corrected) < 0.01
+    assert abs(rejected - 0.05) < 3.0 * np.sqrt(0.05 * 0.95 / 400)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("people", [10, 20])
+def test_small_subgroups_that_are_the_worse_ones_with_a_voice_a_person(people, capsys):
+    rng = np.random.default_rng(20260513)
+    sizes = np.repeat([people, 5 * people, 200 * people], [30, 10, 2])
+    scale = np.repeat([12.0, 8.0, 6.0], [30, 10, 2])
+    errors = [rng.normal(size=sizes.sum()) * np.repeat(scale, sizes) for _ in range(80)]
+    found = [
+        inequality_index(_table_of_errors(one, sizes, rng), voice="person")
+        for one in errors
+    ]
+    truth = gini(scale, sample_weight=sizes)
+    corrected = np.mean([f.corrected for f in found])
+    covered = np.mean([f.ci_low <= truth <= f.ci_high for f in found])
+    with capsys.disabled():
+        print(
+            f"\nsmall and worse, from {people}, by person: truth {truth:.4f}, "
+            f"corrected {corrected:.4f}, covered {covered:.3f}"
+        )
+    assert abs(corrected - truth) < 0.003
+    assert covered >= 0.9
 
 
 # ---- what noise alone would show ---------------------------------------------------

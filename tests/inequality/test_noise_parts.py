@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from sklearn_equity import gini
-from sklearn_equity.inequality._noise import Draws, NoiseModel, _density
+from sklearn_equity.inequality._noise import Draws, NoiseModel, _density, _sharpened
 
 
 def model(estimate, std_error, drawn, drawn_error):
@@ -95,3 +95,24 @@ def test_beyond_ten_standard_errors_there_is_no_density_of_draws(side):
     found = _density(side * np.full(1000, 9.95), side * np.array([9.9, 12.0]))
     assert found[0] > 1.0
     assert found[1] < 1e-20
+
+
+def test_small_subgroups_are_not_taken_for_more_of_the_few_large_ones():
+    """Two large, sure ones at 0; ten vague ones about 10 whose voices are small."""
+    estimate = np.r_[0.0, 0.01, 10.0 + np.linspace(-4.0, 4.0, 10)]
+    std_error = np.r_[0.01, 0.01, np.full(10, 4.0)]
+    voice = np.r_[0.45, 0.45, np.full(10, 0.01)]
+    pivots = np.random.default_rng(0).normal(size=10_000)
+    sharpened = _sharpened(estimate, std_error, pivots, voice)
+    assert_allclose(sharpened[:2], 0.0, atol=0.1)
+    assert abs(sharpened[2:].mean() - 10.0) < 1.0
+    assert np.ptp(sharpened[2:]) < np.ptp(estimate[2:])
+
+
+@pytest.mark.parametrize("std_error", [0.0, 0.01])
+def test_a_thousand_sure_estimates_stay_what_they_are(std_error):
+    estimate = np.random.default_rng(1).exponential(size=1000)
+    pivots = np.random.default_rng(0).normal(size=10_000)
+    found = _sharpened(estimate, np.full(1000, std_error), pivots, np.full(1000, 0.001))
+    assert_allclose(gini(found), gini(estimate), rtol=0.01)
+    assert np.median(np.abs(found - estimate)) < 0.01
