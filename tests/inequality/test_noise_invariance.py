@@ -64,3 +64,29 @@ def test_estimates_that_are_all_one_stay_one():
     pivots = np.random.default_rng(2).standard_normal(1000)
     found = _sharpened(np.full(3, 5.0), np.full(3, 2.0), pivots, np.full(3, 1 / 3))
     assert_allclose(found, 5.0, rtol=1e-12)
+
+
+def two_step_variance(estimate, variance, voice):
+    """DerSimonian and Kacker (2007), section 2.2, with a voice beside each weight."""
+
+    def moments(weight):
+        total, square = weight.sum(), (weight**2).sum()
+        center = weight @ estimate / total
+        noise = weight @ variance - weight**2 @ variance / total
+        return (weight @ (estimate - center) ** 2 - noise) / (total - square / total)
+
+    first = max(moments(voice / variance), 0.0)
+    return moments(voice / (variance + first))
+
+
+@pytest.mark.parametrize("voice", [[0.25] * 4, [0.1, 0.2, 0.3, 0.4]])
+@pytest.mark.parametrize("spread", [0.1, 1.0, 5.0])
+def test_the_excess_is_that_of_two_steps(voice, spread):
+    """Of errors that follow sizes, by which they are smoothed."""
+    n, voice = np.array([40.0, 90.0, 200.0, 1000.0]), np.array(voice)
+    estimate, std_error = spread * np.array([1.0, 2.0, 4.0, 7.0]), 6.0 / np.sqrt(n)
+    figures = Draws(estimate[np.newaxis], std_error[np.newaxis])
+    model = NoiseModel(estimate, std_error, n, voice, figures)
+    total, noise = model._variances(figures)
+    expected = two_step_variance(estimate, std_error**2, voice)
+    assert_allclose(total - noise, expected, rtol=1e-9)
