@@ -7,6 +7,10 @@ metrics, or those that are named:
 
     python benchmarks/comparisons/intervals_from_sums.py 25
     python benchmarks/comparisons/intervals_from_sums.py 100 brier log_loss
+
+How far both are apart on the same rows, metric by metric:
+
+    python benchmarks/comparisons/intervals_from_sums.py apart 10
 """
 
 import sys
@@ -70,6 +74,13 @@ def true_value(metric, people):
 
 
 def both_intervals(metric, people, size, draw):
+    return [
+        (np.array(table.ci_low), np.array(table.ci_high))
+        for table in both_tables(metric, people, size, draw, n_resamples=300)
+    ]
+
+
+def both_tables(metric, people, size, draw, n_resamples):
     rng = np.random.default_rng([20261011, draw, size])
     truth, prediction = people(N_SUBGROUPS * size, rng)
     subgroups = np.arange(len(truth)) % N_SUBGROUPS
@@ -78,7 +89,7 @@ def both_intervals(metric, people, size, draw):
         prediction,
         subgroups=subgroups,
         metric=metric,
-        n_resamples=300,
+        n_resamples=n_resamples,
         random_state=draw,
     )
     sums = fidelity_of_table(
@@ -89,10 +100,47 @@ def both_intervals(metric, people, size, draw):
         metric=metric,
         random_state=draw,
     )
-    return [(np.array(t.ci_low), np.array(t.ci_high)) for t in (rows, sums)]
+    return rows, sums
+
+
+def classes(n_rows, rng):
+    outcome, probability = common(n_rows, rng)
+    return outcome, (probability > 0.5).astype(float)
+
+
+APART = {
+    **dict.fromkeys(("accuracy", "balanced_accuracy"), classes),
+    **dict.fromkeys(("mae", "rmse", "nrmse", "r2", "bias"), heavy),
+    **dict.fromkeys(("brier", "log_loss"), common),
+}
+
+
+def print_how_far_apart(n_draws):
+    """Say how far figures from sums are from those of the same rows."""
+    print("                     estimate    std_error    ends of intervals")
+    print("metric                 (rel.)  (rel., RMS)  (std errors: median, most)")
+    for metric, people in APART.items():
+        for size in (100, 1000, 5000):
+            estimate, error, ends = [], [], []
+            for draw in range(n_draws):
+                rows, sums = both_tables(metric, people, size, draw, n_resamples=1000)
+                estimate.append(sums.estimate / rows.estimate - 1.0)
+                error.append(sums.std_error / rows.std_error - 1.0)
+                for end in ("ci_low", "ci_high"):
+                    apart = getattr(sums, end) - getattr(rows, end)
+                    ends.append(apart / rows.std_error)
+            print(
+                f"{metric:17} {size:5,} {np.abs(estimate).max():10.0e} "
+                f"{np.sqrt(np.mean(np.square(error))):10.1%} "
+                f"{np.median(np.abs(ends)):12.1e} {np.abs(ends).max():8.1e}",
+                flush=True,
+            )
 
 
 def main():
+    if sys.argv[1:2] == ["apart"]:
+        print_how_far_apart(int(sys.argv[2]) if len(sys.argv) > 2 else 10)
+        return
     n_draws = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     asked = sys.argv[2:] or METRICS
     n_all = n_draws * N_SUBGROUPS

@@ -19,7 +19,7 @@ from sklearn_equity._checks import (
     check_subgroups,
     check_whole_number,
 )
-from sklearn_equity.distributed._sharing import shareable
+from sklearn_equity.distributed._sharing import rounded_count, shareable
 from sklearn_equity.fidelity import (
     Settings,
     SubgroupTable,
@@ -322,6 +322,18 @@ class AuditAccumulator:
             return {}, None
         return shareable(self._moments, self._everybody, suppress_below)
 
+    def _counts_to_share(
+        self, everybody: SubgroupMoments | None, suppress_below: int
+    ) -> dict[str, int]:
+        """Return counts of values that rules are about, none of few people."""
+        if everybody is None:
+            return {}
+        n_rows = int(everybody.n.sum())
+        return {
+            name: rounded_count(n, n_rows, suppress_below)
+            for name, n in self._counts.items()
+        }
+
     def to_bytes(self, *, suppress_below: int = 0) -> bytes:
         """Write to bytes, with a version and a checksum.
 
@@ -329,7 +341,9 @@ class AuditAccumulator:
         ----------
         suppress_below : int, default=0
             Subgroups with fewer rows are left out, for good, with as many others as the
-            notes above say; of fewer rows in all, nothing is written.
+            notes above say; of fewer rows in all, nothing is written. Counts of
+            values that a metric has rules about, such as negative targets, are rounded
+            to none, as many, all but as many, or all.
 
         Returns
         -------
@@ -356,7 +370,7 @@ class AuditAccumulator:
             "normalization": self.normalization,
             "origin": origin,
             "groupings": list(groupings),
-            "counts": self._counts if sent else {},
+            "counts": self._counts_to_share(everybody, suppress_below),
         }
         arrays = [np.frombuffer(part.to_bytes(), dtype=np.uint8) for part in sent]
         return pack("AuditAccumulator", header, arrays)

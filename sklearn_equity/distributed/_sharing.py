@@ -5,7 +5,7 @@ import numpy as np
 from sklearn_equity.fidelity import by_subgroup, pairs_of, without_rare_cells
 from sklearn_equity.sufficient_statistics import SubgroupMoments, to_suppress
 
-__all__ = ["shareable"]
+__all__ = ["rounded_count", "shareable"]
 
 
 def shareable(
@@ -30,6 +30,16 @@ def shareable(
         for name, cells in groupings.items()
     }
     return shown, without_rare_cells(everybody, least)
+
+
+def rounded_count(n: int, n_rows: int, least: int) -> int:
+    """Round a count of some rows of everybody so that it tells of no few people.
+
+    What rules ask is whether there are any, which rounding up keeps.
+    """
+    if 0 < n < least:
+        n = least
+    return n_rows if n > n_rows - least and n > 0 and least > 1 else min(n, n_rows)
 
 
 def _shown(cells: SubgroupMoments, least: int, n_elsewhere: int) -> SubgroupMoments:

@@ -22,7 +22,7 @@ from sklearn_equity.fidelity._expected_spread import (
     guarded_by_predictions,
     n_own_columns,
 )
-from sklearn_equity.fidelity._line import from_line, slope, to_line
+from sklearn_equity.fidelity._line import pivotal_interval
 from sklearn_equity.fidelity._measurement import (
     Part,
     Settings,
@@ -202,12 +202,8 @@ def _share_ends(sums: Vector, squares: Vector, tail: float) -> tuple[float, floa
 def _intervals(
     metric: Metric, estimate: Vector, error: Vector, n: NDArray[np.int64], reach: Vector
 ) -> tuple[Vector, Vector]:
-    """Go as many standard errors to both sides as quantiles of the error say."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        center = to_line(metric, estimate)
-        unit = error * slope(metric, estimate)
-        low = from_line(metric, center - reach[:, 1] * unit)
-        high = from_line(metric, center - reach[:, 0] * unit)
+    """Make intervals, where they are known."""
+    low, high = pivotal_interval(metric, estimate, error, (reach[:, 0], reach[:, 1]))
     sure = error == 0.0
     open_ended = not np.isfinite(metric.bounds).all()
     low, high = (

@@ -24,7 +24,12 @@ from sklearn_equity.fidelity._delta_method import (
     moments_of,
     with_products,
 )
-from sklearn_equity.fidelity._line import from_line, slope, to_line
+from sklearn_equity.fidelity._line import (
+    from_line,
+    pivotal_interval,
+    slope,
+    to_line,
+)
 from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._pooled_shape import PivotQuantiles
 from sklearn_equity.fidelity._population import Population
@@ -170,9 +175,9 @@ def _pivotal_interval(
 ) -> Interval:
     """Invert the distribution of the studentised error."""
     center, error = delta_method(metric, *moments_of(units))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        reach = np.array(quantiles[::-1]) * error * slope(metric, center)
-        low, high = from_line(metric, to_line(metric, center) - reach)
+    low, high = pivotal_interval(
+        metric, center, error, (np.asarray(quantiles[0]), np.asarray(quantiles[1]))
+    )
     return float(low), float(high)
 
 

@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from sklearn_equity.fidelity._metric import Metric
 
-__all__ = ["from_line", "slope", "to_line"]
+__all__ = ["from_line", "pivotal_interval", "slope", "to_line"]
 
 Vector = NDArray[np.float64]
 
@@ -50,3 +50,20 @@ def slope(metric: Metric, values: Vector) -> Vector:
     if np.isfinite(high):
         rise = rise + 1.0 / (high - values)
     return rise if np.isfinite(low) or np.isfinite(high) else np.ones_like(values)
+
+
+def pivotal_interval(
+    metric: Metric, estimate: Vector, error: Vector, reach: tuple[Vector, Vector]
+) -> tuple[Vector, Vector]:
+    """Go as many standard errors to both sides as quantiles of the error say.
+
+    The one formula of intervals from rows and from sums; the low quantile says how far
+    the interval reaches up, and the high one how far down.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        center = to_line(metric, estimate)
+        low, high = (
+            from_line(metric, center - quantile * error * slope(metric, estimate))
+            for quantile in reach[::-1]
+        )
+    return low, high

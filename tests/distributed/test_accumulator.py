@@ -165,6 +165,19 @@ def test_no_target_of_a_person_travels_as_the_origin(metric, normalization, size
     assert (sent_and_read(read, 10) + seen).n_rows_ == 600
 
 
+@pytest.mark.parametrize(
+    ("n_negative", "told"), [(0, 0), (1, 10), (25, 25), (195, 200), (200, 200)]
+)
+def test_counts_of_few_people_do_not_travel(n_negative, told):
+    y_true, y_pred, ward = people(200)
+    y_true = np.abs(y_true) + 1.0
+    y_true[:n_negative] *= -1.0
+    seen = AuditAccumulator(metric="mae").update(y_true, y_pred, ward)
+    read = sent_and_read(seen, 10)
+    assert read._counts["y_true_negative"] == told
+    assert sent_and_read(seen, 0)._counts["y_true_negative"] == n_negative
+
+
 @pytest.mark.parametrize("limit", [-1, 2.5, True, np.nan, "5", None])
 def test_a_limit_that_is_no_number_of_people_is_refused(limit):
     y_true, y_pred, ward = people(100)

@@ -17,7 +17,10 @@ from sklearn_equity import (
     fidelity_of_table,
     subgroup_fidelity,
 )
+from sklearn_equity._checks import check_subgroups
 from sklearn_equity.exceptions import NegativeTargetWarning
+from sklearn_equity.fidelity import _from_moments
+from sklearn_equity.fidelity._population import Population
 
 NUMBERS = ["bias", "mae", "nrmse", "pinball", "r2", "rmse"]
 CLASSES = ["accuracy", "balanced_accuracy", "sensitivity", "specificity"]
@@ -138,6 +141,57 @@ def test_errors_and_intervals_are_near_those_of_rows(metric, weighted):
     for end in ("ci_low", "ci_high"):
         gap = getattr(found, end) - getattr(expected, end)
         assert (np.abs(gap) <= 0.25 * expected.std_error).all()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("metric", CLASSES)
+def test_intervals_of_shares_are_those_of_rows(metric, weighted):
+    frame = people(metric, 600)
+    found, expected = (
+        subgroup_fidelity(
+            "truth",
+            "predicted",
+            subgroups="ward",
+            metric=metric,
+            sample_weight="weight" if weighted else None,
+            n_resamples=50,
+            data=table,
+        )
+        for table in (polars_lazy(frame), frame)
+    )
+    assert_allclose(found.ci_low, expected.ci_low, rtol=1e-11)
+    assert_allclose(found.ci_high, expected.ci_high, rtol=1e-11)
+
+
+@pytest.mark.parametrize("metric", ["mae", "nrmse", "rmse"])
+def test_intervals_of_errors_differ_from_those_of_rows_by_the_pool_alone(
+    metric, monkeypatch
+):
+    frame = people(metric, 900)
+    options = {
+        "subgroups": "ward",
+        "metric": metric,
+        "random_state": 0,
+        "n_resamples": 1000,
+    }
+    rows = {
+        "y_true": frame["truth"].to_numpy(),
+        "y_pred": frame["predicted"].to_numpy(),
+    }
+    expected = subgroup_fidelity(**rows, **{**options, "subgroups": frame["ward"]})
+    found = fidelity_of_table(polars_lazy(frame), **COLUMNS, **options)
+    for end in ("ci_low", "ci_high"):
+        apart = getattr(found, end) - getattr(expected, end)
+        assert 1e-6 < np.abs(apart / expected.std_error).max() < 0.25
+    # Given the rows in the place of the counts of their errors, they are the same.
+    pool = (
+        Population(rows["y_true"], rows["y_pred"], None),
+        check_subgroups(frame["ward"], n_rows=900),
+    )
+    monkeypatch.setattr(_from_moments, "rows_of_cells", lambda *_: pool)
+    found = fidelity_of_table(polars_lazy(frame), **COLUMNS, **options)
+    for end in ("estimate", "ci_low", "ci_high"):
+        assert_allclose(getattr(found, end), getattr(expected, end), rtol=1e-9)
 
 
 def test_who_is_planted_as_worse_is_found_and_nobody_else():
