@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from fractions import Fraction
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import Ridge
 
 import sklearn_equity as se
 
@@ -102,6 +104,22 @@ def test_weights_whose_sums_are_no_numbers_are_refused(size):
         se.subgroup_fidelity(TRUTH, GUESS, subgroups=WARD, sample_weight=weights)
 
 
+def test_a_tolerance_of_any_number_is_a_number():
+    half, a_half = (
+        se.dataset_inequality(
+            TRUTH,
+            subgroups=WARD,
+            compare=("east", "west"),
+            threshold=40.0,
+            bounds=(0.0, 100.0),
+            tolerance=tolerance,
+        )
+        for tolerance in (0.5, Fraction(1, 2))
+    )
+    assert repr(a_half) == repr(half)
+    assert a_half.rule == half.rule
+
+
 def test_a_gap_that_is_no_number_is_refused():
     with pytest.raises(
         ValueError, match=r"`values` must have a finite gap; got -1e\+308 to 1e\+308"
@@ -137,6 +155,45 @@ def test_a_gap_that_is_no_number_is_refused():
             "`cv` must hold out every row once; got no folds",
         ),
         (lambda: se.ErrorMap().fit([], []), "`X`|Expected 2D array"),
+        (
+            lambda: se.acquisition_plan(
+                Ridge(), TRUTH[:, None], [*TRUTH[1:], [1.0, 2.0]], subgroups=WARD
+            ),
+            "`y` must be readable as an array",
+        ),
+        (
+            lambda: se.no_harm_test(
+                TRUTH, GUESS, np.rec.fromarrays([GUESS, GUESS]), subgroups=WARD
+            ),
+            "`after` must hold numbers; got records",
+        ),
+        (
+            lambda: se.fidelity_change(
+                b"numbers", GUESS, GUESS, subgroups={"w": WARD}, metric="bias"
+            ),
+            "`y_true`",
+        ),
+        (
+            lambda: se.fidelity_of_table(
+                pl.DataFrame({"t": TRUTH, "p": GUESS * 1e160, "w": WARD}).lazy(),
+                y_true="t",
+                y_pred="p",
+                subgroups="w",
+            ),
+            "`y_true` and `y_pred` must hold numbers below 1e150",
+        ),
+        (
+            lambda: se.excluded_who([True, ("t", 1)] * 30, TRUTH),
+            "`excluded` must be readable as an array",
+        ),
+        (
+            lambda: se.excluded_who(TRUTH > 40.0, "table"),
+            "`characteristics` must be a table or a mapping of names to columns",
+        ),
+        (
+            lambda: se.RuleScanner(loss=int).fit(TRUTH[:, None], TRUTH, GUESS),
+            "`loss` must return one number a row",
+        ),
         (
             lambda: se.ErrorMap().fit(TRUTH[:, None], TRUTH * np.nan, GUESS),
             "`y` must not hold missing",

@@ -77,6 +77,12 @@ def moments_of_table(
         refuse_other_types(frame, {name: named[name] for name in named})
         raise
     refuse_unfit(frame, named, metric, found.n, found.also)
+    if not np.isfinite(found.products).all():
+        msg = (
+            "`y_true` and `y_pred` must hold numbers below 1e150 in size, so that they "
+            "can be squared; their sums of squares are infinite. Rescale the columns."
+        )
+        raise ValueError(msg)
     n = found.also.get("present", found.n).astype(np.int64)
     k = found.sums.shape[1]
     names = ["weight", *(f"unit {i}" for i in range(1, k))]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from sklearn_equity._checks import check_confidence_level, format_labels
+from sklearn_equity._checks import check_confidence_level, format_labels, to_array
 from sklearn_equity._optional import build_frame
 from sklearn_equity.remediation._characteristics import Characteristics
 
@@ -276,7 +276,7 @@ def excluded_who(
 
 
 def _check_excluded(excluded: ArrayLike) -> NDArray[np.bool_]:
-    array = np.asarray(excluded)
+    array = to_array(excluded, name="excluded")
     if array.ndim != 1 or array.dtype.kind != "b" or not len(array):
         msg = (
             "`excluded` must hold one truth value a row; got "
