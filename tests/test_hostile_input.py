@@ -183,6 +183,54 @@ def test_a_gap_that_is_no_number_is_refused():
             "`y_true` and `y_pred` must hold numbers below 1e150",
         ),
         (
+            lambda: se.excluded_who(
+                TRUTH > 40.0, pd.DataFrame(np.ones((60, 2)), columns=["a", "a"])
+            ),
+            "`characteristics` must have a name of its own for each column",
+        ),
+        (
+            lambda: se.remediation_path(
+                se.SubgroupOversampler(Ridge()),
+                TRUTH[:, None],
+                TRUTH,
+                subgroups=WARD,
+                strengths=np.array(2.0),
+            ),
+            "`strengths` must list values",
+        ),
+        (
+            lambda: se.attainable_fidelity(
+                np.where(np.arange(60) == 0, 1e150, TRUTH)[:, None],
+                TRUTH,
+                subgroups=WARD,
+                estimator=Ridge(),
+                cv=2,
+                random_state=0,
+            ),
+            r"`estimator.predict\(X\)` must hold numbers below",
+        ),
+        (
+            lambda: se.describe_subgroups(np.ones((1001, 1)), subgroups=range(1001)),
+            "`subgroups` must hold at most 1,000 different labels where all",
+        ),
+        (
+            lambda: se.compare_deterioration(
+                None,
+                np.arange(64),
+                subgroups=range(64),
+                threshold=40.0,
+                bounds=(0.0, 100.0),
+                against="each other",
+            ),
+            "`subgroups` must make at most 2,000 comparisons; 64 labels .* make 2,016",
+        ),
+        (
+            lambda: se.triage(
+                np.ones((1001, 1)), np.ones(1001), np.zeros(1001), findings=range(1001)
+            ),
+            "`findings` must hold at most 1,000 different labels",
+        ),
+        (
             lambda: se.excluded_who([True, ("t", 1)] * 30, TRUTH),
             "`excluded` must be readable as an array",
         ),

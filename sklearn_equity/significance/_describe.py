@@ -34,6 +34,7 @@ Vector = NDArray[np.float64]
 
 # The published choice: the five largest subgroups of the quarter that is served worst.
 _N_DESCRIBED, _WORST_SHARE = 5, 0.25
+_MOST_DESCRIBED = 1000  # each takes a tree, and nobody reads more
 _RULE_VALUE = 500.0  # nanoseconds that a value costs in growing a tree, roughly
 _NUMBERS = ("n", "mean_in", "mean_out", "difference", "p_value", "q_value")
 
@@ -184,7 +185,7 @@ def describe_subgroups(
     table : SubgroupTable, default=None
         What `subgroup_fidelity` returns for these subgroups, whole: only the five
         largest of the quarter that is served worst are then described, each with its
-        verdict: some may have insufficient evidence. None describes all.
+        verdict: some may have insufficient evidence. None describes all, 1,000 at most.
     grouping : str, default=None
         Which grouping of `table` the subgroups are; needed if it has several.
     n_permutations : int, default=1000
@@ -284,6 +285,13 @@ def describe_subgroups(
     codes = check_subgroups(
         subgroups, n_rows=n_rows, rows_of="X", missing=missing, min_subgroups=2
     )
+    if part is None and codes.n_subgroups > _MOST_DESCRIBED:
+        msg = (
+            f"`subgroups` must hold at most {_MOST_DESCRIBED:,} different labels where "
+            f"all are described; got {codes.n_subgroups:,}. With `table`, what "
+            "subgroup_fidelity returns, those served worst are."
+        )
+        raise ValueError(msg)
     kept = codes.codes >= 0
     codes = SubgroupCodes(codes.codes[kept], codes.labels, codes.name)
     variables = Variables(variables.table[kept], variables.variables)
