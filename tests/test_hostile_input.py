@@ -231,6 +231,34 @@ def test_a_gap_that_is_no_number_is_refused():
             "`findings` must hold at most 1,000 different labels",
         ),
         (
+            lambda: se.batches_of_table(pl.DataFrame({"a": [1]}), columns=0.5),
+            "`columns` must list the names",
+        ),
+        (
+            lambda: se.sample_table(pl.DataFrame({"a": [1]}), columns=[]),
+            "`columns` must list the names",
+        ),
+        (
+            lambda: se.sample_table(
+                pl.DataFrame({"a": [1]}), columns=["a"], random_state="x"
+            ),
+            "`random_state` must be a whole number",
+        ),
+        (
+            lambda: se.label_segments(
+                pl.DataFrame({"a": [1]}), Ridge(), columns=["a"], name=1
+            ),
+            "`name` must be the name of a column",
+        ),
+        (
+            lambda: se.DensityDisplay.from_values(range(201), subgroups=range(201)),
+            "`subgroups` must be at most 200 to be drawn",
+        ),
+        (
+            lambda: se.LocalExpertStack(Ridge()).fit([], []),
+            "`X`|Expected 2D array",
+        ),
+        (
             lambda: se.excluded_who([True, ("t", 1)] * 30, TRUTH),
             "`excluded` must be readable as an array",
         ),

@@ -12,7 +12,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_equity._tables import frame_of, select_columns
+from sklearn_equity._tables import frame_of, list_of_columns, select_columns
 
 __all__ = ["label_segments"]
 
@@ -71,9 +71,11 @@ def label_segments(
     >>> sorted(labelled.collect()["segment"].value_counts()["count"])
     [1500, 1500]
     """
-    frame, names = frame_of(table), list(columns)
+    frame, names = frame_of(table), list_of_columns(columns)
     schema = frame.collect_schema()
     select_columns(frame, names)
+    if not isinstance(name, str):
+        raise TypeError(f"`name` must be the name of a column; got {name!r}.")
     if name in schema:
         msg = f"`name` must be new to the table; it has {list(schema)}, got {name!r}."
         raise ValueError(msg)

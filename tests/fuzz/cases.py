@@ -345,7 +345,7 @@ def _sums_case(target, draw):
         return _merged(sums).result(**asked)
 
     names = names_of(kind) | names_of(kind.update) | names_of(kind.result)
-    return Case(target, call, names | {"y_pred"}, draw.given, table_is_sound)
+    return Case(target, call, names | {"y_pred", "update"}, draw.given, table_is_sound)
 
 
 def _merged(sums):

@@ -17,6 +17,7 @@ from sklearn_equity.report.displays._canvas import (
     add_legend,
     new_axes,
     percent,
+    refuse_too_many,
     write_described,
 )
 
@@ -192,8 +193,11 @@ class ADCurveDisplay:
         ------
         MissingDependencyError
             If matplotlib is not installed.
+        ValueError
+            If there are more than 200 subgroups.
         """
         n_names = len(self.curve.labels)
+        refuse_too_many(n_names, 200)
         self.figure_, self.ax_ = new_axes(
             ax, feature="ADCurveDisplay.plot", size=(7.0, 4.4 + 0.2 * n_names)
         )

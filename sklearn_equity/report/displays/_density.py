@@ -16,6 +16,7 @@ from sklearn_equity.report.displays._canvas import (
     SERIES,
     add_legend,
     new_axes,
+    refuse_too_many,
     write_described,
     write_name,
 )
@@ -153,6 +154,7 @@ class DensityDisplay:
         codes = np.zeros(len(numbers), dtype=np.intp)
         if subgroups is not None:
             found = check_subgroups(subgroups, n_rows=len(numbers), rows_of="values")
+            refuse_too_many(found.n_subgroups, 200)
             codes, labels = found.codes, found.labels
         rows = [numbers[codes == i] for i in range(len(labels))]
         densities = [BoundedKDE(**options).fit(part[:, np.newaxis]) for part in rows]

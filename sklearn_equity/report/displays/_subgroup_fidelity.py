@@ -25,6 +25,7 @@ from sklearn_equity.report.displays._canvas import (
     add_legend,
     describe_metric,
     percent,
+    refuse_too_many,
     write_counted,
     write_name,
 )
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 _FEATURE = "SubgroupFidelityDisplay.plot"
 _OFFSET = 0.17  # of a row, between the figures before and after
 _BEFORE = "before the remedy"
-_MOST_ROWS = 1000
 # Colour, marker and filling of each verdict; without colour, the marker tells.
 _LOOKS = {
     "under-served": (SERIES[1].color, "D", SERIES[1].color),
@@ -285,12 +285,7 @@ class SubgroupFidelityDisplay:
         ValueError
             If there are more than 1,000 subgroups.
         """
-        if len(self.table) > _MOST_ROWS:
-            msg = (
-                f"`subgroups` must be at most {_MOST_ROWS:,} to be drawn, a line each; "
-                f"got {len(self.table):,}. Draw the worst: table.worst(k)."
-            )
-            raise ValueError(msg)
+        refuse_too_many(len(self.table), 1000)
         self.counts_ax_: Any = None
         self.bars_: Any = None
         if ax is None:
