@@ -259,6 +259,37 @@ def test_a_gap_that_is_no_number_is_refused():
             "`X`|Expected 2D array",
         ),
         (
+            lambda: se.remediation_path(
+                se.SubgroupOversampler(Ridge()),
+                TRUTH[:, None],
+                TRUTH,
+                subgroups=WARD,
+                strengths=[2.0],
+                under_served=0.5,
+            ),
+            "`under_served` must hold labels of subgroups",
+        ),
+        *(
+            (
+                lambda option=option: se.DeteriorationSums.from_arrays(
+                    TRUTH, **{"threshold": 40.0, "bounds": (0.0, 100.0), **option}
+                ),
+                f"`{next(iter(option))}` must",
+            )
+            for option in (
+                {"bounds": 0.5},
+                {"bounds": np.array(["a"])},
+                {"bounds": "no"},
+                {"n_steps": (1,)},
+                {"threshold": ()},
+                {"threshold": None},
+                {"threshold": {"east": "x"}},
+                {"bandwidth": (1,)},
+                {"direction": "up"},
+                {"decision_threshold": "x"},
+            )
+        ),
+        (
             lambda: se.excluded_who([True, ("t", 1)] * 30, TRUTH),
             "`excluded` must be readable as an array",
         ),

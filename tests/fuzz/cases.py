@@ -303,7 +303,7 @@ def _sums_case(target, draw):
                     {"error": values}, subgroups=labels, sample_weight=weights
                 )
             ),
-            names_of(kind.from_arrays) | {"error"},
+            names_of(kind.from_arrays) | {"error", "A label"},
             draw.given,
             _moments_are_known,
         )
@@ -345,7 +345,13 @@ def _sums_case(target, draw):
         return _merged(sums).result(**asked)
 
     names = names_of(kind) | names_of(kind.update) | names_of(kind.result)
-    return Case(target, call, names | {"y_pred", "update"}, draw.given, table_is_sound)
+    return Case(
+        target,
+        call,
+        names | {"y_pred", "update", "A label"},
+        draw.given,
+        table_is_sound,
+    )
 
 
 def _merged(sums):
