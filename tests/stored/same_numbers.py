@@ -3,8 +3,8 @@
     python tests/stored/same_numbers.py > here.txt
 
 Prints a line for each call: its name, how many numbers it gave, their sum, and a
-digest of them to the last bit. Run it twice, and compare the two files: lines that differ are calls
-whose numbers do.
+digest of them to the last bit. Run it twice, and compare the two files: lines that
+differ are calls whose numbers do.
 """
 
 import hashlib
