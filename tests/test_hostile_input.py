@@ -120,6 +120,16 @@ def test_a_tolerance_of_any_number_is_a_number():
     assert a_half.rule == half.rule
 
 
+def test_labels_too_large_to_compare_with_others_are_labels():
+    found = se.permutation_test(
+        TRUTH,
+        subgroups=[np.float64(1.5), 10**400] * 30,
+        n_permutations=20,
+        random_state=0,
+    )
+    assert set(found.subgroup) == {1.5, 10**400}
+
+
 def test_a_gap_that_is_no_number_is_refused():
     with pytest.raises(
         ValueError, match=r"`values` must have a finite gap; got -1e\+308 to 1e\+308"
@@ -288,6 +298,30 @@ def test_a_gap_that_is_no_number_is_refused():
                 {"direction": "up"},
                 {"decision_threshold": "x"},
             )
+        ),
+        (
+            lambda: se.ErrorMap(Ridge(), cv="x").fit(np.ones((60, 1)), TRUTH, GUESS),
+            "`cv` must be a whole number",
+        ),
+        (
+            lambda: se.label_segments(pl.DataFrame({"a": [1]}), None, columns=["a"]),
+            "`segmenter` must have predict",
+        ),
+        (
+            lambda: se.describe_subgroups(HUGE[:, None], subgroups=WARD),
+            "`X` must hold numbers below",
+        ),
+        (
+            lambda: se.equity_scorer(
+                metric=int, greater_is_better=True, subgroups=lambda _: WARD
+            )(Ridge().fit(TRUTH[:, None], TRUTH), TRUTH[:, None], TRUTH),
+            "`metric` must tell what it takes",
+        ),
+        (
+            lambda: se.ParetoDisplay.from_cv_results(
+                {"mean_test_a": [1e308, 0.0], "mean_test_b": [0.0, 1.0]}
+            ),
+            "`cv_results` must hold numbers below",
         ),
         (
             lambda: se.excluded_who([True, ("t", 1)] * 30, TRUTH),

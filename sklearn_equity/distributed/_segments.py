@@ -74,6 +74,9 @@ def label_segments(
     frame, names = frame_of(table), list_of_columns(columns)
     schema = frame.collect_schema()
     select_columns(frame, names)
+    if not hasattr(segmenter, "predict"):
+        msg = f"`segmenter` must have predict; got {type(segmenter).__name__}."
+        raise TypeError(msg)
     if not isinstance(name, str):
         raise TypeError(f"`name` must be the name of a column; got {name!r}.")
     if name in schema:

@@ -16,6 +16,7 @@ from sklearn_equity._checks import (
     check_subgroups,
     format_label,
     format_labels,
+    refuse_overflow,
 )
 from sklearn_equity._optional import build_frame
 from sklearn_equity._parallel import check_n_jobs, run
@@ -282,6 +283,8 @@ def describe_subgroups(
     check_same_order(X=X, subgroups=subgroups)
     variables = read_variables(X, missing="raise" if missing == "raise" else "group")
     n_rows = len(variables.table)
+    if n_rows:
+        refuse_overflow(variables.table, name="X")
     codes = check_subgroups(
         subgroups, n_rows=n_rows, rows_of="X", missing=missing, min_subgroups=2
     )

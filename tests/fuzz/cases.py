@@ -539,7 +539,7 @@ def _scores_case(target, draw):
         )
 
         def call():
-            made = se.equity_scoring("r2", subgroups=lambda _: labels, **options)
+            made = se.equity_scoring(subgroups=lambda _: labels, **options)
             return [
                 scorer(_fitted(), X, y) for scorer in made.values() if callable(scorer)
             ]
