@@ -123,7 +123,8 @@ def is_missing(value: Any) -> bool:
 def _sorted_labels(labels: list[Any]) -> list[Any]:
     try:
         return sorted(labels)
-    except TypeError:  # labels of several types: group by type, then by their text
+    except (TypeError, OverflowError):  # of several types, or too large to compare:
+        # group by type, then by their text
         return sorted(labels, key=lambda label: (type(label).__name__, str(label)))
 
 

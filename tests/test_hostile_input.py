@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from fractions import Fraction
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import Ridge
 
 import sklearn_equity as se
 
@@ -102,6 +104,32 @@ def test_weights_whose_sums_are_no_numbers_are_refused(size):
         se.subgroup_fidelity(TRUTH, GUESS, subgroups=WARD, sample_weight=weights)
 
 
+def test_a_tolerance_of_any_number_is_a_number():
+    half, a_half = (
+        se.dataset_inequality(
+            TRUTH,
+            subgroups=WARD,
+            compare=("east", "west"),
+            threshold=40.0,
+            bounds=(0.0, 100.0),
+            tolerance=tolerance,
+        )
+        for tolerance in (0.5, Fraction(1, 2))
+    )
+    assert repr(a_half) == repr(half)
+    assert a_half.rule == half.rule
+
+
+def test_labels_too_large_to_compare_with_others_are_labels():
+    found = se.permutation_test(
+        TRUTH,
+        subgroups=[np.float64(1.5), 10**400] * 30,
+        n_permutations=20,
+        random_state=0,
+    )
+    assert set(found.subgroup) == {1.5, 10**400}
+
+
 def test_a_gap_that_is_no_number_is_refused():
     with pytest.raises(
         ValueError, match=r"`values` must have a finite gap; got -1e\+308 to 1e\+308"
@@ -137,6 +165,176 @@ def test_a_gap_that_is_no_number_is_refused():
             "`cv` must hold out every row once; got no folds",
         ),
         (lambda: se.ErrorMap().fit([], []), "`X`|Expected 2D array"),
+        (
+            lambda: se.acquisition_plan(
+                Ridge(), TRUTH[:, None], [*TRUTH[1:], [1.0, 2.0]], subgroups=WARD
+            ),
+            "`y` must be readable as an array",
+        ),
+        (
+            lambda: se.no_harm_test(
+                TRUTH, GUESS, np.rec.fromarrays([GUESS, GUESS]), subgroups=WARD
+            ),
+            "`after` must hold numbers; got records",
+        ),
+        (
+            lambda: se.fidelity_change(
+                b"numbers", GUESS, GUESS, subgroups={"w": WARD}, metric="bias"
+            ),
+            "`y_true`",
+        ),
+        (
+            lambda: se.fidelity_of_table(
+                pl.DataFrame({"t": TRUTH, "p": GUESS * 1e160, "w": WARD}).lazy(),
+                y_true="t",
+                y_pred="p",
+                subgroups="w",
+            ),
+            "`y_true` and `y_pred` must hold numbers below 1e150",
+        ),
+        (
+            lambda: se.excluded_who(
+                TRUTH > 40.0, pd.DataFrame(np.ones((60, 2)), columns=["a", "a"])
+            ),
+            "`characteristics` must have a name of its own for each column",
+        ),
+        (
+            lambda: se.remediation_path(
+                se.SubgroupOversampler(Ridge()),
+                TRUTH[:, None],
+                TRUTH,
+                subgroups=WARD,
+                strengths=np.array(2.0),
+            ),
+            "`strengths` must list values",
+        ),
+        (
+            lambda: se.attainable_fidelity(
+                np.where(np.arange(60) == 0, 1e150, TRUTH)[:, None],
+                TRUTH,
+                subgroups=WARD,
+                estimator=Ridge(),
+                cv=2,
+                random_state=0,
+            ),
+            r"`estimator.predict\(X\)` must hold numbers below",
+        ),
+        (
+            lambda: se.describe_subgroups(np.ones((1001, 1)), subgroups=range(1001)),
+            "`subgroups` must hold at most 1,000 different labels where all",
+        ),
+        (
+            lambda: se.compare_deterioration(
+                None,
+                np.arange(64),
+                subgroups=range(64),
+                threshold=40.0,
+                bounds=(0.0, 100.0),
+                against="each other",
+            ),
+            "`subgroups` must make at most 2,000 comparisons; 64 labels .* make 2,016",
+        ),
+        (
+            lambda: se.triage(
+                np.ones((1001, 1)), np.ones(1001), np.zeros(1001), findings=range(1001)
+            ),
+            "`findings` must hold at most 1,000 different labels",
+        ),
+        (
+            lambda: se.batches_of_table(pl.DataFrame({"a": [1]}), columns=0.5),
+            "`columns` must list the names",
+        ),
+        (
+            lambda: se.sample_table(pl.DataFrame({"a": [1]}), columns=[]),
+            "`columns` must list the names",
+        ),
+        (
+            lambda: se.sample_table(
+                pl.DataFrame({"a": [1]}), columns=["a"], random_state="x"
+            ),
+            "`random_state` must be a whole number",
+        ),
+        (
+            lambda: se.label_segments(
+                pl.DataFrame({"a": [1]}), Ridge(), columns=["a"], name=1
+            ),
+            "`name` must be the name of a column",
+        ),
+        (
+            lambda: se.DensityDisplay.from_values(range(201), subgroups=range(201)),
+            "`subgroups` must be at most 200 to be drawn",
+        ),
+        (
+            lambda: se.LocalExpertStack(Ridge()).fit([], []),
+            "`X`|Expected 2D array",
+        ),
+        (
+            lambda: se.remediation_path(
+                se.SubgroupOversampler(Ridge()),
+                TRUTH[:, None],
+                TRUTH,
+                subgroups=WARD,
+                strengths=[2.0],
+                under_served=0.5,
+            ),
+            "`under_served` must hold labels of subgroups",
+        ),
+        *(
+            (
+                lambda option=option: se.DeteriorationSums.from_arrays(
+                    TRUTH, **{"threshold": 40.0, "bounds": (0.0, 100.0), **option}
+                ),
+                f"`{next(iter(option))}` must",
+            )
+            for option in (
+                {"bounds": 0.5},
+                {"bounds": np.array(["a"])},
+                {"bounds": "no"},
+                {"n_steps": (1,)},
+                {"threshold": ()},
+                {"threshold": None},
+                {"threshold": {"east": "x"}},
+                {"bandwidth": (1,)},
+                {"direction": "up"},
+                {"decision_threshold": "x"},
+            )
+        ),
+        (
+            lambda: se.ErrorMap(Ridge(), cv="x").fit(np.ones((60, 1)), TRUTH, GUESS),
+            "`cv` must be a whole number",
+        ),
+        (
+            lambda: se.label_segments(pl.DataFrame({"a": [1]}), None, columns=["a"]),
+            "`segmenter` must have predict",
+        ),
+        (
+            lambda: se.describe_subgroups(HUGE[:, None], subgroups=WARD),
+            "`X` must hold numbers below",
+        ),
+        (
+            lambda: se.equity_scorer(
+                metric=int, greater_is_better=True, subgroups=lambda _: WARD
+            )(Ridge().fit(TRUTH[:, None], TRUTH), TRUTH[:, None], TRUTH),
+            "`metric` must tell what it takes",
+        ),
+        (
+            lambda: se.ParetoDisplay.from_cv_results(
+                {"mean_test_a": [1e308, 0.0], "mean_test_b": [0.0, 1.0]}
+            ),
+            "`cv_results` must hold numbers below",
+        ),
+        (
+            lambda: se.excluded_who([True, ("t", 1)] * 30, TRUTH),
+            "`excluded` must be readable as an array",
+        ),
+        (
+            lambda: se.excluded_who(TRUTH > 40.0, "table"),
+            "`characteristics` must be a table or a mapping of names to columns",
+        ),
+        (
+            lambda: se.RuleScanner(loss=int).fit(TRUTH[:, None], TRUTH, GUESS),
+            "`loss` must return one number a row",
+        ),
         (
             lambda: se.ErrorMap().fit(TRUTH[:, None], TRUTH * np.nan, GUESS),
             "`y` must not hold missing",

@@ -48,6 +48,7 @@ class Inference:
         if not 0.0 < as_number(self.tolerance) < np.inf:
             msg = "`tolerance` must be positive (0.1 for a tenth, either way); got "
             raise ValueError(msg + f"{self.tolerance!r}.")
+        object.__setattr__(self, "tolerance", float(self.tolerance))
         for name in ("min_subgroup_size", "n_resamples"):
             check_count(getattr(self, name), name=name, least=1)
 

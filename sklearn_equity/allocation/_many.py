@@ -31,6 +31,7 @@ from sklearn_equity.allocation._steps import Bounds, Direction
 from sklearn_equity.significance import benjamini_hochberg
 
 Against = Literal["rest", "reference", "each other"]
+_MOST_PAIRS = 2000  # each takes an integral of its own, and nobody reads more
 
 _RULE = (
     '"unequal": the q-value of no difference is at most {alpha:g}; "within tolerance": '
@@ -181,8 +182,8 @@ def compare_deterioration(
     Raises
     ------
     ValueError
-        If there is only one subgroup, `reference` names none, or another argument
-        breaks its rule.
+        If there is only one subgroup, `reference` names none, there are more than
+        2,000 comparisons, or another argument breaks its rule.
 
     See Also
     --------
@@ -301,6 +302,14 @@ def _list_pairs(
     if len(cohort.labels) < 2:
         msg = "`subgroups` must hold two labels or more to compare; got "
         raise ValueError(msg + f"{cohort.labels}.")
+    n_labels = len(cohort.labels)
+    n_pairs = n_labels * (n_labels - 1) // 2 if against == "each other" else n_labels
+    if n_pairs > _MOST_PAIRS:
+        msg = (
+            f"`subgroups` must make at most {_MOST_PAIRS:,} comparisons; "
+            f"{n_labels:,} labels with against={against!r} make {n_pairs:,}."
+        )
+        raise ValueError(msg)
     if against == "rest":
         return [(label, None) for label in cohort.labels]
     if against == "each other":

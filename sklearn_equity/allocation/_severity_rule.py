@@ -9,6 +9,7 @@ import numpy as np
 from sklearn_equity._checks import MISSING_LABEL, MissingPolicy, check_subgroups
 from sklearn_equity.allocation._area import EVERYONE
 from sklearn_equity.allocation._cohort import Threshold
+from sklearn_equity.allocation._inputs import as_number, check_choice, check_count
 from sklearn_equity.allocation._scoring import Boundary
 from sklearn_equity.allocation._sides import check_windows, region_windows
 from sklearn_equity.allocation._steps import (
@@ -65,14 +66,17 @@ def make_rule(
     n_points: int = 100,
 ) -> SeverityRule:
     """Check what no part could check alone, and keep what all must share."""
-    if isinstance(bandwidth, str):
+    if np.isnan(as_number(bandwidth)):
         msg = (
             "`bandwidth` must be a number in the unit of the measurement, 0 for none, "
             f"as a rule looks at all rows at once; got {bandwidth!r}. Apply "
             "select_bandwidth to a sample of rows, or count with 0."
         )
         raise TypeError(msg)
-    end = bounds[1 if direction == "above" else 0]
+    check_count(n_steps, name="n_steps", least=1)
+    check_choice(direction, ("above", "below"), name="direction")
+    lower, upper = _ends_of(bounds)
+    end = upper if direction == "above" else lower
     if n_steps > 1 and end is None:
         msg = (
             "`bounds` must give the end that deterioration runs to, as no part of a "
@@ -80,16 +84,11 @@ def make_rule(
         )
         raise ValueError(msg)
     check_windows(half_width, 2, n_points)
-    lower, upper = (None if end is None else float(end) for end in bounds)
-    kept: float | str | tuple[tuple[Hashable, float], ...]
-    if isinstance(threshold, Mapping):
-        pairs = sorted(threshold.items(), key=lambda pair: display_order(pair[0]))
-        kept = tuple((label, float(value)) for label, value in pairs)
-    else:
-        by_row = isinstance(threshold, str) or np.ndim(threshold) > 0
-        kept = _BY_ROW if by_row else float(threshold)
+    if not 0.0 <= as_number(decision_threshold) < 1.0:
+        msg = "`decision_threshold` must be from 0 to less than 1; got "
+        raise ValueError(msg + f"{decision_threshold!r}.")
     return SeverityRule(
-        kept,
+        _kept_threshold(threshold),
         (lower, upper),
         tuple(resolve_weights(weights, n_steps).tolist()),
         step,
@@ -101,6 +100,39 @@ def make_rule(
         float(half_width),
         int(n_points),
     )
+
+
+def _ends_of(bounds: Any) -> tuple[float | None, float | None]:
+    """Return the ends of a range as numbers; None where one is not known."""
+    given = list(bounds) if isinstance(bounds, tuple | list | np.ndarray) else []
+    ends = [None if end is None else as_number(end) for end in given]
+    if len(ends) != 2 or any(end is not None and np.isnan(end) for end in ends):
+        msg = (
+            "`bounds` must be a pair, the least and the greatest possible measurement, "
+            f"with None for an end that is not known; got {bounds!r}."
+        )
+        raise ValueError(msg)
+    return ends[0], ends[1]
+
+
+def _kept_threshold(threshold: Any) -> float | str | tuple[tuple[Hashable, float], ...]:
+    """Return what of the threshold is the same for all parts."""
+    if isinstance(threshold, Mapping):
+        pairs = sorted(threshold.items(), key=lambda pair: display_order(pair[0]))
+        kept = tuple((label, as_number(value)) for label, value in pairs)
+        numbers = [value for _, value in kept]
+    elif isinstance(threshold, str) or (
+        hasattr(threshold, "__len__") and getattr(threshold, "ndim", 1) != 0
+    ):
+        return _BY_ROW
+    else:
+        numbers = [as_number(threshold)]
+    if np.isnan(numbers).any():
+        msg = (
+            "`threshold` must be a number, one by label of `subgroups`, or one a row; "
+        )
+        raise ValueError(msg + f"got {threshold!r}.")
+    return kept if isinstance(threshold, Mapping) else numbers[0]
 
 
 def read_rule(written: dict[str, Any]) -> SeverityRule:

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from sklearn_equity._checks import (
     MissingPolicy,
     check_confidence_level,
+    check_numbers,
     check_sample_weight,
     check_whole_number,
 )
@@ -210,7 +211,7 @@ class DeteriorationSums:
             half_width=half_width,
             n_points=n_points,
         )
-        n_rows = len(np.asarray(measurement))
+        n_rows = len(check_numbers(measurement, name="measurement"))
         cohort = take_cohort(
             measurement,
             allocation=allocation,

@@ -342,7 +342,7 @@ class ErrorMap(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self, table: NDArray[Any], losses: Vector, rng: np.random.RandomState
     ) -> list[Fold]:
         """Cut people into folds whose test rows hold everybody once."""
-        if hasattr(self.cv, "split"):
+        if hasattr(self.cv, "split") and not isinstance(self.cv, str | bytes):
             folds = list(self.cv.split(table, losses))
         else:
             check_whole_number(self.cv, name="cv", least=2)

@@ -12,6 +12,7 @@ from sklearn_equity._checks import check_subgroups, format_label, to_array
 __all__ = ["check_findings"]
 
 Mask = NDArray[np.bool_]
+_MOST_FINDINGS = 1000
 
 
 def check_findings(findings: Any, n_rows: int) -> tuple[tuple[str, ...], Mask]:
@@ -31,6 +32,12 @@ def check_findings(findings: Any, n_rows: int) -> tuple[tuple[str, ...], Mask]:
         coded = check_subgroups(
             findings, n_rows=n_rows, name="findings", missing="drop"
         )
+        if coded.n_subgroups > _MOST_FINDINGS:
+            msg = (
+                f"`findings` must hold at most {_MOST_FINDINGS:,} different labels, as "
+                f"each takes a test of its own; got {coded.n_subgroups:,}."
+            )
+            raise ValueError(msg)
         members = coded.codes[:, np.newaxis] == np.arange(coded.n_subgroups)
         return tuple(format_label(label) for label in coded.labels), members
     if not masks:

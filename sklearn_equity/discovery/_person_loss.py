@@ -84,11 +84,12 @@ def person_loss(
     refuse_overflow(truth, name=name)
     refuse_overflow(prediction, name="y_pred")
     if callable(loss):
-        return check_numbers(
-            loss(truth, prediction),
-            name="loss(y_true, y_pred)",
-            n_rows=len(truth),
-        )
+        try:
+            losses = loss(truth, prediction)
+        except TypeError as refusal:
+            msg = f"`loss` must return one number a row of two arrays: {refusal}."
+            raise TypeError(msg) from refusal
+        return check_numbers(losses, name="loss(y_true, y_pred)", n_rows=len(truth))
     if not isinstance(loss, str) or loss not in LOSSES:
         msg = (
             '`loss` must be "absolute", "squared" or a function of y_true and y_pred '

@@ -290,7 +290,7 @@ class AuditAccumulator:
             min_subgroup_size, confidence_level, "single", tolerance, n_resamples
         )
         groupings, everybody = self._to_share(suppress_below)
-        if not self.n_rows_:
+        if not self.n_rows_ or self._everybody is None:
             raise ValueError("No rows have been seen: call update first.")
         if everybody is None:
             msg = (

@@ -8,8 +8,9 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_equity._checks import check_whole_number
 from sklearn_equity._optional import build_frame
-from sklearn_equity._tables import frame_of, select_columns
+from sklearn_equity._tables import frame_of, list_of_columns, select_columns
 from sklearn_equity.distributed._gaps import Gaps, check_gaps, refuse_gaps
 from sklearn_equity.sufficient_statistics import batches
 
@@ -74,7 +75,8 @@ def batches_of_table(
     >>> kde.n_samples_seen_
     200
     """
-    names = list(columns)
+    check_whole_number(batch_size, name="batch_size", least=1)
+    names = list_of_columns(columns)
     frame = select_columns(frame_of(table), names)
     check_gaps(missing)
     return _frames(frame, names, batch_size, missing)
@@ -195,10 +197,11 @@ def sample_table(
     >>> drawn.rows["age"].to_list() == drawn.positions.tolist()
     True
     """
-    if n_rows < 1:
-        raise ValueError(f"`n_rows` must be at least 1; got {n_rows!r}.")
+    check_whole_number(n_rows, name="n_rows", least=1)
     check_gaps(missing)
-    names = list(columns)
+    if random_state is not None:
+        check_whole_number(random_state, name="random_state", least=0)
+    names = list_of_columns(columns)
     frame = select_columns(frame_of(table), names)
     seed = int(np.random.default_rng(random_state).integers(2**63))
     keys, positions = np.zeros(0), np.zeros(0, dtype=np.int64)

@@ -13,7 +13,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_equity._tables import frame_of, select_columns
+from sklearn_equity._tables import frame_of, list_of_columns, select_columns
 from sklearn_equity.distributed._gaps import bad_values
 from sklearn_equity.sufficient_statistics import (
     Promise,
@@ -82,9 +82,14 @@ def label_segments(
     >>> sorted(labelled.collect()["segment"].value_counts()["count"])
     [1500, 1500]
     """
-    frame, names = frame_of(table), list(columns)
+    frame, names = frame_of(table), list_of_columns(columns)
     schema = frame.collect_schema()
     select_columns(frame, names)
+    if not hasattr(segmenter, "predict"):
+        msg = f"`segmenter` must have predict; got {type(segmenter).__name__}."
+        raise TypeError(msg)
+    if not isinstance(name, str):
+        raise TypeError(f"`name` must be the name of a column; got {name!r}.")
     if name in schema:
         msg = f"`name` must be new to the table; it has {list(schema)}, got {name!r}."
         raise ValueError(msg)

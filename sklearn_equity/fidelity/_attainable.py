@@ -361,7 +361,7 @@ def _find(
     check_regressor(estimator)
     refuse_overflow(residual, name="y", limit=LARGEST)
     inputs = check_inputs(X, len(residual))
-    return cross_fit(
+    found = cross_fit(
         inputs,
         residual,
         [codes.codes for codes in groupings.values()],
@@ -370,6 +370,8 @@ def _find(
         seed=int(rng.randint(2**31 - 1)),
         n_jobs=n_jobs,
     )
+    refuse_overflow(found, name="estimator.predict(X)", limit=LARGEST)
+    return found
 
 
 def _means(values: Vector, codes: SubgroupCodes) -> Vector:

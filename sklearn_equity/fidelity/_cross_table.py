@@ -250,13 +250,17 @@ def _within(
 ) -> TrueSpread:
     """Compare cells with what they are when people are dealt out anew within a row."""
     pairs = [parts_of(label) for label in cells.subgroup]
-    stratum = np.array([rows.labels.index(pair[0]) for pair in pairs])
-    column = np.array([columns.labels.index(pair[1]) for pair in pairs])
+    row_of, column_of = (
+        {label: code for code, label in enumerate(codes.labels)}
+        for codes in (rows, columns)
+    )
+    stratum = np.array([row_of[pair[0]] for pair in pairs])
+    column = np.array([column_of[pair[1]] for pair in pairs])
     if metric.columns is None:
         estimate, std_error = _with_normal_draws(cells, rng)
     else:
         estimate, std_error = np.empty((2, 1 + n_shuffles, len(cells)))
-        for i in np.unique(stratum):
+        for i in np.unique(stratum[cells.judged]):  # the others are not compared
             here, there = stratum == i, rows.codes == i
             if data.sample_weight is not None:
                 there &= data.sample_weight > 0.0

@@ -92,6 +92,7 @@ def moments_of_table(
         ask = partial(_sum_up, promised, metric, named, keys)
         found = ask()
         refuse_unfit(frame, named, metric, found.n, found.also)
+        _refuse_infinite_sums(found)
         moments = _of_people(found)
         lengths = _stretches(moments)
         if lengths:
@@ -103,6 +104,15 @@ def moments_of_table(
     # The target itself tells of classes; nothing else needs it.
     of_classes = metric.min_of_class != (0, 0)
     return TableSums(moments if of_classes else _with_blank_target(moments), rows)
+
+
+def _refuse_infinite_sums(found: GroupedSums) -> None:
+    if not np.isfinite(found.products).all():
+        msg = (
+            "`y_true` and `y_pred` must hold numbers below 1e150 in size, so that they "
+            "can be squared; their sums of squares are infinite. Rescale the columns."
+        )
+        raise ValueError(msg)
 
 
 def _of_people(found: GroupedSums) -> SubgroupMoments:

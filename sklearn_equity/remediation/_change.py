@@ -280,7 +280,7 @@ def _number_classes(
 ) -> tuple[list[Hashable], dict[str, Any]]:
     """Return all classes, sorted, and the number of each label."""
     coded = {
-        name: check_subgroups(values, n_rows=len(np.asarray(values)), name=name)
+        name: check_subgroups(values, n_rows=np.atleast_1d(values).shape[0], name=name)
         for name, values in labels.items()
     }
     classes = sorted({str(label) for codes in coded.values() for label in codes.labels})

@@ -16,6 +16,7 @@ from sklearn_equity._checks import (
     SubgroupCodes,
     check_numbers,
     check_subgroups,
+    to_array,
 )
 from sklearn_equity._factorize import factorize
 from sklearn_equity.fidelity import QuantileBands
@@ -52,7 +53,7 @@ class Characteristics:
         return cls(groupings, tuple(left_out))
 
 
-def columns_by_name(table: Any) -> dict[str, Any]:
+def columns_by_name(table: Any, *, name: str = "characteristics") -> dict[str, Any]:
     """Return the columns of a table by name; none of what is no table."""
     if table is None or issparse(table):
         return {}
@@ -64,9 +65,12 @@ def columns_by_name(table: Any) -> dict[str, Any]:
         return {str(name): values for name, values in columns}
     if isinstance(frame, nw.Series):
         return {str(frame.name or "x0"): frame}
-    array = np.asarray(table)
+    array = to_array(table, name=name)
     if array.ndim == 1:
         array = array[:, np.newaxis]
+    if array.ndim != 2:
+        msg = f"`{name}` must be a table or a mapping of names to columns; "
+        raise ValueError(msg + f"got {type(table).__name__} of shape {array.shape}.")
     return {f"x{j}": array[:, j] for j in range(array.shape[1])}
 
 

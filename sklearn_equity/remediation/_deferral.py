@@ -334,7 +334,7 @@ class DeferralModel(KnownSubgroups):
 
 def _describe(X: Any, labels: Any, characteristics: Any) -> dict[str, Any]:
     """Return what is known of people: the model's inputs, labels, and what else."""
-    known = columns_by_name(X)
+    known = columns_by_name(X, name="X")
     if labels is not None:
         array = np.empty(num_samples(labels), dtype=object)
         array[:] = [

@@ -14,7 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from sklearn_equity._checks import check_confidence_level, format_labels
+from sklearn_equity._checks import (
+    check_confidence_level,
+    check_same_order,
+    format_labels,
+    to_array,
+)
 from sklearn_equity._optional import build_frame
 from sklearn_equity.remediation._characteristics import Characteristics
 
@@ -204,7 +209,8 @@ def excluded_who(
     Raises
     ------
     ValueError
-        If lengths differ or `excluded` holds anything but truth values.
+        If lengths or orders of rows differ, or `excluded` holds anything but truth
+        values.
 
     See Also
     --------
@@ -235,6 +241,7 @@ def excluded_who(
     if not isinstance(n_bands, Integral) or isinstance(n_bands, bool) or n_bands < 2:
         msg = f"`n_bands` must be a whole number of at least 2; got {n_bands!r}."
         raise ValueError(msg)
+    check_same_order(excluded=excluded, characteristics=characteristics)
     out = _check_excluded(excluded)
     read = Characteristics.read(characteristics, len(out), n_bands=int(n_bands))
     named = [
@@ -276,7 +283,7 @@ def excluded_who(
 
 
 def _check_excluded(excluded: ArrayLike) -> NDArray[np.bool_]:
-    array = np.asarray(excluded)
+    array = to_array(excluded, name="excluded")
     if array.ndim != 1 or array.dtype.kind != "b" or not len(array):
         msg = (
             "`excluded` must hold one truth value a row; got "

@@ -14,6 +14,7 @@ from sklearn_equity._checks import (
     SubgroupCodes,
     check_numbers,
     check_subgroups,
+    to_array,
 )
 from sklearn_equity._sklearn_shims import HasMethods
 from sklearn_equity.fidelity import Metric
@@ -40,7 +41,7 @@ def check_target(
     if y is None:
         msg = "A remedy requires y to be passed, but the target y is None."
         raise ValueError(msg)
-    shape = np.asarray(y).shape
+    shape = to_array(y, name="y").shape
     if len(shape) == 2 and shape[1] > 1:
         msg = (
             "`y` must hold one number or class a row; got several outcomes, shape "

@@ -259,12 +259,12 @@ class LocalExpertStack(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
         self._refuse_other_kinds()
         check_n_jobs(self.n_jobs)
         random_state = check_random_state(self.random_state)
-        validate_data(self, X, skip_check_array=True)
         self._people = PeopleTable.learn(X)
         table = self._people.read(X)
         if len(table) < 2:
             msg = f"`X` must have at least 2 rows; got n_samples = {len(table)}."
             raise ValueError(msg)
+        validate_data(self, X, skip_check_array=True)
         (X,) = indexable(X)
         _, labels = check_target(y, len(table), is_classifier=_is_classifier(self))
         target = self._as_numbers(labels)

@@ -94,7 +94,8 @@ class PathRows:
 
 def refuse_no_remedy(estimator: Any, parameter: str, strengths: Sequence[Any]) -> None:
     """Refuse what wraps no model, has no such parameter, or is to be tried nowhere."""
-    if not hasattr(strengths, "__len__") or isinstance(strengths, str | bytes):
+    is_list = hasattr(strengths, "__len__") and getattr(strengths, "ndim", 1) > 0
+    if not is_list or isinstance(strengths, str | bytes):
         msg = f"`strengths` must list values of `parameter`; got {strengths!r}."
         raise TypeError(msg)
     if len(strengths) == 0:

@@ -27,6 +27,7 @@ than others loses power by it: it can't be told from one that has not yet seen i
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Self
 
@@ -75,6 +76,11 @@ class Loan:
         sixth = float((parts**6).mean()) / square**3
         # Two standard errors of the skewness of parts whose signs are chance.
         return cls(parts, sizes, float(2.0 * np.sqrt(sixth / len(parts))))
+
+    @cached_property
+    def skewness_of_all(self) -> float:
+        """That of everybody as they are, which every subgroup borrows."""
+        return float(self.skewness(*_powers(self.parts).sum(axis=0)))
 
     def skewness(self, mean: Any, cube: Any) -> Vector:
         """Return that of everybody, signs flipped or not; 0 where it may be chance."""
@@ -136,7 +142,7 @@ class SumOfParts:
         unseen = of_all = 0.0
         if loan is not None and members is not None:
             unseen = loan.unseen(parts, members)
-            of_all = float(loan.skewness(*_powers(loan.parts).sum(axis=0)))
+            of_all = loan.skewness_of_all
         if parts.min() == parts.max() and unseen == 0.0:
             return cls(total, 0.0, 0.0, n)
         mean, cube = _powers(parts).sum(axis=0)

@@ -45,10 +45,10 @@ def choose_under_served(
     list may name another.
     """
     if callable(rule):
-        chosen = tuple(rule(dict(judged)))
+        chosen = rule(dict(judged))
         must = "The function `under_served` must return labels of its argument"
         _refuse_outside(must, chosen, tuple(judged))
-        return chosen
+        return tuple(chosen)
     if isinstance(rule, str):
         rule = {"quantile": 0.5}
     if not isinstance(rule, Mapping):
@@ -95,6 +95,9 @@ def _refuse_bad_number(rule: Mapping[str, float]) -> None:
 def _refuse_outside(
     must: str, chosen: Collection[Hashable], allowed: tuple[Hashable, ...]
 ) -> None:
+    is_list = hasattr(chosen, "__iter__") and not isinstance(chosen, str | bytes)
+    if not is_list or not getattr(chosen, "ndim", 1):
+        raise TypeError(f"{must}, which are {list(allowed)}; got {chosen!r}.")
     unknown = [label for label in chosen if label not in allowed]
     if unknown:
         raise ValueError(f"{must}, which are {list(allowed)}; got {unknown}.")

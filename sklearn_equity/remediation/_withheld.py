@@ -27,8 +27,8 @@ def refuse_withheld(
 
     `keep` lists what is to be cut to these rows, whom `given` finds.
     """
-    if not isinstance(answers, np.ndarray) or answers.ndim == 0:
-        return  # what is no array holds no mask, and is read with the others
+    if not isinstance(answers, np.ndarray) or answers.ndim == 0 or answers.dtype.names:
+        return  # what is no array of values holds no mask, and is read with the others
     gaps = is_withheld(answers)
     n_gaps, n_rows = int(gaps.sum()), len(gaps)
     if not n_gaps:

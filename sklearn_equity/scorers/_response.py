@@ -315,7 +315,11 @@ def _n_values(labels: NDArray[Any]) -> int:
 
 
 def _takes(function: Any, parameter: str) -> bool:
-    return parameter in inspect.signature(function).parameters
+    try:
+        return parameter in inspect.signature(function).parameters
+    except ValueError as error:  # of what is written in C
+        msg = f"`metric` must tell what it takes: {error}. Wrap it in a function."
+        raise ValueError(msg) from error
 
 
 def _as_array(values: Any, name: str) -> NDArray[Any]:

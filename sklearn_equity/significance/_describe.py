@@ -16,6 +16,7 @@ from sklearn_equity._checks import (
     check_subgroups,
     format_label,
     format_labels,
+    refuse_overflow,
 )
 from sklearn_equity._optional import build_frame
 from sklearn_equity._parallel import check_n_jobs, run
@@ -34,6 +35,7 @@ Vector = NDArray[np.float64]
 
 # The published choice: the five largest subgroups of the quarter that is served worst.
 _N_DESCRIBED, _WORST_SHARE = 5, 0.25
+_MOST_DESCRIBED = 1000  # each takes a tree, and nobody reads more
 _RULE_VALUE = 500.0  # nanoseconds that a value costs in growing a tree, roughly
 _NUMBERS = ("n", "mean_in", "mean_out", "difference", "p_value", "q_value")
 
@@ -184,7 +186,7 @@ def describe_subgroups(
     table : SubgroupTable, default=None
         What `subgroup_fidelity` returns for these subgroups, whole: only the five
         largest of the quarter that is served worst are then described, each with its
-        verdict: some may have insufficient evidence. None describes all.
+        verdict: some may have insufficient evidence. None describes all, 1,000 at most.
     grouping : str, default=None
         Which grouping of `table` the subgroups are; needed if it has several.
     n_permutations : int, default=1000
@@ -281,9 +283,18 @@ def describe_subgroups(
     check_same_order(X=X, subgroups=subgroups)
     variables = read_variables(X, missing="raise" if missing == "raise" else "group")
     n_rows = len(variables.table)
+    if n_rows:
+        refuse_overflow(variables.table, name="X")
     codes = check_subgroups(
         subgroups, n_rows=n_rows, rows_of="X", missing=missing, min_subgroups=2
     )
+    if part is None and codes.n_subgroups > _MOST_DESCRIBED:
+        msg = (
+            f"`subgroups` must hold at most {_MOST_DESCRIBED:,} different labels where "
+            f"all are described; got {codes.n_subgroups:,}. With `table`, what "
+            "subgroup_fidelity returns, those served worst are."
+        )
+        raise ValueError(msg)
     kept = codes.codes >= 0
     codes = SubgroupCodes(codes.codes[kept], codes.labels, codes.name)
     variables = Variables(variables.table[kept], variables.variables)

@@ -21,6 +21,7 @@ from targets import (
     QUICK,
     SMALL,
     can_be_shown,
+    is_known,
     names_of,
     table_is_sound,
 )
@@ -113,7 +114,7 @@ def _options(draw, spec):
 
 def _function_case(target, draw):
     spec, function = FUNCTIONS[target], getattr(se, target)
-    draw.size(may_be_many=spec.may_be_many)
+    draw.size(may_be_many="labels" in spec.data.values())
     options = _options(draw, spec)
     named = options.get("metric")
     data = _data(draw, spec.data, named if isinstance(named, str) else None)
@@ -138,7 +139,7 @@ def _keywords(function):
 
 def _estimator_case(target, draw):
     spec, kind = ESTIMATORS[target], getattr(se, target)
-    draw.size()
+    draw.size(may_be_many="labels" in spec.fit.values())
     parameters = _options(draw, spec)
     data = _data(draw, spec.fit)
     method = draw.choose(("", *spec.methods))
@@ -149,11 +150,10 @@ def _estimator_case(target, draw):
     def call():
         model = kind(**parameters).fit(**data)
         repr(model)
-        if method:
-            getattr(model, method)(later)
+        return getattr(model, method)(later) if method else None
 
     draw.given["method"] = method
-    return Case(target, call, names_of(kind), draw.given)
+    return Case(target, call, names_of(kind), draw.given, is_known)
 
 
 # ---- hand-made -------------------------------------------------------------------
@@ -197,7 +197,7 @@ def _table_case(target, draw):
 
 
 def _audit_case(target, draw):
-    draw.size()
+    draw.size(may_be_many=True)
     X, y = draw.table("X", n_columns=2), draw.vector("y", low=20.0, high=60.0)
     options = draw.options(
         {"metric": draw.choose(("nrmse", "mae", "r2")), "normalization": "mean",
@@ -221,7 +221,7 @@ def _page_is_escaped(result):
 
 
 def _audit_frame_case(target, draw):
-    n_rows = draw.size()
+    n_rows = draw.size(may_be_many=True)
     frame = pd.DataFrame({"truth": draw.rng.uniform(20, 60, n_rows)})
     for name, values in (
         ("guess", draw.vector("guess", low=20.0, high=60.0)),
@@ -230,6 +230,8 @@ def _audit_frame_case(target, draw):
     ):
         with contextlib.suppress(Exception):
             frame[name] = values
+    if draw.rng.random() < 0.05:
+        frame = pd.concat([frame, frame], axis=1)
     options = draw.options(
         {"metric": "mae", "missing": "group", "confidence_level": 0.9,
          "sample_weight": draw.choose((None, "<b>weight")), "tolerance": 0.1, **SMALL}
@@ -281,6 +283,119 @@ def _table_in_its_engine_case(target, draw):
         draw.given,
         _page_is_escaped if "audit" in target else table_is_sound,
     )
+
+
+# ---- tables and sums of parts ----------------------------------------------------
+def _sums_case(target, draw):
+    """What adds up people, of arrays, in parts that are merged."""
+    draw.size(may_be_many=True)
+    values, labels = (
+        draw.vector("values", low=20.0, high=60.0),
+        draw.labels("subgroups"),
+    )
+    weights = draw.vector("sample_weight", low=0.1, high=3.0)
+    kind = getattr(se, target)
+    if target == "SubgroupMoments":
+        return Case(
+            target,
+            lambda: _merged(
+                kind.from_arrays(
+                    {"error": values}, subgroups=labels, sample_weight=weights
+                )
+            ),
+            names_of(kind.from_arrays) | {"error", "A label"},
+            draw.given,
+            _moments_are_known,
+        )
+    if target == "DeteriorationSums":
+        allocation = draw.vector("allocation")
+        options = draw.options(
+            {"threshold": 40.0, "bounds": (0.0, 100.0), "n_steps": 5,
+             "weights": "linear", "step": "exact", "direction": "above",
+             "bandwidth": 0.0, "decision_threshold": 0.2, "half_width": 0.2,
+             "n_points": 10, "missing": "raise"}
+        )  # fmt: skip
+        return Case(
+            target,
+            lambda: _merged(
+                kind.from_arrays(
+                    values, allocation=allocation, subgroups=labels,
+                    sample_weight=weights, **options,
+                )
+            ).curve(min_rows=5),
+            names_of(kind.from_arrays),
+            draw.given,
+            can_be_shown,
+        )  # fmt: skip
+    truth = draw.vector("y_true", low=20.0, high=60.0)
+    made = draw.options(
+        {"metric": draw.choose(("mae", "nrmse", "r2", "bias")),
+         "normalization": draw.choose(("mean", "std", None))}
+    )  # fmt: skip
+    asked = draw.options(
+        {"min_subgroup_size": 5, "confidence_level": 0.9, "tolerance": 0.1,
+         "n_resamples": 50, "suppress_below": 0, "random_state": 0}
+    )  # fmt: skip
+    missing = draw.choose(("raise", "group", "drop"))
+
+    def call():
+        sums = kind(**made).update(
+            truth, values, labels, sample_weight=weights, missing=missing
+        )
+        return _merged(sums).result(**asked)
+
+    names = names_of(kind) | names_of(kind.update) | names_of(kind.result)
+    return Case(
+        target,
+        call,
+        names | {"y_pred", "update", "A label"},
+        draw.given,
+        table_is_sound,
+    )
+
+
+def _merged(sums):
+    """Send it as bytes, and add it to itself."""
+    back = type(sums).from_bytes(sums.to_bytes())
+    repr(back)
+    return sums.merge(back) if hasattr(sums, "merge") else back
+
+
+def _moments_are_known(moments):
+    known = np.isfinite(moments.mean).all() and np.isfinite(moments.scatter).all()
+    return None if known else f"not finite: {moments.mean} {moments.scatter}"
+
+
+def _rows_of_table_case(target, draw):
+    """`batches_of_table`, `sample_table` and `label_segments` of frames."""
+    n_rows = draw.size()
+    numbers = {name: draw.rng.normal(size=n_rows) for name in ("a", "b")}
+    table = draw.polars_table(numbers)
+    if draw.rng.random() < 0.4:
+        table = draw.table("table", n_columns=2)
+    sound = {"columns": ("a", "b")}
+    if target == "batches_of_table":
+        sound["batch_size"] = draw.choose((1, 7, 65_536))
+    if target == "sample_table":
+        sound |= {"n_rows": draw.choose((1, 20, 1000)), "random_state": 0}
+    if target == "label_segments":
+        sound["name"] = "segment"
+    options, function = draw.options(sound), getattr(se, target)
+    rng = np.random.default_rng(0)
+    segmenter = draw.choose(
+        (se.LatentGMMSegmenter(2, random_state=0).fit(rng.normal(size=(60, 2))), None)
+        if draw.rng.random() < 0.1
+        else (se.LatentGMMSegmenter(2, random_state=0).fit(rng.normal(size=(60, 2))),)
+    )
+
+    def call():
+        if target == "label_segments":
+            labelled = function(table, segmenter, **options)
+            return labelled.collect() if hasattr(labelled, "collect") else labelled
+        found = function(table, **options)
+        return list(found) if target == "batches_of_table" else found
+
+    return Case(target, call, names_of(function), draw.given, _is_shown)
 
 
 def _file_case(target, draw):
@@ -336,6 +451,17 @@ def _path_case(target, draw):
          "min_subgroup_size": 10, "confidence_level": 0.9, "random_state": 0}
     )  # fmt: skip
     remedy = se.SubgroupOversampler(Ridge(), measured_on="train", min_subgroup_size=10)
+    if target == "RemediationPathDisplay":
+        return Case(
+            target,
+            lambda: _drawn(
+                lambda: se.RemediationPathDisplay.from_estimator(
+                    remedy, X, y, subgroups=labels, **options
+                )
+            ),
+            names_of(se.remediation_path),
+            draw.given,
+        )
     return Case(
         target,
         lambda: se.remediation_path(remedy, X, y, subgroups=labels, **options),
@@ -346,7 +472,7 @@ def _path_case(target, draw):
 
 
 def _scorer_case(target, draw):
-    draw.size()
+    draw.size(may_be_many=True)
     X, y = draw.table("X", n_columns=2), draw.vector("y", low=20.0, high=60.0)
     labels = draw.labels("subgroups")
     options = draw.options(
@@ -375,7 +501,7 @@ def _is_a_score(result):
 
 
 def _folds_case(target, draw):
-    draw.size()
+    draw.size(may_be_many=True)
     y, labels = draw.vector("y", high=3.0, whole=True), draw.labels("subgroups")
     options = draw.options(
         {"n_splits": 2, "n_bins": 2, "shuffle": True, "random_state": 0,
@@ -402,6 +528,43 @@ def _bands_case(target, draw):
     )
 
 
+def _scores_case(target, draw):
+    """`da_index_scorer`, and `equity_scoring` of several scorers."""
+    draw.size()
+    X, y = draw.table("X", n_columns=2), draw.vector("y", low=20.0, high=60.0)
+    labels = draw.labels("subgroups")
+    if target == "equity_scoring":
+        options = draw.options(
+            {"metrics": ("nrmse", "mae"), "aggregates": ("worst", "gini")}
+        )
+
+        def call():
+            made = se.equity_scoring(subgroups=lambda _: labels, **options)
+            return [
+                scorer(_fitted(), X, y) for scorer in made.values() if callable(scorer)
+            ]
+
+        names = names_of(se.equity_scoring) | names_of(se.equity_scorer)
+    else:
+        measured = draw.vector("measurement", high=10.0)
+        draw.given["compare"] = (0, 1)
+        options = draw.options(
+            {"threshold": 3.0, "compare": (0, 1), "decision_threshold": 0.0,
+             "bounds": (0.0, 10.0), "direction": "above", "missing": "drop",
+             "scale": draw.choose(("rank", "minmax", None)), "min_rows": 2,
+             "half_width": 0.3, "n_points": 10}
+        )  # fmt: skip
+
+        def call():
+            return se.da_index_scorer(
+                measurement=lambda _: measured, subgroups=lambda _: labels, **options
+            )(_fitted(), X, y)
+
+        names = names_of(se.da_index_scorer) | names_of(se.model_inequality)
+    names |= {"y_true", "y_pred", "The model's predict", "allocation"}
+    return Case(target, call, names, draw.given, is_known)
+
+
 def _pareto_case(target, draw):
     draw.n_rows = 4
     results = {
@@ -412,6 +575,15 @@ def _pareto_case(target, draw):
         "params": [{}] * 4,
     }
     options = draw.options({"metrics": ("r2", "worst")})
+    if target == "ParetoDisplay":
+        return Case(
+            target,
+            lambda: _drawn(
+                lambda: se.ParetoDisplay.from_cv_results(results, **options)
+            ),
+            {"cv_results", "metrics", *results},
+            draw.given,
+        )
     within = draw.options({"within": "r2", "n_se": 1.0})
     if target == "pareto_front":
         return Case(
@@ -429,7 +601,7 @@ def _pareto_case(target, draw):
 
 
 def _display_case(target, draw):
-    draw.size()
+    draw.size(may_be_many=True)
     y_true = draw.vector("y_true", low=20.0, high=60.0)
     y_pred = draw.vector("y_pred", low=20.0, high=60.0)
     labels, values = draw.labels("subgroups"), draw.vector("values")
@@ -460,22 +632,24 @@ def _display_case(target, draw):
         ),
     }
 
-    def call():
-        try:
-            calls[target]().figure_.canvas.draw()
-        finally:
-            plt.close("all")
-
     names = {
         *("y_true", "y_pred", "subgroups", "values", "allocation", "measurement"),
         *("characteristic", "segments", "coordinates", "before", "after", "X"),
     }
-    return Case(target, call, names, draw.given)
+    return Case(target, lambda: _drawn(calls[target]), names, draw.given)
+
+
+def _drawn(make):
+    """Draw a display to the last line, and leave no figure open."""
+    try:
+        make().figure_.canvas.draw()
+    finally:
+        plt.close("all")
 
 
 # ---- the command line ------------------------------------------------------------
 def _command_case(target, draw):
-    n_rows = draw.size()
+    n_rows = draw.size(may_be_many=True)
     columns = {"truth": draw.vector("truth", low=20.0, high=60.0)}
     columns["guess"] = draw.vector("guess", low=20.0, high=60.0)
     columns["ward"] = draw.labels("ward")
@@ -554,6 +728,16 @@ OTHERS = {
     "CalibrationByFeatureDisplay": (_display_case, 0.1),
     "LatentSpaceDisplay": (_display_case, 0.1),
     "RemediationEffectDisplay": (_display_case, 0.1),
+    "ParetoDisplay": (_pareto_case, 0.1),
+    "RemediationPathDisplay": (_path_case, 0.05),
+    "AuditAccumulator": (_sums_case, 0.6),
+    "SubgroupMoments": (_sums_case, 0.5),
+    "DeteriorationSums": (_sums_case, 0.5),
+    "batches_of_table": (_rows_of_table_case, 0.3),
+    "sample_table": (_rows_of_table_case, 0.3),
+    "label_segments": (_rows_of_table_case, 0.4),
+    "da_index_scorer": (_scores_case, 0.4),
+    "equity_scoring": (_scores_case, 0.4),
     "command line": (_command_case, 0.4),
 }
 WEIGHTS = (

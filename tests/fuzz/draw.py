@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-SIZES = (1, 2, 3, 10, 60, 200)
-ODDS_OF_SIZES = (0.04, 0.04, 0.04, 0.13, 0.35, 0.4)
+SIZES = (0, 1, 2, 3, 10, 60, 200)
+ODDS_OF_SIZES = (0.02, 0.04, 0.04, 0.04, 0.13, 0.34, 0.39)
 ODDS_OF_MANY = 0.004  # of 20,000 rows in 10,000 subgroups
 PLACE_OF = {"vector": 0.1, "labels": 0.15, "table": 0.2, "option": 0.04}
 

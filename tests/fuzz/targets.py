@@ -28,7 +28,6 @@ class Function:
     leave: tuple[str, ...] = ()
     promise: Promise | None = None
     weight: float = 1.0
-    may_be_many: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,16 @@ def are_p_values(result):
     """Adjusted p-values lie between 0 and 1, or are NaN where no test was made."""
     p = np.asarray(result)
     return None if (np.isnan(p) | ((p >= 0) & (p <= 1))).all() else f"outside: {p!r}"
+
+
+def is_known(result):
+    """What an estimator tells of rows is no NaN, though it may be infinite."""
+    table = result if isinstance(result, np.ndarray | float) else None
+    if hasattr(result, "to_numpy"):
+        table = result.to_numpy()
+    if table is None or np.asarray(table).dtype.kind not in "fc":
+        return can_be_shown(result)
+    return None if not np.isnan(table).any() else f"NaN among the answers: {table!r}"
 
 
 def lorenz_is_sound(result):
@@ -151,7 +160,6 @@ FUNCTIONS = {
         {"n_permutations": 20, "alternative": "two-sided", "random_state": 0},
         promise=can_be_shown,
         weight=2.0,
-        may_be_many=True,
     ),
     "describe_subgroups": Function(
         {"X": "table", "subgroups": "labels"},
@@ -162,6 +170,7 @@ FUNCTIONS = {
     ),
     "nrmse": Function(
         {**FIDELITY, "sample_weight": WEIGHT}, {"normalization": "mean"},
+        promise=is_finite,
     ),
     "dice_score": Function(
         {"y_true": "masks", "y_pred": "masks"}, promise=is_finite
@@ -174,7 +183,6 @@ FUNCTIONS = {
          "missing": "raise", **SMALL},
         promise=table_is_sound,
         weight=2.5,
-        may_be_many=True,
     ),
     "cross_tabulate": Function(
         {**FIDELITY, "declared": "labels", "learnt": "labels"},
@@ -212,7 +220,6 @@ FUNCTIONS = {
         A_AND_D,
         {**WINDOWS, "confidence_level": 0.95, "missing": "drop"},
         promise=can_be_shown,
-        may_be_many=True,
     ),
     "da_index_ratio": Function(
         A_AND_D, {**COMPARED, "decision_threshold": 0.2}

@@ -21,15 +21,6 @@ NO_MEASURE = {
     *("SegmentationStability", "SubgroupDescription", "SubgroupTable", "TriageResult"),
     *("AcquisitionPlan", "AuditComparison", "Deferral", "ExcludedWho", "TableSample"),
 }
-# Whose refusals the tests of their stages hold one by one.
-TESTED_ELSEWHERE = {
-    *("AuditAccumulator", "DeteriorationSums", "SubgroupMoments", "batches_of_table"),
-    *("label_segments", "sample_table"),
-}
-# Made of what others return, which is under the fuzzer where it is made.
-MADE_OF_RESULTS = {
-    *("ParetoDisplay", "RemediationPathDisplay", "da_index_scorer", "equity_scoring"),
-}
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +34,8 @@ def cases():
 
 def test_every_public_function_and_estimator_is_called(cases):
     public = set(sklearn_equity.__all__) - {"__version__"} - NO_MEASURE
-    public -= TESTED_ELSEWHERE
     others = {"command line", "audit_frame of polars", "bytes"}
-    assert public - MADE_OF_RESULTS == set(cases.WEIGHTS) - others
+    assert public == set(cases.WEIGHTS) - others
 
 
 @pytest.mark.filterwarnings("default")  # each case records its own

@@ -18,6 +18,7 @@ from sklearn_equity.report.displays._canvas import (
     add_legend,
     new_axes,
     percent,
+    refuse_too_many,
     say_nothing_to_draw,
     write_described,
     write_figure,
@@ -336,8 +337,11 @@ default="linear"
         ------
         MissingDependencyError
             If matplotlib is not installed.
+        ValueError
+            If there are more than 200 subgroups.
         """
         n_names = len(self.curve.labels)
+        refuse_too_many(n_names, 200)
         self.figure_, self.ax_ = new_axes(
             ax, feature="ADCurveDisplay.plot", size=(7.0, 4.4 + 0.2 * n_names)
         )

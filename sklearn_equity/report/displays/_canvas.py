@@ -25,6 +25,7 @@ __all__ = [
     "describe_metric",
     "new_axes",
     "percent",
+    "refuse_too_many",
     "say_nothing_to_draw",
     "write_counted",
     "write_described",
@@ -59,6 +60,16 @@ SERIES = (
     Style("#E69F00", "P", (0, (1, 1))),
     Style("#56B4E9", "X", (0, (8, 3))),
 )
+
+
+def refuse_too_many(n_subgroups: int, most: int) -> None:
+    """Refuse to draw what nobody reads and no picture holds."""
+    if n_subgroups > most:
+        msg = (
+            f"`subgroups` must be at most {most:,} to be drawn, each by itself; got "
+            f"{n_subgroups:,}. Draw those of interest, such as the worst."
+        )
+        raise ValueError(msg)
 
 
 def new_axes(

@@ -13,6 +13,7 @@ from sklearn_equity.report.displays._canvas import (
     GREY,
     PLAIN,
     new_axes,
+    refuse_too_many,
     say_nothing_to_draw,
     write_figure,
     write_name,
@@ -187,6 +188,7 @@ class DensityDisplay:
         codes = np.zeros(len(numbers), dtype=np.intp)
         if subgroups is not None:
             found = check_subgroups(subgroups, n_rows=len(numbers), rows_of="values")
+            refuse_too_many(found.n_subgroups, 200)
             codes, labels = found.codes, found.labels
         rows = [numbers[codes == i] for i in range(len(labels))]
         densities = [BoundedKDE(**options).fit(part[:, np.newaxis]) for part in rows]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_equity._checks import refuse_overflow
 from sklearn_equity.report.displays._canvas import (
     GREY,
     PLAIN,
@@ -141,6 +142,7 @@ class ParetoDisplay:
         first, second = _two_metrics(cv_results, metrics)
         front = pareto_front(cv_results, metrics=(first, second))
         scores = _columns(cv_results, "mean", (first, second))
+        refuse_overflow(scores, name="cv_results")
         n_folds = _n_folds(cv_results)
         spread = _columns(cv_results, "std", (first, second))
         # scikit-learn divides the folds' variance by their number, not by one less.
@@ -249,7 +251,7 @@ def _two_metrics(
 def _columns(cv_results: Mapping[str, Any], what: str, names: Sequence[str]) -> Vector:
     absent = np.full(len(cv_results[f"mean_test_{names[0]}"]), np.nan)
     columns = [cv_results.get(f"{what}_test_{name}", absent) for name in names]
-    return np.column_stack(columns).astype(np.float64)
+    return np.column_stack([np.asarray(one, dtype=np.float64) for one in columns])
 
 
 def _n_folds(cv_results: Mapping[str, Any]) -> int:

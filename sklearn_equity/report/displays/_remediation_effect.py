@@ -26,6 +26,7 @@ from sklearn_equity.report.displays._canvas import (
     describe_metric,
     new_axes,
     percent,
+    refuse_too_many,
     say_nothing_to_draw,
     write_counted,
     write_unknown,
@@ -261,8 +262,11 @@ class RemediationEffectDisplay:
         ------
         MissingDependencyError
             If matplotlib is not installed.
+        ValueError
+            If there are more than 1,000 subgroups.
         """
         names = self._names()
+        refuse_too_many(len(names), 1000)
         row = max(0.18 * max(name.count("\n") + 1 for name in names) + 0.08, 0.3)
         self.figure_, self.ax_ = new_axes(
             ax,

@@ -25,6 +25,7 @@ from sklearn_equity.report.displays._canvas import (
     add_legend,
     describe_metric,
     percent,
+    refuse_too_many,
     say_nothing_to_draw,
     write_counted,
     write_name,
@@ -285,7 +286,10 @@ class SubgroupFidelityDisplay:
         ------
         MissingDependencyError
             If matplotlib is not installed.
+        ValueError
+            If there are more than 1,000 subgroups.
         """
+        refuse_too_many(len(self.table), 1000)
         self.counts_ax_: Any = None
         self.bars_: Any = None
         if ax is None:
