@@ -53,7 +53,7 @@ def select_columns(
 def list_of_columns(columns: Any) -> list[str]:
     """Return the names of columns, or say that they are none."""
     is_list = hasattr(columns, "__iter__") and not isinstance(columns, str | bytes)
-    names = list(columns) if is_list and getattr(columns, "ndim", 1) else []
+    names = list(columns) if is_list and getattr(columns, "ndim", 1) != 0 else []
     if not names or not all(isinstance(name, str) for name in names):
         msg = f"`columns` must list the names of one column or more; got {columns!r}."
         raise ValueError(msg)

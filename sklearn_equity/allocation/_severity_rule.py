@@ -122,7 +122,7 @@ def _kept_threshold(threshold: Any) -> float | str | tuple[tuple[Hashable, float
         kept = tuple((label, as_number(value)) for label, value in pairs)
         numbers = [value for _, value in kept]
     elif isinstance(threshold, str) or (
-        hasattr(threshold, "__len__") and getattr(threshold, "ndim", 1)
+        hasattr(threshold, "__len__") and getattr(threshold, "ndim", 1) != 0
     ):
         return _BY_ROW
     else:

@@ -86,9 +86,9 @@ def person_loss(
     if callable(loss):
         try:
             losses = loss(truth, prediction)
-        except TypeError as error:
-            msg = f"`loss` must return one number a row of two arrays: {error}."
-            raise TypeError(msg) from error
+        except TypeError as refusal:
+            msg = f"`loss` must return one number a row of two arrays: {refusal}."
+            raise TypeError(msg) from refusal
         return check_numbers(losses, name="loss(y_true, y_pred)", n_rows=len(truth))
     if not isinstance(loss, str) or loss not in LOSSES:
         msg = (
