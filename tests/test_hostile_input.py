@@ -324,6 +324,15 @@ def test_a_gap_that_is_no_number_is_refused():
             "`cv_results` must hold numbers below",
         ),
         (
+            lambda: se.audit_frame(
+                pd.DataFrame(np.ones((60, 2)), columns=["a", "a"]),
+                y_true="a",
+                y_pred="a",
+                subgroups="a",
+            ),
+            "`table` must have a name of its own for each column; got - 'a' 2 times",
+        ),
+        (
             lambda: se.excluded_who([True, ("t", 1)] * 30, TRUTH),
             "`excluded` must be readable as an array",
         ),
