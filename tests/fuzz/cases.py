@@ -325,7 +325,7 @@ def _sums_case(target, draw):
                     sample_weight=weights, **options,
                 )
             ).curve(min_rows=5),
-            names_of(kind.from_arrays),
+            names_of(kind.from_arrays) | {"A label"},
             draw.given,
             can_be_shown,
         )  # fmt: skip
