@@ -6,6 +6,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
+from narwhals.exceptions import DuplicateError
 from numpy.typing import NDArray
 
 from sklearn_equity._checks import take_columns
@@ -16,6 +17,7 @@ __all__ = [
     "count_values",
     "frame_of",
     "is_lazy",
+    "list_of_columns",
     "names_of",
     "select_columns",
 ]
@@ -149,4 +151,9 @@ def _narwhals_frame(table: Any) -> Any:
     with warnings.catch_warnings():
         # Until narwhals 3, which will ask for a package of its own for Dask.
         warnings.filterwarnings("ignore", "Dask support is moving", FutureWarning)
-        return nw.from_native(table, pass_through=True)
+        try:
+            return nw.from_native(table, pass_through=True)
+        except DuplicateError as error:
+            several = "; ".join(str(error).splitlines()[1:])
+            msg = f"`table` must have a name of its own for each column; got {several}."
+            raise ValueError(msg) from error

@@ -324,6 +324,25 @@ def test_a_gap_that_is_no_number_is_refused():
             "`cv_results` must hold numbers below",
         ),
         (
+            lambda: se.audit_frame(
+                pd.DataFrame(np.ones((60, 2)), columns=["a", "a"]),
+                y_true="a",
+                y_pred="a",
+                subgroups="a",
+            ),
+            "`table` must have a name of its own for each column; got - 'a' 2 times",
+        ),
+        (
+            lambda: se.acquisition_plan(
+                Ridge(),
+                TRUTH[:, None],
+                TRUTH,
+                subgroups=WARD,
+                min_subgroup_size=b"x",
+            ),
+            "`min_subgroup_size` must be a whole number",
+        ),
+        (
             lambda: se.excluded_who([True, ("t", 1)] * 30, TRUTH),
             "`excluded` must be readable as an array",
         ),

@@ -15,7 +15,11 @@ from sklearn.base import is_classifier
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import check_random_state, indexable
 
-from sklearn_equity._checks import check_confidence_level, check_same_order
+from sklearn_equity._checks import (
+    check_confidence_level,
+    check_same_order,
+    check_whole_number,
+)
 from sklearn_equity._parallel import check_n_jobs
 from sklearn_equity._sklearn_shims import num_samples
 from sklearn_equity.remediation._acquisition_result import (
@@ -169,6 +173,7 @@ def acquisition_plan(
     Of 100 people to recruit: 100 from B.
     """
     level = check_confidence_level(confidence_level)
+    check_whole_number(min_subgroup_size, name="min_subgroup_size", least=1)
     _check_options(target, budget, cv, n_designs, n_resamples)
     _check_estimator(estimator)
     n_jobs = check_n_jobs(n_jobs)

@@ -153,7 +153,9 @@ def _estimator_case(target, draw):
         return getattr(model, method)(later) if method else None
 
     draw.given["method"] = method
-    return Case(target, call, names_of(kind), draw.given, is_known)
+    # A deferral's NaN says that it withholds the prediction.
+    promise = can_be_shown if target.startswith("Deferral") else is_known
+    return Case(target, call, names_of(kind), draw.given, promise)
 
 
 # ---- hand-made -------------------------------------------------------------------
@@ -323,7 +325,7 @@ def _sums_case(target, draw):
                     sample_weight=weights, **options,
                 )
             ).curve(min_rows=5),
-            names_of(kind.from_arrays),
+            names_of(kind.from_arrays) | {"A label"},
             draw.given,
             can_be_shown,
         )  # fmt: skip

@@ -10,7 +10,6 @@ from sklearn.metrics import balanced_accuracy_score, brier_score_loss, roc_auc_s
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputRegressor
-from sklearn.preprocessing import KBinsDiscretizer
 from sklearn.svm import LinearSVC
 
 from sklearn_equity import (
@@ -33,10 +32,8 @@ def two_wards(n_rows=400, seed=6620):
 
 
 def classes_of(y, names):
-    cut = KBinsDiscretizer(
-        len(names), encode="ordinal", strategy="quantile", quantile_method="linear"
-    )
-    return np.array(names)[cut.fit_transform(y[:, None])[:, 0].astype(int)]
+    edges = np.quantile(y, np.arange(1, len(names)) / len(names))
+    return np.array(names)[np.searchsorted(edges, y, side="right")]
 
 
 REMEDIES = [SubgroupOversampler, WorstSubgroupReweighter]
