@@ -290,7 +290,7 @@ class AuditAccumulator:
             min_subgroup_size, confidence_level, "single", tolerance, n_resamples
         )
         groupings, everybody = self._to_share(suppress_below)
-        if not self.n_rows_ or self._everybody is None:
+        if self._everybody is None or not self.n_rows_:
             raise ValueError("No rows have been seen: call update first.")
         if everybody is None:
             msg = (
@@ -433,8 +433,8 @@ def _origin_of(everybody: SubgroupMoments, origin: float) -> float:
     they are made, would be a person's own.
     """
     weight, target, square = by_subgroup(everybody).sums[0, [0, 2, 3]]
-    if not weight:
-        return origin
+    if not weight:  # nobody's sums are the same about any
+        return 0.0
     apart = target / weight
     mean, spread = origin + apart, np.sqrt(max(square / weight - apart**2, 0.0))
     size = spread or abs(mean)

@@ -268,7 +268,7 @@ class SubgroupMoments:
         10 standard deviations away from 0, they do so a second time, with numbers taken
         from a point near the mean of their subgroup, so that spreads keep 12 digits, or
         as many as the numbers themselves have: of means up to 1e8 standard deviations,
-        where subgroups do not differ in their spread by more than about 1,000 times.
+        where subgroups do not differ in their spread by more than about 100 times.
         """
         keys = [subgroups] if isinstance(subgroups, str) else list(subgroups)
         given = columns
