@@ -203,13 +203,14 @@ def subgroup_fidelity(
     in 71% of runs with 100 rows each and in all with 300.
 
     **Time.** Metrics by name follow from sums, but for the "nrmse" by "iqr" or a
-    function. A function as `metric` is called ``n_resamples`` times for each subgroup,
-    as nothing but its values is known. One of `sklearn.metrics` takes about 0.7 ms, so
-    that 6,000 subgroups with 50 resamples took 195 seconds, and 10,000 with 1,000 are
-    10 million calls, about two hours of one core. Seconds for the same take a metric by
-    name or, if the function is the mean of one score a row, ``per_row=True`` with a
-    function that returns the scores. Else give ``n_resamples=200``, which leaves
-    standard errors 5% unsure instead of 2%, and `n_jobs`.
+    function: 10,000 subgroups of 20 people took 16 seconds with 1,000 resamples. A
+    function as `metric` is called ``n_resamples`` times for each subgroup, as nothing
+    but its values is known. One of `sklearn.metrics` takes about 0.7 ms, so that 6,000
+    subgroups with 50 resamples took 195 seconds, and 10,000 with 1,000 are 10 million
+    calls, about two hours of one core. Give the metric by name or, if the function is
+    the mean of one score a row, ``per_row=True`` with a function that returns the
+    scores; else ``n_resamples=200``, which leaves standard errors 5% unsure instead of
+    2%, and `n_jobs`.
 
     **Shrunken estimate.** With those standard errors :math:`s_g`, the mean :math:`m` of
     the grouping and the variance :math:`\tau^2` between subgroups, both weighted by

@@ -268,8 +268,8 @@ def inequality_index(
 
     Where the smaller subgroups are served worse, the index reads somewhat low, as so
     few people hardly show how badly: with 50 subgroups of 5 to about 500 people in
-    order of fidelity and Laplace errors, one of .135 read .124, covered by 92% of 95%
-    intervals, and by person one of .131 read .124, covered by 93% (150 samples each;
+    order of fidelity and Laplace errors, one of .135 read .122, covered by 90% of 95%
+    intervals, and by person one of .131 read .125, covered by 94% (150 samples each;
     with weights by precision, as in the test, they would read .108 and .104, covered by
     81 and 63%). Where thirty subgroups of 10 people err twice as much as two of 2,000,
     an index by person of .0778 read .0781, covered by 97% of 40 intervals

@@ -177,9 +177,14 @@ class NoiseModel:
         known = self.draws.std_error > 0.0
         pivots = errors[known] / self.draws.std_error[known]
         drawn = _sharpened(self.estimate, self.std_error, pivots, self.voice)
-        drawn = drawn - self.voice @ drawn
-        deviation = np.sqrt(self.voice @ drawn**2)
-        return drawn / deviation if deviation > 0.0 else np.zeros_like(drawn)
+        # Of a few that noise alone explains nothing but one point may be left.
+        least = _ROUNDING * float(np.ptp(self.estimate))
+        for figures in (drawn, self.estimate):
+            about = figures - self.voice @ figures
+            deviation = float(np.sqrt(self.voice @ about**2))
+            if deviation > least:
+                return np.asarray(about / deviation)
+        return np.zeros_like(drawn)
 
     @cached_property
     def _own_noise(self) -> Draws:

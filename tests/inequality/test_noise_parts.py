@@ -116,3 +116,16 @@ def test_a_thousand_sure_estimates_stay_what_they_are(std_error):
     found = _sharpened(estimate, np.full(1000, std_error), pivots, np.full(1000, 0.001))
     assert_allclose(gini(found), gini(estimate), rtol=0.01)
     assert np.median(np.abs(found - estimate)) < 0.01
+
+
+def test_where_one_point_is_left_the_shape_is_that_of_the_estimates():
+    """Three that noise explains by far: sharpened they are one, but for rounding."""
+    rng = np.random.default_rng(0)
+    drawn = 2.0 + 0.3 * rng.normal(size=(500, 3))
+    estimate, std_error = np.array([2.0, 2.001, 2.003]), np.full(3, 0.3)
+    one = model(estimate, std_error, drawn, np.full((500, 3), 0.3))
+    shape = one.spread_out(1.0) - one.spread_out(0.0)
+    assert_allclose(np.mean(shape), 0.0, atol=1e-9)
+    assert_allclose(np.mean(shape**2), 1.0)
+    assert (np.diff(shape) > 0.0).all()
+    assert np.isfinite(one.interval(0.025)).all()
