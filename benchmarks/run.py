@@ -56,6 +56,7 @@ SHORT = {
     "discovery_rules": ["--populations", "100", "--rows", "3000"],
     "distributed_group_by": ["1_000_000"],
     "intervals_from_sums": ["25"],
+    "segmentation_stability": ["--packaged"],
     "segmenter_mixture": ["--rows", "30000"],
 }
 # Runs others that stand beside it; wants a Java and two numbers of rows.
