@@ -182,7 +182,9 @@ def test_a_small_table_is_drawn_whole():
     assert repr(drawn) == "TableSample(30 of 30 rows, drawn uniformly)"
     with pytest.raises(ValueError, match="must have at least one row"):
         sample_table(polars_lazy(people(30)).head(0), columns=["age"])
-    with pytest.raises(ValueError, match="`n_rows` must be at least 1"):
+    with pytest.raises(
+        ValueError, match="`n_rows` must be a whole number of at least 1; got 0"
+    ):
         sample_table(polars_lazy(people(30)), columns=["age"], n_rows=0)
 
 

@@ -21,6 +21,7 @@ from targets import (
     QUICK,
     SMALL,
     can_be_shown,
+    is_finite,
     is_known,
     names_of,
     table_is_sound,
@@ -309,6 +310,19 @@ def _sums_case(target, draw):
             draw.given,
             _moments_are_known,
         )
+    if target == "DensityCounts":
+        options = draw.options({"bounds": (0.0, 200.0), "boundary": "reflect"})
+        return Case(
+            target,
+            lambda: (
+                _merged(kind.from_arrays(values, sample_weight=weights, **options))
+                .finish()
+                .interval_probability([20.0, 40.0, 60.0])
+            ),
+            names_of(kind.from_arrays) | names_of(se.BoundedKDE),
+            draw.given,
+            is_finite,
+        )
     if target == "DeteriorationSums":
         allocation = draw.vector("allocation")
         options = draw.options(
@@ -402,10 +416,13 @@ def _rows_of_table_case(target, draw):
 
 def _file_case(target, draw):
     """Bytes that are changed, cut or sealed again on their way."""
-    kind = getattr(se, draw.choose(("SubgroupMoments", "AuditAccumulator")))
+    kinds = ("SubgroupMoments", "AuditAccumulator", "DensityCounts")
+    kind = getattr(se, draw.choose(kinds))
     values, ward = draw.rng.uniform(20.0, 60.0, 60), np.arange(60) % 3
     if kind is se.SubgroupMoments:
         sent = kind.from_arrays({"error": values}, subgroups=ward).to_bytes()
+    elif kind is se.DensityCounts:
+        sent = kind.from_arrays(values).to_bytes()
     else:
         sent = kind(metric="mae").update(values, values + 1.0, ward).to_bytes()
     data = bytearray(sent)
@@ -735,6 +752,7 @@ OTHERS = {
     "AuditAccumulator": (_sums_case, 0.6),
     "SubgroupMoments": (_sums_case, 0.5),
     "DeteriorationSums": (_sums_case, 0.5),
+    "DensityCounts": (_sums_case, 0.5),
     "batches_of_table": (_rows_of_table_case, 0.3),
     "sample_table": (_rows_of_table_case, 0.3),
     "label_segments": (_rows_of_table_case, 0.4),
