@@ -12,11 +12,37 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_equity import __version__
 from sklearn_equity._progress import StageBar
-from sklearn_equity.exceptions import EquityWarning
+from sklearn_equity.exceptions import (
+    DegenerateColumnWarning,
+    EquityWarning,
+    FewerSegmentsWarning,
+    NegativeTargetWarning,
+    OutlierWarning,
+)
 from sklearn_equity.fidelity import METRIC_NAMES
-from sklearn_equity.report import DEFAULT_LIMIT, AuditResult
+from sklearn_equity.report import DEFAULT_LIMIT, TABLES, AuditResult
 
 _OF_INTEREST = (EquityWarning, ConvergenceWarning)
+# Warnings that tell of few people, or of one person's value, as a report tells them.
+_WITHOUT_FIGURES: dict[type[Warning], str] = {
+    NegativeTargetWarning: (
+        "A few targets are negative, though errors are divided by the mean of the "
+        "target, as if its zero were meaningful. Are they errors of measurement? Else "
+        "say --normalization std."
+    ),
+    OutlierWarning: (
+        "A few rows lie far from all others. They are given segments, but do not shape "
+        "any. Correct or remove them."
+    ),
+    DegenerateColumnWarning: (
+        "Some features tell no row from another, or set only a few outlying rows apart "
+        "from all others. Leave them out, clip or transform them."
+    ),
+    FewerSegmentsWarning: (
+        "Fewer segments are in use than were asked for: rows repeat, or a few lie far "
+        "from all others."
+    ),
+}
 _DESCRIPTION = "Find whom a model fails, and how sure that is."
 
 
@@ -62,7 +88,10 @@ def _with_warnings_as_notes(options: argparse.Namespace) -> AuditResult:
             warnings.warn_explicit(
                 warning.message, warning.category, warning.filename, warning.lineno
             )
-    return result.with_findings(notes=dict.fromkeys(str(w.message) for w in ours))
+    hide = options.suppress_below > 0
+    notes = (_WITHOUT_FIGURES.get(w.category, "") if hide else "" for w in ours)
+    told = (note or str(w.message) for note, w in zip(notes, ours, strict=True))
+    return result.with_findings(notes=dict.fromkeys(told))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -221,6 +250,16 @@ def _check_common(options: argparse.Namespace) -> None:
         raise ValueError(msg)
     if options.suppress_below < 0:
         msg = f"--suppress-below must be at least 0; got {options.suppress_below}."
+        raise ValueError(msg)
+    table = getattr(options, "table", None)
+    written = {"equity_report.html", *(f"{name}.csv" for name in TABLES)}
+    if table is None or table.name not in written:
+        return
+    if table.parent.resolve() == options.output.resolve():
+        msg = (
+            f"--output must not name the folder of {table.name}, which the report would "
+            "replace; name another folder, or rename the table."
+        )
         raise ValueError(msg)
 
 

@@ -452,10 +452,44 @@ def test_tables_of_an_earlier_report_do_not_stay_beside_a_new_one(people, tmp_pa
     people.to_csv(path, index=False)
     folder = tmp_path / "out"
     folder.mkdir()
-    (folder / "change.csv").write_text("of another model")
+    earlier = "grouping,subgroup,n,before,after,change,std_error\nward,a,40,1,2,1,0.1\n"
+    (folder / "change.csv").write_text(earlier)
     (folder / "mine.csv").write_text("not ours")
     _audit(path, folder, "--prediction", "predicted", "--subgroups", "ward")
     assert sorted(p.name for p in folder.iterdir()) == sorted([*WRITTEN, "mine.csv"])
+
+
+def test_files_that_only_have_the_name_of_a_table_stay(people, tmp_path):
+    path = tmp_path / "people.csv"
+    people.to_csv(path, index=False)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "change.csv").write_text("date,coins\n1,2\n")
+    _audit(path, folder, "--prediction", "predicted", "--subgroups", "ward")
+    assert (folder / "change.csv").read_text() == "date,coins\n1,2\n"
+
+
+@pytest.mark.parametrize("name", ["fidelity.csv", "change.csv"])
+def test_a_table_is_not_replaced_by_its_own_report(name, people, tmp_path, capsys):
+    people.to_csv(tmp_path / name, index=False)
+    before = (tmp_path / name).read_bytes()
+    words = ["--prediction", "predicted", "--subgroups", "ward"]
+    status = _audit(tmp_path / name, tmp_path, *words)
+    assert f"--output must not name the folder of {name}" in _refusal(capsys, status)
+    assert (tmp_path / name).read_bytes() == before
+
+
+def test_the_report_tells_of_a_few_negative_targets_without_their_number(
+    people, tmp_path
+):
+    path, folder = tmp_path / "people.csv", tmp_path / "out"
+    people.loc[0, "hba1c"] = -1.0
+    people.to_csv(path, index=False)
+    words = ["--prediction", "predicted", "--subgroups", "ward"]
+    assert _audit(path, folder, *words) == 0
+    report = (folder / "equity_report.html").read_text(encoding="utf-8")
+    assert "A few targets are negative" in report
+    assert "1 negative" not in report
 
 
 @pytest.mark.parametrize("word", ["none", "std", "10"])

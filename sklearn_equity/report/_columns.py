@@ -9,7 +9,13 @@ from sklearn_equity._checks import WITHHELD
 if TYPE_CHECKING:
     from sklearn_equity.report._result import AuditResult
 
-TABLES = ("fidelity", "inequality", "allocation", "change")
+# The tables of a result, and how the first line of each begins.
+TABLES = {
+    "fidelity": "grouping,subgroup,n,weight,estimate,",
+    "inequality": "grouping,n_subgroups,n_left_out,gini,",
+    "allocation": "kind,subgroup,reference,n_subgroup,",
+    "change": "grouping,subgroup,n,before,after,change,",
+}
 Columns = dict[str, list[Any]]
 
 

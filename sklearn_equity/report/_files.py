@@ -42,6 +42,16 @@ def write_table(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
     write_text(path, "".join(buffer.lines))
 
 
+def remove_table(path: Path, opening: str) -> None:
+    """Remove a CSV file that `write_table` wrote, told by how its first line begins."""
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8", errors="replace") as file:
+        is_ours = file.readline(10_000).startswith(opening)
+    if is_ours:
+        path.unlink()
+
+
 def _cell(value: Any) -> Any:
     if isinstance(value, str):
         return f"'{value}" if value.startswith(_FORMULA) else value

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sklearn_equity._checks import WITHHELD
+from sklearn_equity.fidelity import SubgroupTable
+from sklearn_equity.remediation import FidelityChange
 from sklearn_equity.report._document import (
     Block,
     Bullets,
@@ -23,6 +25,7 @@ from sklearn_equity.report._sentences import (
     name_rows,
     name_under_served,
     rows_of,
+    tell_unequal,
 )
 
 if TYPE_CHECKING:
@@ -111,6 +114,8 @@ def _metrics(result: "AuditResult") -> Iterator[str]:
 
 def _found(result: "AuditResult") -> Iterator[str]:
     yield name_under_served(result.fidelity)
+    if unequal := tell_unequal(result):
+        yield unequal
     for one in result.allocation:
         if one.verdict == "unequal":
             yield (
@@ -135,28 +140,45 @@ def _done(result: "AuditResult") -> Iterator[str]:
 def _remains(result: "AuditResult") -> Iterator[str]:
     table = result.fidelity
     found = rows_of(table, UNDER_SERVED)
-    if result.change is not None:
-        after = dict(
-            zip(
-                zip(result.change.grouping, result.change.subgroup, strict=True),
-                result.change.verdict,
-                strict=True,
-            )
-        )
-        better = [
-            i
-            for i in found
-            if after.get((table.grouping[i], table.subgroup[i])) == "better"
-        ]
-        found = [i for i in found if i not in better]
-        if better:
-            names = "; ".join(name_rows(table, better))
-            yield f"Served better than before, which is not yet served well: {names}."
-    names = "; ".join(name_rows(table, found))
-    yield f"Under-served still: {names}." if found else "Nobody is shown to be."
+    if result.change is None:
+        names = "; ".join(name_rows(table, found))
+        yield f"Under-served still: {names}." if found else "Nobody is shown to be."
+    else:
+        yield from _remain_after(table, found, result.change)
     undecided = len(rows_of(table, UNDECIDED))
     if undecided:
-        yield f"Perhaps some of {undecided} subgroups with insufficient evidence."
+        before = "" if result.change is None else " before it"
+        yield (
+            f"Perhaps some of {undecided} subgroups with insufficient evidence{before}."
+        )
+
+
+def _remain_after(
+    table: SubgroupTable, found: list[int], change: FidelityChange
+) -> Iterator[str]:
+    """Say what a change tells of those who were under-served before it."""
+    rows = zip(change.grouping, change.subgroup, strict=True)
+    after = dict(zip(rows, change.verdict, strict=True))
+    better = [
+        i
+        for i in found
+        if after.get((table.grouping[i], table.subgroup[i])) == "better"
+    ]
+    for rows_told, opening in (
+        (better, "Served better than before, which is not yet served well"),
+        ([i for i in found if i not in better], "Under-served still"),
+    ):
+        if rows_told:
+            yield f"{opening}: {'; '.join(name_rows(table, rows_told))}."
+    worse = rows_of(change, "worse")
+    if worse:
+        yield f"Served worse than before: {'; '.join(name_rows(change, worse))}."
+    if not found:
+        yield "Nobody was shown to be before the remedy."
+    yield (
+        "Whom the remedied model fails, judged by itself: not examined. Audit its "
+        "predictions."
+    )
 
 
 def _gaps() -> Iterator[str]:

@@ -13,7 +13,7 @@ from sklearn_equity.report._columns import TABLES, Columns, columns_by_table
 from sklearn_equity.report._comparison import AuditComparison, compare_audits
 from sklearn_equity.report._content import report_of_audit
 from sklearn_equity.report._counts import CountRelation
-from sklearn_equity.report._files import write_table, write_text
+from sklearn_equity.report._files import remove_table, write_table, write_text
 from sklearn_equity.report._json import from_json, to_json
 from sklearn_equity.report._markdown import render_markdown, sections_of_card
 from sklearn_equity.report._same import hold_the_same
@@ -21,6 +21,7 @@ from sklearn_equity.report._sentences import (
     describe_everybody,
     name_under_served,
     tell_doubt,
+    tell_unequal,
     tell_withheld,
 )
 from sklearn_equity.report._spread import GroupingSpread
@@ -221,7 +222,8 @@ class AuditResult:
             How everybody is served, who is under-served, and where nobody can tell.
         """
         table = self.fidelity
-        return describe_everybody(table), name_under_served(table), tell_doubt(table)
+        who = " ".join(filter(None, (name_under_served(table), tell_unequal(self))))
+        return describe_everybody(table), who, tell_doubt(table)
 
     def to_text(self, *, suppress_below: int | None = DEFAULT_LIMIT) -> str:
         """Write the result as plain text: what print shows.
@@ -424,7 +426,7 @@ class AuditResult:
         """Write each table as a CSV file into a folder, which is made if need be.
 
         A table of an earlier report there that this result does not have is removed: it
-        would pass for one of this report.
+        would pass for one of this report. Files that only have such a name stay.
 
         Parameters
         ----------
@@ -443,7 +445,7 @@ class AuditResult:
         tables = self.tables(suppress_below=suppress_below)
         folder.mkdir(parents=True, exist_ok=True)
         for name in set(TABLES) - set(tables):
-            (folder / f"{name}.csv").unlink(missing_ok=True)
+            remove_table(folder / f"{name}.csv", TABLES[name])
         paths = []
         for name, columns in tables.items():
             paths.append(folder / f"{name}.csv")

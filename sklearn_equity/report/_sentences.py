@@ -8,6 +8,7 @@ import numpy as np
 from sklearn_equity._checks import WITHHELD, format_count, format_labels
 from sklearn_equity.fidelity import SubgroupTable
 from sklearn_equity.remediation import EVERYBODY, FidelityChange
+from sklearn_equity.significance import holm
 
 if TYPE_CHECKING:
     from sklearn_equity.report._result import AuditResult
@@ -40,6 +41,28 @@ def name_under_served(table: SubgroupTable, wanted: Sequence[int] | None = None)
     return (
         f"Shown to be under-served, after correction for {n_tests} comparisons: "
         f"{'; '.join(named)}."
+    )
+
+
+def tell_unequal(result: "AuditResult") -> str:
+    """Say which groupings are unequal though nobody in them is shown under-served."""
+    table, spreads = result.fidelity, result.spreads
+    found = {table.grouping[i] for i in rows_of(table, UNDER_SERVED)}
+    known = [spread for spread in spreads if np.isfinite(spread.p_value)]
+    if not known:
+        return ""
+    adjusted = holm([spread.p_value for spread in known])
+    told = [
+        f"by {spread.grouping} (Gini index without noise {spread.gini_corrected:.2g}, "
+        f"95% interval {spread.ci_low:.2g} to {spread.ci_high:.2g})"
+        for spread, p_value in zip(known, adjusted, strict=True)
+        if p_value <= 0.05 and spread.ci_low > 0.0 and spread.grouping not in found
+    ]
+    if not told:
+        return ""
+    return (
+        f"Shown to be unequal all the same: {'; '.join(told)}. Which of the subgroups "
+        "are the worse served ones, the rows at hand do not tell."
     )
 
 

@@ -406,3 +406,28 @@ def test_rows_in_another_order_are_refused(town):
         audit(model, X, y, subgroups={"ward": shuffled})
     with pytest.raises(ValueError, match="`y` and `X` have different indexes"):
         audit(model, X, y.sample(frac=1, random_state=0), subgroups="ward")
+
+
+def test_unequal_groupings_are_told_where_nobody_is_named():
+    """Thirty of sixty wards have errors a third larger, which no ward shows alone."""
+    rng = np.random.default_rng(11)
+    ward = np.repeat(np.arange(60), 40)
+    people = pd.DataFrame({"y": rng.normal(40, 5, 2400)})
+    people["ward"] = [f"w{number}" for number in ward]
+    people["p"] = people["y"] + rng.normal(size=2400) * np.where(ward % 2, 1.3, 1.0)
+    people["coin"] = rng.permutation(np.repeat(["head", "tail"], 1200))
+    result = audit_frame(
+        people, y_true="y", y_pred="p", subgroups=["ward", "coin"], random_state=0
+    )
+    who = result.sentences()[1]
+    assert "No subgroup is shown to be under-served" in who
+    assert "Shown to be unequal all the same: by ward (Gini index" in who
+    assert "by coin" not in who
+    assert who.partition(". ")[2] in result.to_markdown().replace("\\", "")
+
+
+def test_who_is_named_speaks_for_the_grouping(town):
+    model, X, y = town
+    result = audit(model, X, y, subgroups="ward", random_state=0)
+    assert result.spreads[0].p_value < 0.01
+    assert "unequal" not in result.sentences()[1]

@@ -214,6 +214,10 @@ def test_the_answer_tells_whom_a_remedy_harms(tmp_path):
     answer = re.search(r'<section class="answer".*?</section>', text, re.DOTALL)[0]
     told = "After the remediation, shown to be served worse: "
     assert told + "everybody; ward = east." in answer
+    remains = text[text.index('id="record-remains"') : text.index('id="record-gaps"')]
+    assert "Served worse than before: everybody; ward = east." in remains
+    assert "judged by itself: not examined" in remains
+    assert "Nobody is shown to be." not in remains
     assert told not in _page_of_a_change(tmp_path, harmed=False)
 
 
