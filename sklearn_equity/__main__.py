@@ -257,8 +257,8 @@ def _check_common(options: argparse.Namespace) -> None:
         return
     if table.parent.resolve() == options.output.resolve():
         msg = (
-            f"--output must not name the folder of {table.name}, which the report would "
-            "replace; name another folder, or rename the table."
+            f"--output must not name the folder of {table.name}, which the report "
+            "would replace; name another folder, or rename the table."
         )
         raise ValueError(msg)
 

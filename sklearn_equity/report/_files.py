@@ -43,7 +43,12 @@ def write_table(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
 
 
 def remove_table(path: Path, opening: str) -> None:
-    """Remove a CSV file that `write_table` wrote, told by how its first line begins."""
+    """Remove a CSV file that `write_table` wrote, told by how its first line begins.
+
+    A link is removed as it is, without a look at where it leads.
+    """
+    if path.is_symlink():
+        path.unlink()
     if not path.is_file():
         return
     with path.open(encoding="utf-8", errors="replace") as file:
