@@ -149,7 +149,7 @@ def _call(
     sample_weight: Vector | None = None,
 ) -> float:
     if sample_weight is None:
-        return float(function(y_true, y_pred))
+        return _one_number(function, function(y_true, y_pred))
     parameters = inspect.signature(function).parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     if not takes_any and "sample_weight" not in parameters:
@@ -158,4 +158,16 @@ def _call(
             "takes no weights. Leave them out, or use another metric."
         )
         raise TypeError(msg)
-    return float(function(y_true, y_pred, sample_weight=sample_weight))
+    value = function(y_true, y_pred, sample_weight=sample_weight)
+    return _one_number(function, value)
+
+
+def _one_number(function: Callable[..., Any], value: Any) -> float:
+    if np.ndim(value):
+        msg = (
+            f"The metric {function_name(function)!r} must return one number; got "
+            f"{np.shape(value)} of them. One score a row: did you mean "
+            "subgroup_fidelity(..., per_row=True)?"
+        )
+        raise TypeError(msg)
+    return float(value)
