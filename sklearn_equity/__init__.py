@@ -60,6 +60,7 @@ from sklearn_equity.fidelity import (
     dice_score,
     fidelity_curve,
     nrmse,
+    resolve_metric,
     subgroup_fidelity,
 )
 from sklearn_equity.inequality import (
@@ -240,6 +241,7 @@ __all__ = [
     "permutation_test",
     "remediation_path",
     "required_sample_size",
+    "resolve_metric",
     "sample_table",
     "segmentation_stability",
     "severity_score",

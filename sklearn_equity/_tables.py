@@ -79,6 +79,17 @@ def check_names(**named: Any) -> dict[str, Any]:
     return named
 
 
+def refuse_names(**given: Any) -> None:
+    """Refuse names of columns where there is no `data` that they are columns of."""
+    for argument, value in given.items():
+        if isinstance(value, str):
+            msg = (
+                f"`{argument}` must hold one value a row; got {value!r}. Names of "
+                "columns need `data=`, the table that has them."
+            )
+            raise TypeError(msg)
+
+
 def columns_named(data: Any, **named: Any) -> dict[str, Any]:
     """Return the columns of an eager table that arguments name; None stays None."""
     return {

@@ -21,7 +21,12 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.metrics import mean_pinball_loss
 from sklearn.model_selection import cross_val_score, train_test_split
 
-from sklearn_equity import SubgroupFidelityDisplay, audit, subgroup_fidelity
+from sklearn_equity import (
+    SubgroupFidelityDisplay,
+    audit,
+    resolve_metric,
+    subgroup_fidelity,
+)
 from sklearn_equity.datasets import load_nhanes
 from sklearn_equity.scorers import equity_scorer
 
@@ -40,10 +45,10 @@ def missed_loss(y_true, y_pred):
 
 
 # %%
-# The name ends in ``_loss``, which tells, as in scikit-learn, that less is better; else
-# say ``greater_is_better=False``. Where nobody is ill the share is unknown, hence the
-# NaN. Every figure has its interval, by a bootstrap: a function may be anything, so at
-# least 30 people are needed to judge a subgroup.
+# The name ends in ``_loss``, which tells, as in scikit-learn, that less is better; of a
+# function by another name, say ``greater_is_better=False``. Where nobody is ill the
+# share is unknown, hence the NaN. Every figure has its interval, by a bootstrap: a
+# function may be anything, so at least 30 people are needed to judge a subgroup.
 
 table = subgroup_fidelity(
     y_test,
@@ -76,8 +81,8 @@ print(share)
 # Non-Hispanic White people with such a value are missed most often, about two in three,
 # Other Hispanic people least.
 #
-# A function goes wherever a name goes: into an audit, and with its options set, such as
-# the quantile of the pinball loss, by :func:`functools.partial`;
+# A function goes into an audit, too, and with its options set, such as the quantile of
+# the pinball loss, by :func:`functools.partial`;
 
 result = audit(
     model,
@@ -88,6 +93,26 @@ result = audit(
     random_state=0,
 )
 print(*result.sentences(), sep="\n")
+
+# %%
+# ``audit`` does not ask which way is better. Of a function whose name does not tell,
+# :func:`~sklearn_equity.resolve_metric` does;
+
+
+def median_miss(y_true, y_pred):
+    """How far off the prediction is for the person in the middle."""
+    return np.median(np.abs(y_true - y_pred))
+
+
+result = audit(
+    model,
+    X_test,
+    y_test,
+    subgroups="sex",
+    metric=resolve_metric(median_miss, greater_is_better=False),
+    random_state=0,
+)
+print(result.fidelity.estimate.round(2))
 
 # %%
 # and into a search, as any scorer of scikit-learn. This is minus the share missed in

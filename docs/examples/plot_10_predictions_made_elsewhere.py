@@ -71,7 +71,8 @@ print(done.stdout)
 
 # %%
 # People over sixty are under-served, women and men alike, and men from forty-two on. By
-# ethnicity nothing is shown: for three of five the evidence is insufficient.
+# ethnicity nobody is shown to be under-served: for three of five the evidence is
+# insufficient.
 #
 # The folder ``equity_audit`` holds the report, one self-contained HTML file to hand on,
 # and its tables, for whatever comes next:

@@ -283,8 +283,8 @@ class AuditAccumulator:
         Raises
         ------
         ValueError
-            If no row has been seen, or fewer than `suppress_below`, or the metric has
-            no meaning for the data.
+            If no row has been seen, or fewer than `suppress_below`, or it has withheld
+            all subgroups, or the metric has no meaning for the data.
         """
         check_numbers_asked(
             min_subgroup_size, confidence_level, "single", tolerance, n_resamples
@@ -296,6 +296,15 @@ class AuditAccumulator:
             msg = (
                 "`suppress_below` must be no more than the rows seen "
                 f"({self.n_rows_:,}); got {suppress_below!r}."
+            )
+            raise ValueError(msg)
+        if not any(len(part.n) for part in groupings.values()):
+            msg = (
+                "No subgroup is left to show of the "
+                f"{int(everybody.n.sum()):,} rows: all subgroups were withheld by "
+                "`suppress_below`, here or by to_bytes, being too small or going with "
+                "those that were; or no row has a label. Take fewer and larger "
+                "subgroups, or a lower limit."
             )
             raise ValueError(msg)
         if self._chosen.check_counts is not None:

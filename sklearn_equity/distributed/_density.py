@@ -21,7 +21,7 @@ class DensityCounts:
     """Counts of one measurement, from which its density follows.
 
     What a part of a table leaves behind: values as they are while no more than 65,536
-    differ, counts on a grid beyond. Parts merge, travel as bytes, and `finish` as the
+    differ, counts on a grid beyond. Parts add up, travel as bytes, and `finish` as the
     `BoundedKDE` of all rows.
 
     Parameters
@@ -52,7 +52,7 @@ class DensityCounts:
     ...     DensityCounts.from_arrays(age[rows], bounds=(0, None))
     ...     for rows in (slice(0, 300), slice(300, 1000))
     ... ]
-    >>> whole = parts[0].merge(parts[1])
+    >>> whole = parts[0] + parts[1]
     >>> whole
     DensityCounts(1,000 rows)
     >>> whole.finish().interval_probability([0, 45, 200]).round(2)
@@ -89,12 +89,7 @@ class DensityCounts:
         ValueError
             If a number is missing, infinite or out of bounds.
         """
-        numbers = check_numbers(values, name="values")
-        weights = check_sample_weight(
-            sample_weight, n_rows=len(numbers), rows_of="values"
-        )
-        kde = BoundedKDE(**params)
-        return cls(kde.fit(numbers[:, np.newaxis], sample_weight=weights))
+        return _of_rows(values, sample_weight, params, name="values")
 
     @classmethod
     def from_frame(
@@ -130,12 +125,14 @@ class DensityCounts:
             If a column is absent, or a part breaks a rule of `from_arrays`: the message
             names the partition, or the rows, in which it was found.
         """
-        named = {"values": column}
-        if sample_weight is not None:
-            named["sample_weight"] = sample_weight
-        count = partial(_count, named=named, params=params)
-        columns = list(dict.fromkeys(named.values()))
+        count = partial(_count, column=column, weight=sample_weight, params=params)
+        columns = (
+            [column] if sample_weight in {None, column} else [column, sample_weight]
+        )
         return fold_parts(table, columns, count, cls.from_bytes)
+
+    def __add__(self, other: "DensityCounts") -> "DensityCounts":
+        return self.merge(other)
 
     def merge(self, *others: "DensityCounts") -> "DensityCounts":
         """Join parts, as if their rows had been counted together.
@@ -205,8 +202,18 @@ class DensityCounts:
 
 
 def _count(
-    rows: nw.DataFrame[Any], *, named: dict[str, str], params: dict[str, Any]
+    rows: nw.DataFrame[Any], *, column: str, weight: str | None, params: dict[str, Any]
 ) -> DensityCounts:
     """Count one part of a table."""
-    columns: dict[str, Any] = {name: rows[column] for name, column in named.items()}
-    return DensityCounts.from_arrays(**columns, **params)
+    weights: Any = None if weight is None else rows[weight]
+    return _of_rows(rows[column], weights, params, name=column)
+
+
+def _of_rows(
+    values: Any, sample_weight: Any, params: dict[str, Any], *, name: str
+) -> DensityCounts:
+    """Count rows, or say by the name of the values what is wrong with them."""
+    numbers = check_numbers(values, name=name)
+    weights = check_sample_weight(sample_weight, n_rows=len(numbers), rows_of=name)
+    kde = BoundedKDE(**params)
+    return DensityCounts(kde.fit(numbers[:, np.newaxis], sample_weight=weights))

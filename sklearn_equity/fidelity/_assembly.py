@@ -131,11 +131,18 @@ def _rule(settings: Settings, *, n_tests: int) -> str:
     level = f"{100.0 * settings.confidence_level:.4g}%"
     alpha = f"{100.0 * (1.0 - settings.confidence_level):.4g}%"
     size, share = settings.min_subgroup_size, f"{100.0 * settings.tolerance:.4g}%"
+    tested = {
+        0: "any subgroup tested is called so in error; here none could be tested",
+        1: "the one subgroup tested is called so in error",
+    }.get(
+        n_tests,
+        f"any of the {n_tests} subgroups tested is called so in error (Holm's "
+        "correction)",
+    )
     return (
         "Under-served: shown to be worse than the average person of its grouping (the "
         f"mean over its subgroups with at least {size} rows, by their numbers of "
-        f"people), with a chance of at most {alpha} that any of the {n_tests} "
-        "subgroups tested is called so in error (Holm's correction). Served: shown, "
+        f"people), with a chance of at most {alpha} that {tested}. Served: shown, "
         f"with {level} confidence each, to be worse than that average by less than "
         f"{share} of it, if at all; this comes first. Insufficient evidence: neither, "
         "or too few rows."

@@ -39,14 +39,15 @@ def resolve_metric(
     normalization: Normalization = "mean",
     greater_is_better: bool | None = None,
 ) -> Metric:
-    """Turn what a person asks for into a `Metric`.
+    """Say what a metric is: a function of one's own, and which way is better.
 
     Parameters
     ----------
     metric : str, callable or Metric
-        A name of ``METRIC_NAMES``; a function of `y_true`, `y_pred` and, if weights are
-        used, `sample_weight`, such as those of `sklearn.metrics`; or a metric itself.
-    normalization : default="mean"
+        A name, as in `subgroup_fidelity`; a function of `y_true`, `y_pred` and, if
+        weights are used, `sample_weight`, such as those of `sklearn.metrics`; or a
+        metric itself.
+    normalization : str, float, callable or None, default="mean"
         What divides the "nrmse"; see `nrmse`. Other metrics have no use for it.
     greater_is_better : bool, default=None
         The orientation of a function. None reads it off scikit-learn's naming: a
@@ -56,7 +57,7 @@ def resolve_metric(
     Returns
     -------
     Metric
-        The same object for the same name.
+        What every argument `metric` takes; the same object for the same name.
 
     Raises
     ------
@@ -64,6 +65,21 @@ def resolve_metric(
         If the name is unknown, or a function's orientation can't be told.
     TypeError
         If `metric` is none of these.
+
+    See Also
+    --------
+    audit : Takes what this returns, as every argument `metric` does.
+    subgroup_fidelity : Has an argument `greater_is_better` of its own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_equity import resolve_metric
+    >>> def median_miss(y_true, y_pred):
+    ...     return np.median(np.abs(y_true - y_pred))
+    >>> metric = resolve_metric(median_miss, greater_is_better=False)
+    >>> metric.name, metric.greater_is_better
+    ('median_miss', False)
     """
     check_normalization(normalization)
     if isinstance(metric, Metric):
@@ -149,7 +165,7 @@ def _call(
     sample_weight: Vector | None = None,
 ) -> float:
     if sample_weight is None:
-        return float(function(y_true, y_pred))
+        return _one_number(function, function(y_true, y_pred))
     parameters = inspect.signature(function).parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     if not takes_any and "sample_weight" not in parameters:
@@ -158,4 +174,16 @@ def _call(
             "takes no weights. Leave them out, or use another metric."
         )
         raise TypeError(msg)
-    return float(function(y_true, y_pred, sample_weight=sample_weight))
+    value = function(y_true, y_pred, sample_weight=sample_weight)
+    return _one_number(function, value)
+
+
+def _one_number(function: Callable[..., Any], value: Any) -> float:
+    if np.ndim(value):
+        msg = (
+            f"The metric {function_name(function)!r} must return one number; got "
+            f"{np.shape(value)} of them. One score a row: did you mean "
+            "subgroup_fidelity(..., per_row=True)?"
+        )
+        raise TypeError(msg)
+    return float(value)

@@ -8,7 +8,13 @@ from numpy.typing import ArrayLike
 
 from sklearn_equity._checks import MissingPolicy, check_same_order
 from sklearn_equity._parallel import check_n_jobs
-from sklearn_equity._tables import check_names, columns_named, is_lazy, names_of
+from sklearn_equity._tables import (
+    check_names,
+    columns_named,
+    is_lazy,
+    names_of,
+    refuse_names,
+)
 from sklearn_equity.fidelity._assembly import (
     Interval,
     assemble,
@@ -273,6 +279,13 @@ def subgroup_fidelity(
         y_true, y_pred = columns["y_true"], columns["y_pred"]
         sample_weight = columns["sample_weight"]
         subgroups = labels_named(data, name_groupings(subgroups, names_of(data)))
+    else:
+        refuse_names(
+            y_true=y_true,
+            y_pred=y_pred,
+            subgroups=subgroups,
+            sample_weight=sample_weight,
+        )
     check_numbers_asked(
         min_subgroup_size, confidence_level, interval, tolerance, n_resamples
     )

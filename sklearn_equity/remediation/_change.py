@@ -298,14 +298,15 @@ def check_groupings(
 ) -> dict[str, SubgroupCodes]:
     """Number the labels of each grouping, after everybody as a grouping of one."""
     everybody = SubgroupCodes(np.zeros(n_rows, np.intp), (EVERYBODY,), EVERYBODY)
-    if isinstance(subgroups, Mapping):
-        named = {f"subgroups[{name!r}]": labels for name, labels in subgroups.items()}
-        groupings = list(subgroups)
-    else:
-        named, groupings = {"subgroups": subgroups}, ["subgroups"]
+    if not isinstance(subgroups, Mapping):
+        codes = check_subgroups(subgroups, n_rows=n_rows, missing=missing)
+        title = "subgroups" if codes.name == EVERYBODY else codes.name
+        return {EVERYBODY: everybody, title: codes}
     return {EVERYBODY: everybody} | {
-        grouping: check_subgroups(labels, n_rows=n_rows, name=name, missing=missing)
-        for grouping, (name, labels) in zip(groupings, named.items(), strict=True)
+        grouping: check_subgroups(
+            labels, n_rows=n_rows, name=f"subgroups[{grouping!r}]", missing=missing
+        )
+        for grouping, labels in subgroups.items()
     }
 
 

@@ -36,7 +36,9 @@ _FIDELITY_KEY = (
 _TESTED = Paragraph(
     "A verdict tests the difference from the average person, of which the subgroup is "
     "a part; an interval is about the subgroup alone. So one that reaches beyond the "
-    "tolerance need not contradict “served”.",
+    "tolerance need not contradict “served”. An interval is for one subgroup, and "
+    "“under-served” is corrected for all comparisons: so one that lies beyond the "
+    "average may still go with insufficient evidence.",
     quiet=True,
 )
 _CHANGE_KEY = (

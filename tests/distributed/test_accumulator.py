@@ -93,6 +93,29 @@ def sent_and_read(seen, least):
     return AuditAccumulator.from_bytes(seen.to_bytes(suppress_below=least))
 
 
+def test_all_subgroups_withheld_are_an_error_that_says_so():
+    truth, prediction = [1.0, 2.0, 3.0] * 10, [1.1, 2.3, 3.1] * 10
+    few = ["a"] * 5 + ["b"] * 25  # five must be hidden, and the others with them
+    seen = AuditAccumulator(metric="mae").update(truth, prediction, few)
+    read = sent_and_read(seen, 10)
+    assert read.n_rows_ == 30
+    said = "of the 30 rows: all subgroups were withheld by `suppress_below`"
+    with pytest.raises(ValueError, match=said):
+        read.result()
+    with pytest.raises(ValueError, match=said):
+        seen.result(suppress_below=10)
+    both = {"ward": few, "clinic": ["a"] * 15 + ["b"] * 15}
+    seen = AuditAccumulator(metric="mae").update(truth, prediction, both)
+    assert sent_and_read(seen, 10).result().grouping == ("clinic", "clinic")
+
+
+def test_one_subgroup_is_not_called_several():
+    y_true, y_pred, _ = people(60)
+    one = AuditAccumulator().update(y_true, y_pred, ["here"] * 60).result()
+    assert one.verdict == ("insufficient evidence",)  # the average is its own
+    assert "that any subgroup tested is called so in error; here none" in one.rule
+
+
 def n_of(cells):
     return int(cells.n.sum())
 

@@ -57,6 +57,26 @@ def test_chunks_in_any_order_are_the_whole_to_the_bit(n_chunks):
     assert parts[0].kde.n_samples_seen_ == len(np.array_split(order, n_chunks)[0])
 
 
+def test_two_parts_add_up():
+    age = people(200)["age"]
+    parts = [
+        DensityCounts.from_arrays(age[rows], bounds=(0, 200))
+        for rows in (slice(0, 70), slice(70, 200))
+    ]
+    both = (parts[0] + parts[1]).finish()
+    expected = DensityCounts.from_arrays(age, bounds=(0, 200)).finish()
+    assert_array_equal(
+        both.interval_probability(EDGES), expected.interval_probability(EDGES)
+    )
+    assert parts[0].kde.n_samples_seen_ == 70
+
+
+def test_gaps_are_said_of_the_column_that_has_them():
+    frame = pd.DataFrame({"pressure": [120.0, np.nan, 130.0]})
+    with pytest.raises(ValueError, match="`pressure` must not hold missing"):
+        DensityCounts.from_frame(frame, column="pressure")
+
+
 @pytest.mark.parametrize("weight", [None, "weight"])
 @pytest.mark.parametrize(
     "engine",

@@ -126,6 +126,30 @@ def test_the_rule_says_what_was_done():
         assert words in rule
 
 
+def test_names_of_columns_need_the_table():
+    y_true, y_pred, ward = cohort()
+    for given in (
+        {"y_true": "hba1c", "y_pred": "predicted", "subgroups": "ward"},
+        {"y_true": y_true, "y_pred": y_pred, "subgroups": "ward"},
+        {"y_true": y_true, "y_pred": y_pred, "subgroups": ward, "sample_weight": "w"},
+    ):
+        with pytest.raises(TypeError, match="Names of columns need `data=`"):
+            subgroup_fidelity(**given)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_one_score_a_row_is_no_metric_without_saying_so(weighted):
+    def absolute_error(y_true, y_pred, sample_weight=None):
+        return np.abs(y_true - y_pred)
+
+    y_true, y_pred, ward = cohort()
+    weight = np.ones(len(y_true)) if weighted else None
+    with pytest.raises(TypeError, match=r"'absolute_error'.* per_row=True\)\?"):
+        subgroup_fidelity(
+            y_true, y_pred, subgroups=ward, metric=absolute_error, sample_weight=weight
+        )
+
+
 def test_no_subgroup_large_enough_leaves_all_open():
     table = audit(*cohort(sizes=(20, 20, 20, 20)))
     assert set(table.verdict) == {"insufficient evidence"}

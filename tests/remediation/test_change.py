@@ -39,6 +39,21 @@ def test_change_of_the_mean_absolute_error_against_a_paired_t_test():
     )
 
 
+def test_a_column_keeps_its_name():
+    y_true, before, after, subgroups = _two_models()
+    ward = subgroups["ward"]
+    of_column = fidelity_change(
+        y_true, before, after, subgroups=pd.Series(ward, name="ward")
+    )
+    assert of_column.grouping == ("everybody", "ward", "ward")
+    of_array = fidelity_change(y_true, before, after, subgroups=ward)
+    assert of_array.grouping == ("everybody", "subgroups", "subgroups")
+    clash = fidelity_change(
+        y_true, before, after, subgroups=pd.Series(ward, name="everybody")
+    )
+    assert clash.grouping == of_array.grouping
+
+
 @pytest.mark.parametrize("metric", ["rmse", "nrmse"])
 def test_standard_error_against_scipys_paired_bootstrap(metric):
     y_true, before, after, _ = _two_models()

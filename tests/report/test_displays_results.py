@@ -455,13 +455,19 @@ def test_a_subgroup_of_too_few_has_a_row_and_no_density():
     assert display.ax_.get_yticklabels()[5].get_text() == "f, n = 4"
 
 
-def test_a_peak_that_would_flatten_the_others_is_cut_off_and_said():
+def test_no_curve_is_cut_in_rows_and_bands_that_are_are_said():
     rng = np.random.default_rng(8)
     values = np.concatenate([rng.normal(0, 10, 250), rng.normal(0, 0.2, 50)])
     labels = np.concatenate([np.resize([*"abcde"], 250), np.repeat("peaked", 50)])
     display = DensityDisplay.from_values(values, subgroups=labels)
-    assert "cut off where higher" in display.legend_.get_title().get_text()
-    assert display.lines_[0].get_ydata().max() > 0.2
+    assert "bands are cut off where" in display.legend_.get_title().get_text()
+    assert display.bands_[5].get_paths()[0].vertices[:, 1].max() == pytest.approx(-4.03)
+    heights = [line.get_ydata() + row for row, line in enumerate(display.lines_)]
+    peaks = [kde.pdf(display.grid).max() for kde in display.densities]
+    # one scale for all: heights are to each other as the densities are
+    assert [h.max() / heights[5].max() for h in heights] == pytest.approx(
+        [peak / peaks[5] for peak in peaks]
+    )
 
 
 # ---- empty pictures say why --------------------------------------------------------
@@ -723,6 +729,8 @@ def test_changes_and_their_intervals_are_drawn_by_verdict():
     assert better[1] == pytest.approx(-rmse["east"] / 2)
     assert worse[2] == pytest.approx(rmse["north"])
     assert display.points_["insufficient evidence"].get_ydata().tolist() == [3]
+    said = [text.get_text() for text in display.legend_.get_texts()]
+    assert "insufficient evidence: too few people" in said
     (bars,) = display.errorbar_["better"].lines[2]
     ends = bars.get_segments()[0][:, 0]
     assert ends == pytest.approx([change.ci_low[1], change.ci_high[1]])

@@ -99,6 +99,9 @@ class DensityDisplay:
 
     Notes
     -----
+    In rows one scale holds every line whole; a band that rises beyond its row is cut
+    there, and the legend says so.
+
     Bands are those of `BoundedKDE.pdf_interval`, and hold point by point: a line of 30
     people looks as smooth as one of 3,000, and its band does not. They know no bias: a
     peak may be narrower than its band. The shares of people have Wilson's intervals,

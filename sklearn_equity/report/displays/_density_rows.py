@@ -22,9 +22,9 @@ from sklearn_equity.report.displays._density_curves import (
     others_of,
 )
 
-_FULL = 0.86  # of a row: its highest line
+_FULL = 0.86  # of a row: the highest line of all
+_END = 0.97  # of a row: where bands are cut, which no line is
 _MIDDLE = 0.36
-_PEAKS = 3.0  # times the median peak: what is higher would flatten all other rows
 _LIGHT = "#C8C8C8"
 _COLOR = SERIES[0].color
 
@@ -43,8 +43,8 @@ def draw_rows(
     """Draw each density in a row, before that of all the others, in grey."""
     drawn: dict[str, Any] = {"lines": [], "bands": [], "regions": [], "others": []}
     drawn["points_ax"] = None
-    peaks = [curve.density.max() for curve in curves if len(curve.x)]
-    top = min(max(peaks), _PEAKS * float(np.median(peaks))) if peaks else 1.0
+    top = max((curve.density.max() for curve in curves if len(curve.x)), default=1.0)
+    bands = max((curve.high.max() for curve in curves if len(curve.x)), default=0.0)
     most = max((curve.share.max(initial=0.0) for curve in curves), default=0.0)
     others = others_of(curves, grid)
     stems = None
@@ -60,9 +60,9 @@ def draw_rows(
         handles.append(stems)
         names.append(f"share of people at a single value; a full row is {most:.1%}")
     drawn["legend"] = add_legend(ax, handles, names)
-    title = f"height: density, on one scale; a full row is {top:.2g} per unit"
-    if peaks and max(peaks) > top:
-        title += f",\ncut off where higher (up to {max(peaks):.2g})"
+    title = f"height: density, on one scale; the highest line is {top:.2g} per unit"
+    if bands * _FULL > top * _END:
+        title += f",\nbands are cut off where higher (up to {bands:.2g})"
     if len(edges) > 1:
         title += "\nat the right: share of people in each region, with 95% intervals"
     drawn["legend"].set_title(title)
@@ -82,7 +82,7 @@ def _draw_row(
     drawn: dict[str, Any],
 ) -> None:
     def place(density: Vector) -> Vector:
-        return base + _FULL * np.minimum(density / top, 1.0)
+        return base + np.minimum(_FULL * density / top, _END)
 
     ax.axhline(base, color=GREY, lw=0.6)
     shown = slice(0 if curve.reason else None)  # grey alone would pass for the subgroup

@@ -37,13 +37,15 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 _ABOVE = 0.28  # of a row: where other trials stand, so that no estimate covers them
-# Colour, marker and filling of each verdict; without colour, the marker tells.
+# Colour, marker and filling of each verdict, as those of fidelity; without colour, the
+# marker tells.
 _LOOKS = {
     "better": (SERIES[0].color, "o", SERIES[0].color),
     "worse": (SERIES[1].color, "D", SERIES[1].color),
     "no change shown": (GREY, "s", "white"),
     "insufficient evidence": (GREY, "X", "white"),
 }
+_FEW = {"insufficient evidence": "insufficient evidence: too few people"}
 
 
 class RemediationEffectDisplay:
@@ -287,7 +289,8 @@ class RemediationEffectDisplay:
         ax.set_xlabel(self._label(), **PLAIN)
         for side in ("top", "right"):
             ax.spines[side].set_visible(False)
-        shown = {**self.points_, "no change": self.zero_line_}
+        shown = {_FEW.get(name, name): line for name, line in self.points_.items()}
+        shown["no change"] = self.zero_line_
         if self.trials_ is not None:
             shown[f"{len(self.trials)} other trials"] = self.trials_
         self.legend_ = add_legend(ax, [*shown.values()], [*shown], n_columns=2)
