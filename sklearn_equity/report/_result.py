@@ -24,7 +24,11 @@ from sklearn_equity.report._sentences import (
     tell_withheld,
 )
 from sklearn_equity.report._spread import GroupingSpread
-from sklearn_equity.report._suppression import DEFAULT_LIMIT, suppress
+from sklearn_equity.report._suppression import (
+    DEFAULT_LIMIT,
+    suppress,
+    suppress_findings,
+)
 from sklearn_equity.report.page import render_in_notebook, render_page
 
 
@@ -142,12 +146,14 @@ class AuditResult:
         Returns
         -------
         AuditResult
-            The extended result; this one stays as it is.
+            The extended result; this one stays as it is. Where small counts are
+            withheld from this one, they are from what is added, at the same limit.
         """
+        added, inequalities = suppress_findings(self, change, allocation)
         return replace(
             self,
-            change=self.change if change is None else change,
-            allocation=(*self.allocation, *allocation),
+            change=self.change if added is None else added,
+            allocation=inequalities,
             remedy=remedy or self.remedy,
             notes=(*self.notes, *notes),
         )
