@@ -203,12 +203,14 @@ class AuditResult:
         Returns
         -------
         AuditComparison
-            The change from this result to the other in every subgroup.
+            The change from this result to the other in every subgroup. Where small
+            counts are withheld from one of the two, they are from both, at its limit.
 
         Raises
         ------
         ValueError
-            If metrics or confidence levels differ, or no subgroup is in both.
+            If metrics, confidence levels or the limits below which counts are withheld
+            differ, or no subgroup is in both.
 
         See Also
         --------

@@ -395,6 +395,124 @@ def test_without_secondary_suppression_the_attack_succeeds():
     assert _range(shown, sums, ("w", "c")) == [7, 7]
 
 
+# ---- two audits side by side -----------------------------------------------------
+def _gone(comparison, keys):
+    """Read off a comparison how many of each subgroup are in the first audit alone."""
+    columns = comparison.to_columns()
+    gone = dict.fromkeys(keys)
+    for i, n in enumerate(columns["n_before"]):
+        key = (
+            (columns["grouping"][i], comparison.subgroup[i]) if i else ("", "everybody")
+        )
+        if n is not None and columns["n_after"][i] is not None:
+            gone[key] = n - columns["n_after"][i]
+        else:
+            assert np.isnan([columns["std_error"][i], columns["change"][i]]).all()
+    return gone
+
+
+def _assert_nobody_few_is_told(comparison, people, names, truth):
+    gone = _gone(comparison, truth)
+    sums = list(_sums(people, {name: people[name] for name in names}))
+    for key, n in truth.items():
+        assert gone[key] in (None, n)
+        if 0 < n < DEFAULT_LIMIT:
+            assert gone[key] is None
+            most = _range(gone, sums, key, dict.fromkeys(truth, (0, 10_000)))[1]
+            assert most >= DEFAULT_LIMIT
+
+
+def _in_one_alone(people, later, names):
+    """Count who is in the first table alone, by subgroup."""
+    truth = {("", "everybody"): len(people) - len(later)}
+    for name in names:
+        left = people[name].value_counts().sub(later[name].value_counts(), fill_value=0)
+        truth |= {(name, label): int(n) for label, n in left.items()}
+    return truth
+
+
+def _ways_of_suppressing(one, other):
+    """Suppress before or after comparing, or only one, or leave it to the export."""
+    yield one.compare(other).suppress()
+    yield one.suppress().compare(other)
+    yield one.compare(other.suppress())
+    yield type(one).from_json(one.to_json()).compare(other)._for_others()
+    yield one.compare(other)._for_others()
+
+
+def test_few_people_in_one_audit_alone_are_not_told_by_totals():
+    people = _people({"a": 150, "b": 100, "d": 4})
+    later = people[people["ward"] != "d"]
+    one, other = _audit(people, "ward"), _audit(later, "ward")
+    truth = _in_one_alone(people, later, ["ward"])
+    assert truth == {
+        ("", "everybody"): 4, ("ward", "a"): 0, ("ward", "b"): 0, ("ward", "d"): 4,
+    }  # fmt: skip
+    for found in _ways_of_suppressing(one, other):
+        _assert_nobody_few_is_told(found, people, ["ward"], truth)
+        assert found.only_before == (("ward", "d"),)
+    for text in (str(one.compare(other)), one.compare(other).to_markdown()):
+        assert not ("254" in text and "250" in text)
+    assert one.compare(other).n_before.tolist() == [254, 150, 100]  # as it is
+
+
+def test_both_audits_are_suppressed_at_the_limit_of_one():
+    people = _people({"a": 150, "b": 100, "c": 60})
+    later = people.drop(people.index[people["ward"] == "c"][6:])
+    one, other = _audit(people, "ward"), _audit(later, "ward")
+    for found in (one.suppress().compare(other), other.suppress().compare(one)):
+        for text in (str(found), found.to_markdown(), found._repr_html_()):
+            assert re.search(r"withheld", text)
+            assert not re.search(r"ward = c +\|? *\|? *(60|6)", text)
+        assert found.to_columns()["n_before"][3] is None
+        assert found.to_columns()["n_after"][3] is None
+        assert found.suppress() is found
+    at_five = one.suppress(5).compare(other)
+    assert at_five.to_columns()["n_after"][3] == 6
+    with pytest.raises(ValueError, match=r"limit of this audit .*\(5\); got 10"):
+        one.suppress(5).compare(other.suppress())
+
+
+def test_the_same_people_lose_nothing_by_being_compared():
+    people = _nested()
+    result = _audit(people, ["ward", "region"])
+    found = result.compare(result).suppress()
+    expected = list(_shown(result).values())
+    assert found.to_columns()["n_before"] == expected
+    again = result.suppress().compare(result.suppress())
+    assert again.to_columns()["n_before"] == expected
+
+
+def test_other_people_in_numbers_that_differ_by_many_are_shown():
+    one = _audit(_people({"a": 300, "b": 200, "c": 100}), "ward")
+    other = _audit(_people({"a": 400, "b": 150, "c": 120}), "ward")
+    for found in _ways_of_suppressing(one, other):
+        assert found.n_before.tolist() == [600, 300, 200, 100]
+        assert found.n_after.tolist() == [670, 400, 150, 120]
+
+
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(i, marks=pytest.mark.slow) for i in range(2, 20))]
+)
+def test_nobody_few_can_be_worked_out_from_two_audits(seed):
+    """Of some wards few people are gone, of some many, of some all."""
+    rng = np.random.default_rng(seed)
+    people = _people({"x": 900})
+    people["ward"] = rng.choice([*"abcdef"], 900, p=[0.3, 0.3, 0.2, 0.1, 0.09, 0.01])
+    people["region"] = people["ward"].map(dict(zip("abcdef", "NNSSNS", strict=True)))
+    people["sex"] = rng.choice(["f", "m"], 900)
+    share = dict(
+        zip("abcdef", rng.permutation([0, 0, 0.02, 0.2, 0.04, 1]), strict=True)
+    )
+    later = people[rng.random(900) >= people["ward"].map(share)]
+    names = ["region", "ward", "sex"]
+    truth = _in_one_alone(people, later, names)
+    assert any(0 < n < DEFAULT_LIMIT for n in truth.values())
+    one, other = _audit(people, names), _audit(later, names)
+    for found in _ways_of_suppressing(one, other):
+        _assert_nobody_few_is_told(found, people, names, truth)
+
+
 # ---- without the people ----------------------------------------------------------
 def _nested():
     """Return wards that lie in regions: R less a leaves the four people of d."""
