@@ -28,7 +28,7 @@ from sklearn_equity.fidelity._groupings import check_groupings
 from sklearn_equity.fidelity._measurement import Settings
 from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._metrics import METRIC_NAMES, resolve_metric
-from sklearn_equity.fidelity._of_table import fidelity_of_table
+from sklearn_equity.fidelity._of_table import fidelity_of_table, measure_table
 from sklearn_equity.fidelity._population import LARGEST, check_population
 from sklearn_equity.fidelity._residual_ridge import (
     share_kept,
@@ -73,6 +73,7 @@ __all__ = [
     "fidelity_from_moments",
     "fidelity_of_table",
     "gradient_of",
+    "measure_table",
     "metric_of_sums",
     "nrmse",
     "pairs_of",

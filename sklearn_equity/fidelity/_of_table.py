@@ -20,13 +20,15 @@ from sklearn_equity.fidelity._named_groupings import name_groupings
 from sklearn_equity.fidelity._table import SubgroupTable
 from sklearn_equity.fidelity._table_checks import check_labels, check_types
 from sklearn_equity.fidelity._table_sums import (
+    KindsOfPeople,
+    kinds_of_people,
     metric_of_sums,
     moments_of_table,
     single_grouping,
 )
 from sklearn_equity.sufficient_statistics import SubgroupMoments
 
-__all__ = ["fidelity_of_table"]
+__all__ = ["fidelity_of_table", "measure_table"]
 
 _MOST_SUBGROUPS = 200
 
@@ -151,6 +153,45 @@ def fidelity_of_table(
     >>> table.verdict
     ('served', 'under-served', 'served')
     """
+    found, _ = measure_table(
+        table,
+        y_true=y_true,
+        y_pred=y_pred,
+        subgroups=subgroups,
+        max_depth=max_depth,
+        metric=metric,
+        normalization=normalization,
+        sample_weight=sample_weight,
+        min_subgroup_size=min_subgroup_size,
+        confidence_level=confidence_level,
+        tolerance=tolerance,
+        n_resamples=n_resamples,
+        missing=missing,
+        random_state=random_state,
+        interval=interval,
+    )
+    return found
+
+
+def measure_table(
+    table: Any,
+    *,
+    y_true: str,
+    y_pred: str,
+    subgroups: Any,
+    max_depth: int | None,
+    metric: str | Callable[..., Any] | Metric,
+    normalization: Any,
+    sample_weight: str | None,
+    min_subgroup_size: int,
+    confidence_level: float,
+    tolerance: float,
+    n_resamples: int,
+    missing: MissingPolicy,
+    random_state: int | np.random.RandomState | None,
+    interval: Interval = "single",
+) -> tuple[SubgroupTable, KindsOfPeople]:
+    """Return what `fidelity_of_table` does, and who has which labels together."""
     check_numbers_asked(
         min_subgroup_size, confidence_level, interval, tolerance, n_resamples
     )
@@ -165,11 +206,13 @@ def fidelity_of_table(
     keys = list(dict.fromkeys(key for columns in groupings.values() for key in columns))
     check_labels(frame, keys)
     summed = moments_of_table(frame, chosen, named, keys)
-    parts = {
-        title: single_grouping(
-            summed, [keys.index(key) for key in columns], title, missing
-        )
+    places = {
+        title: [keys.index(key) for key in columns]
         for title, columns in groupings.items()
+    }
+    parts = {
+        title: single_grouping(summed, place, title, missing)
+        for title, place in places.items()
     }
     for title, part in parts.items():
         _check_number_of_labels(part, title)
@@ -186,7 +229,9 @@ def fidelity_of_table(
     found = fidelity_from_moments(
         parts, everybody, settings, seed=draw_seed(random_state)
     )
-    return found if interval == "single" else found.with_simultaneous_intervals()
+    if interval != "single":
+        found = found.with_simultaneous_intervals()
+    return found, kinds_of_people(summed, places, missing)
 
 
 def _check_number_of_labels(part: SubgroupMoments, title: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
+from numpy.typing import NDArray
 
 from sklearn_equity._checks import MISSING_LABEL, MissingPolicy
 from sklearn_equity._factorize import is_missing
@@ -29,7 +30,14 @@ from sklearn_equity.sufficient_statistics import (
     with_promised_types,
 )
 
-__all__ = ["TableSums", "metric_of_sums", "moments_of_table", "single_grouping"]
+__all__ = [
+    "KindsOfPeople",
+    "TableSums",
+    "kinds_of_people",
+    "metric_of_sums",
+    "moments_of_table",
+    "single_grouping",
+]
 
 # Of a sum of squares: standard errors keep nine digits of a double's sixteen.
 _LEAST_SPREAD = 1e-6
@@ -49,6 +57,22 @@ class TableSums:
 
     moments: SubgroupMoments
     rows: dict[tuple[Hashable, ...], int]
+
+
+@dataclass(frozen=True)
+class KindsOfPeople:
+    """How many people have which labels together, a kind for each combination.
+
+    Attributes
+    ----------
+    labels : dict of str to list
+        The label of every kind in each grouping; None for those left out of it.
+    n : ndarray of shape (n_kinds,)
+        The people of each, without those of weight 0.
+    """
+
+    labels: dict[str, list[Hashable]]
+    n: NDArray[np.int64]
 
 
 def metric_of_sums(metric: Any, normalization: Any) -> Metric:
@@ -234,6 +258,22 @@ def single_grouping(
     kept = np.flatnonzero(~lost) if missing == "drop" else np.arange(len(parts))
     labels = [(named[parts[i]], joint.subgroups[i][-1]) for i in kept]  # type: ignore[index]
     return joint.take(kept).regroup(labels)
+
+
+def kinds_of_people(
+    table: TableSums, places: dict[str, list[int]], missing: MissingPolicy
+) -> KindsOfPeople:
+    """Count the combinations of labels that occur, whatever the errors."""
+    joint = table.moments.regroup([cell[:-1] for cell in table.moments.subgroups])  # type: ignore[index]
+    people = np.flatnonzero(joint.n)
+    labels: dict[str, list[Hashable]] = {}
+    for title, place in places.items():
+        parts = [tuple(joint.subgroups[i][j] for j in place) for i in people]  # type: ignore[index]
+        labels[title] = [
+            None if missing == "drop" and any(map(is_missing, part)) else _label(part)
+            for part in parts
+        ]
+    return KindsOfPeople(labels, joint.n[people].astype(np.int64))
 
 
 def _label(parts: tuple[Hashable, ...]) -> Hashable:

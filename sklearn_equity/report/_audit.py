@@ -17,12 +17,12 @@ from sklearn_equity._outcome_inputs import exchange_column, warn_of_outcome_inpu
 from sklearn_equity._sklearn_shims import num_samples
 from sklearn_equity._tables import is_lazy
 from sklearn_equity.fidelity import (
-    fidelity_of_table,
+    measure_table,
     resolve_metric,
     subgroup_fidelity,
 )
 from sklearn_equity.report._answers import prepare_response
-from sklearn_equity.report._counts import relations_of_people
+from sklearn_equity.report._counts import relations_of_kinds, relations_of_people
 from sklearn_equity.report._groupings import LEARNT, resolve_groupings
 from sklearn_equity.report._result import AuditResult
 from sklearn_equity.report._spread import grouping_spreads
@@ -381,15 +381,18 @@ def _audit_sums(
     **options: Any,
 ) -> AuditResult:
     """Audit a table that stays in its engine, from its sums."""
-    found = fidelity_of_table(
+    found, people = measure_table(
         table, y_true=y_true, y_pred=y_pred, random_state=random_state, **options
     )
+    settings = resolve_metric(options["metric"], normalization=options["normalization"])
     return AuditResult(
         model=f"Predictions in the column {y_pred!r}",
         target=y_true,
         fidelity=found,
         spreads=grouping_spreads(found, random_state=random_state),
         notes=_NOTES_ON.get(found.metric.partition(" (")[0], ()),
+        min_subgroup_size=max(options["min_subgroup_size"], settings.min_rows),
+        relations=relations_of_kinds(people.labels, people.n),
     )
 
 

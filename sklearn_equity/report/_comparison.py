@@ -19,8 +19,10 @@ from sklearn_equity._optional import build_frame
 from sklearn_equity.remediation import EVERYBODY, FidelityChange, LevellingDown
 from sklearn_equity.remediation._levelling import find_levelling_down
 from sklearn_equity.report._comparison_content import report_of_comparison
+from sklearn_equity.report._counts import EVERYBODY as ALL_PEOPLE
+from sklearn_equity.report._differences import withheld_differences
 from sklearn_equity.report._markdown import render_markdown
-from sklearn_equity.report._suppression import DEFAULT_LIMIT
+from sklearn_equity.report._suppression import DEFAULT_LIMIT, check_limit
 from sklearn_equity.report.page import render_in_notebook
 from sklearn_equity.significance import holm
 
@@ -106,11 +108,19 @@ class AuditComparison:
         Returns
         -------
         AuditComparison
-            A subgroup that is withheld from either audit has no figures.
+            A subgroup that is withheld from either audit has no figures. Nor has one
+            whose two numbers of people differ by fewer than the limit, or would tell
+            such a difference of others.
+
+        Notes
+        -----
+        Read back from JSON without its small counts, an audit does not know which
+        groupings contain each other. If numbers of people differ then, and some are
+        withheld or differ by few, one grouping alone is shown: the first.
         """
-        return compare_audits(
-            self.before.suppress(suppress_below), self.after.suppress(suppress_below)
-        )
+        if check_limit(suppress_below) <= self.before.suppressed_below:
+            return self
+        return compare_audits(self.before, self.after, suppress_below)
 
     def to_columns(self) -> dict[str, list[Any]]:
         """List the columns by name.
@@ -221,8 +231,7 @@ class AuditComparison:
         return str(self)
 
     def _for_others(self) -> "AuditComparison":
-        given = self.before.suppressed_below or self.after.suppressed_below
-        return self if given else self.suppress()
+        return self if self.before.suppressed_below else self.suppress()
 
     def name_of(self, i: int) -> str:
         """Name a row with its grouping.
@@ -308,9 +317,18 @@ def columns_at(columns: dict[str, list[Any]], i: int) -> dict[str, Any]:
 
 
 # ---- how it is made --------------------------------------------------------------
-def compare_audits(before: "AuditResult", after: "AuditResult") -> AuditComparison:
-    """Match the subgroups of two audits, and judge what changed in each."""
+def compare_audits(
+    before: "AuditResult", after: "AuditResult", suppress_below: int | None = None
+) -> AuditComparison:
+    """Match the subgroups of two audits, and judge what changed in each.
+
+    Small counts are withheld from both audits where they are from one.
+    """
     _check_comparable(before, after)
+    limits = before.suppressed_below, after.suppressed_below
+    below = max(check_limit(suppress_below), *limits)
+    differences = withheld_differences(before, after, below) if below > 1 else set()
+    before, after = before.suppress(below), after.suppress(below)
     one, other = before.fidelity, after.fidelity
     first = {
         key: i for i, key in enumerate(zip(one.grouping, one.subgroup, strict=True))
@@ -332,7 +350,8 @@ def compare_audits(before: "AuditResult", after: "AuditResult") -> AuditComparis
         ]
         for name in ("n", "estimate", "std_error")
     }
-    _withhold_together(figures)
+    keys = [ALL_PEOPLE, *shared]
+    _withhold_together(figures, np.array([key in differences for key in keys]))
     estimates = figures["estimate"]
     change = estimates[1] - estimates[0]
     error = np.hypot(*figures["std_error"])
@@ -362,9 +381,12 @@ def compare_audits(before: "AuditResult", after: "AuditResult") -> AuditComparis
     )
 
 
-def _withhold_together(figures: dict[str, list[Vector]]) -> None:
+def _withhold_together(
+    figures: dict[str, list[Vector]], differences: NDArray[np.bool_]
+) -> None:
     """Withhold from both what is withheld from one: they may be the same people."""
-    gone = (figures["n"][0] == WITHHELD) | (figures["n"][1] == WITHHELD)
+    before, after = figures["n"]
+    gone = differences | (before == WITHHELD) | (after == WITHHELD)
     for name, pair in figures.items():
         for column in pair:
             column[gone] = WITHHELD if name == "n" else np.nan
@@ -381,6 +403,14 @@ def _check_comparable(before: "AuditResult", after: "AuditResult") -> None:
                 f"({one!r}); got {other!r}. Audit both alike."
             )
             raise ValueError(msg)
+    limits = {before.suppressed_below, after.suppressed_below} - {0}
+    if len(limits) > 1:
+        msg = (
+            "`other` must have the limit of this audit below which counts are withheld "
+            f"({before.suppressed_below}); got {after.suppressed_below}. Suppress both "
+            "alike, as `audit` returned them."
+        )
+        raise ValueError(msg)
 
 
 def _verdicts(

@@ -70,10 +70,36 @@ def relations_of_people(
         attributes, n_rows=len(n), missing="drop", max_depth=max_depth
     )
     coded = {name: (found.codes, found.labels) for name, found in kinds.items()}
+    return _relate_all(coded, n)
+
+
+def relations_of_kinds(
+    labels: Mapping[str, Sequence[Hashable]], n: NDArray[np.int64]
+) -> tuple[CountRelation, ...]:
+    """Find what adds up to what among kinds of people that an engine has counted.
+
+    Parameters
+    ----------
+    labels : mapping of str to sequence
+        The label of every kind in each grouping; None for those left out of it.
+    n : ndarray of shape (n_kinds,)
+        The people of each kind.
+    """
+    coded = {}
+    for name, column in labels.items():
+        known = tuple(dict.fromkeys(label for label in column if label is not None))
+        place = {label: i for i, label in enumerate(known)} | {None: DROPPED}
+        coded[name] = (np.array([place[label] for label in column], np.intp), known)
+    return _relate_all(coded, n)
+
+
+def _relate_all(
+    coded: Mapping[str, tuple[Codes, tuple[Hashable, ...]]], n: NDArray[np.int64]
+) -> tuple[CountRelation, ...]:
     everybody = {EVERYBODY[0]: (np.zeros(len(n), np.intp), (EVERYBODY[1],))}
     return tuple(
         relation
-        for pair in combinations((everybody | coded).items(), 2)
+        for pair in combinations((everybody | dict(coded)).items(), 2)
         for relation in _relate(*pair, n)
     )
 
@@ -101,6 +127,10 @@ def _relate(
 ) -> Iterator[CountRelation]:
     """Pair subgroups of two groupings that hold the same people."""
     (left_name, (left, left_labels)), (right_name, (right, right_labels)) = one, other
+    kind = left * (len(right_labels) + 1) + right  # few, however many the kinds of all
+    _, first, inverse = np.unique(kind, return_index=True, return_inverse=True)
+    n = np.bincount(inverse, weights=n).astype(np.intp)
+    left, right = left[first], right[first]
     both = (left != DROPPED) & (right != DROPPED)
     size = len(left_labels) + len(right_labels)
     edges = (left[both], right[both] + len(left_labels))
@@ -132,51 +162,14 @@ def _relate(
 
 # ---- from labels -----------------------------------------------------------------
 def relations_of_labels(counts: Mapping[Key, int]) -> tuple[CountRelation, ...]:
-    """Find what adds up to what from labels alone, where the people are not at hand.
+    """Tell from labels alone that every grouping makes up everybody.
 
-    Every grouping makes up everybody, and intersections the subgroups of which they
-    are parts, where counts say so.
+    Which groupings contain each other is not told by labels.
     """
-    groupings: dict[str, list[Hashable]] = {}
-    for name, label in counts:
-        if name != EVERYBODY[0]:
-            groupings.setdefault(name, []).append(label)
     found = []
-    for name, labels in groupings.items():
-        parts = tuple((name, label) for label in labels)
+    for name in dict.fromkeys(name for name, _ in counts if name != EVERYBODY[0]):
+        parts = tuple(key for key in counts if key[0] == name)
         rest = counts[EVERYBODY] - sum(counts[part] for part in parts)
         if rest >= 0:
             found.append(CountRelation((EVERYBODY,), parts, rest))
-        for other, wholes in groupings.items():
-            if other != name:
-                found += _parts_of_wholes((name, labels), (other, wholes), counts)
     return tuple(found)
-
-
-def _parts_of_wholes(
-    fine: tuple[str, list[Hashable]],
-    coarse: tuple[str, list[Hashable]],
-    counts: Mapping[Key, int],
-) -> list[CountRelation]:
-    """Relate intersections to the subgroups of which they are parts."""
-    depth = min(_depth(label) for label in fine[1])
-    width = max(_depth(label) for label in coarse[1])
-    if width >= depth:
-        return []
-    for places in combinations(range(depth), width):
-        parts: dict[Hashable, list[Key]] = {}
-        for label in fine[1]:
-            assert isinstance(label, tuple)  # noqa: S101 - told by its depth
-            at = tuple(label[place] for place in places)
-            parts.setdefault(at[0] if width == 1 else at, []).append((fine[0], label))
-        sums = {whole: sum(counts[part] for part in parts[whole]) for whole in parts}
-        if sums == {whole: counts[coarse[0], whole] for whole in coarse[1]}:
-            return [
-                CountRelation(((coarse[0], whole),), tuple(parts[whole]), 0)
-                for whole in parts
-            ]
-    return []
-
-
-def _depth(label: Hashable) -> int:
-    return len(label) if isinstance(label, tuple) else 1

@@ -39,6 +39,7 @@ def withheld_counts(
     *,
     below: int,
     bounds: Mapping[Key, tuple[float, float]] | None = None,
+    sizes: Mapping[Key, float] | None = None,
 ) -> set[Key]:
     """Choose the counts to withhold: small ones, and those that would tell them.
 
@@ -55,13 +56,15 @@ def withheld_counts(
         Counts from 1 to `below` - 1 are withheld.
     bounds : mapping of (grouping, label) to (least, most), default=None
         What else a report tells of a count, such as that it sufficed for a verdict.
+    sizes : mapping of (grouping, label) to float, default=None
+        What it costs to withhold each, in people; by default its count.
 
     Returns
     -------
     set of (grouping, label)
         The counts to withhold.
     """
-    table = _Table.of(counts, without_implied(relations), bounds or {})
+    table = _Table.of(counts, without_implied(relations), bounds or {}, sizes or counts)
     small = table.to_protect & (table.n > 0) & (table.n < below)
     withheld = small | ~table.published
     if not small.any():
@@ -140,6 +143,7 @@ class _Table:
 
     keys: tuple[Key, ...]
     n: Vector
+    size: Vector  # in people, of what is lost if it is withheld
     low: Vector
     high: Vector
     sums: csr_array  # one row a sum; its terms are 1 and -1
@@ -152,6 +156,7 @@ class _Table:
         counts: Mapping[Key, int],
         relations: Sequence[CountRelation],
         bounds: Mapping[Key, tuple[float, float]],
+        size_of: Mapping[Key, float],
     ) -> "_Table":
         """Make the people without a label, where there are any, counts of their own."""
         left_out = {i: ("left out", i) for i, one in enumerate(relations) if one.rest}
@@ -173,6 +178,7 @@ class _Table:
         return cls(
             keys=tuple(sizes),
             n=np.array(list(sizes.values()), dtype=np.float64),
+            size=np.array([size_of.get(key, n) for key, n in sizes.items()], float),
             low=known[:, 0],
             high=known[:, 1],
             sums=coo_array(
@@ -188,7 +194,7 @@ class _Table:
 
     def price(self, withheld: Flags) -> tuple[int, float]:
         """Count what is withheld, then its people."""
-        return int(withheld.sum()), float(self.n[withheld].sum())
+        return int(withheld.sum()), float(self.size[withheld].sum())
 
     def around(self, cells: Flags | int) -> Flags:
         """Return all that hangs together with some counts, by however many sums."""
@@ -209,7 +215,7 @@ class _Table:
         Every sum stays true, and all that is known of each count. Few people are
         withheld rather than many, and everybody last of all.
         """
-        everybody = np.array([key == EVERYBODY for key in self.keys])
+        everybody = np.array([key == EVERYBODY for key in self.keys]) & ~withheld
         for fixed in (everybody, np.zeros_like(everybody)):
             for in_whole_people in (False, True):
                 change = self._solve(claim, withheld, fixed, whole=in_whole_people)
@@ -224,7 +230,7 @@ class _Table:
         self, claim: _Claim, withheld: Flags, fixed: Flags, *, whole: bool
     ) -> Vector | None:
         """Minimise the cost of what goes up and of what goes down."""
-        cost = np.log1p(self.n) * np.where(withheld, _WITHHELD_ALREADY, 1.0)
+        cost = np.log1p(self.size) * np.where(withheld, _WITHHELD_ALREADY, 1.0)
         most = np.stack([self.high - self.n, self.n - self.low])
         most[:, fixed & (np.arange(len(self.n)) != claim.cell)] = 0.0
         least = np.zeros_like(most)

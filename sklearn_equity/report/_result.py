@@ -25,7 +25,11 @@ from sklearn_equity.report._sentences import (
     tell_withheld,
 )
 from sklearn_equity.report._spread import GroupingSpread
-from sklearn_equity.report._suppression import DEFAULT_LIMIT, suppress
+from sklearn_equity.report._suppression import (
+    DEFAULT_LIMIT,
+    suppress,
+    suppress_findings,
+)
 from sklearn_equity.report.page import render_in_notebook, render_page
 
 
@@ -60,7 +64,8 @@ class AuditResult:
         Numbers of people below it are withheld already.
     relations : tuple of CountRelation, default=()
         Which subgroups hold the same people as which others; from it follows what must
-        be withheld together. If empty, it is told from the labels.
+        be withheld together. If empty, nobody knows which groupings contain each other:
+        where anything must be withheld, only the first grouping is shown.
 
     See Also
     --------
@@ -71,12 +76,19 @@ class AuditResult:
     -----
     What is printed, shown in a notebook or written is meant for others to see. Numbers
     of people below ten are withheld there, and so are as many larger ones as it takes
-    that no small one can be worked out from sums: of a grouping, of intersections, of
-    groupings that contain each other, and of the table of changes. Subgroups keep their
-    names and verdicts, and lose all figures. A count is protected if what is published
-    leaves for it a range that reaches up to the limit and is half as wide, told by
-    linear programming over all sums. That does not protect against a second report on
-    nearly the same people, nor against names that are those of persons.
+    that no small one can be worked out from sums: of a grouping, of intersections, and
+    of any two groupings that contain each other, of which the people tell, or the
+    engine that holds them. Subgroups keep their names and verdicts, and lose all
+    figures. A count is protected if what is published leaves for it a range that
+    reaches up to the limit and is half as wide, as far as verdicts permit, told by
+    linear programming over all sums. Sums over three groupings and more that no two of
+    them show are not looked for.
+
+    A change of the same people loses the same subgroups. One of other people is
+    protected by itself, one grouping of it is shown if any must be withheld, and none
+    if its numbers differ from those of the audit by fewer than the limit. That does not
+    protect against a second report on nearly the same people, nor against names that
+    are those of persons.
 
     `fidelity`, `change` and the others hold the figures as they are.
 
@@ -143,12 +155,14 @@ class AuditResult:
         Returns
         -------
         AuditResult
-            The extended result; this one stays as it is.
+            The extended result; this one stays as it is. Where small counts are
+            withheld from this one, they are from what is added, at the same limit.
         """
+        added, inequalities = suppress_findings(self, change, allocation)
         return replace(
             self,
-            change=self.change if change is None else change,
-            allocation=(*self.allocation, *allocation),
+            change=self.change if added is None else added,
+            allocation=inequalities,
             remedy=remedy or self.remedy,
             notes=(*self.notes, *notes),
         )
@@ -198,12 +212,14 @@ class AuditResult:
         Returns
         -------
         AuditComparison
-            The change from this result to the other in every subgroup.
+            The change from this result to the other in every subgroup. Where small
+            counts are withheld from one of the two, they are from both, at its limit.
 
         Raises
         ------
         ValueError
-            If metrics or confidence levels differ, or no subgroup is in both.
+            If metrics, confidence levels or the limits below which counts are withheld
+            differ, or no subgroup is in both.
 
         See Also
         --------

@@ -18,7 +18,12 @@ from sklearn_equity.allocation import InequalityResult
 from sklearn_equity.fidelity import OverallFidelity, SubgroupTable
 from sklearn_equity.remediation import EVERYBODY as OVERALL
 from sklearn_equity.remediation import FidelityChange, LevellingDown
-from sklearn_equity.report._counts import EVERYBODY, Key, relations_of_labels
+from sklearn_equity.report._counts import (
+    EVERYBODY,
+    CountRelation,
+    Key,
+    relations_of_labels,
+)
 from sklearn_equity.report._disclosure import withheld_counts
 
 if TYPE_CHECKING:
@@ -52,7 +57,10 @@ def check_limit(suppress_below: int | None) -> int:
 def suppress(result: "AuditResult", suppress_below: int | None) -> "AuditResult":
     """Return a result without the small counts and what would tell them."""
     below = check_limit(suppress_below)
-    if below <= result.suppressed_below or below <= 1:
+    if below <= result.suppressed_below:
+        _refuse_small(result)
+        return result
+    if below <= 1:
         return result
     if result.suppressed_below:
         msg = (
@@ -62,11 +70,10 @@ def suppress(result: "AuditResult", suppress_below: int | None) -> "AuditResult"
         )
         raise ValueError(msg)
     table = result.fidelity
-    counts = _counts_of(table)
-    relations = result.relations or relations_of_labels(counts)
-    withheld = withheld_counts(
+    counts = counts_of(table)
+    withheld = _withheld(
         counts,
-        relations,
+        result.relations,
         below=below,
         bounds=_told_by_verdicts(table, result.min_subgroup_size),
     )
@@ -84,11 +91,76 @@ def suppress(result: "AuditResult", suppress_below: int | None) -> "AuditResult"
     )
 
 
+def suppress_findings(
+    result: "AuditResult",
+    change: FidelityChange | None,
+    allocation: Sequence[InequalityResult],
+) -> tuple[FidelityChange | None, tuple[InequalityResult, ...]]:
+    """Suppress findings as a result is already that they are added to.
+
+    Returns
+    -------
+    change : FidelityChange or None
+    allocation : tuple of InequalityResult
+        Those that the result has, then those added: together they may tell more.
+    """
+    together = (*result.allocation, *allocation)
+    below = result.suppressed_below
+    if not below:
+        return change, together
+    counts = counts_of(result.fidelity)
+    withheld = {key for key, n in counts.items() if n == WITHHELD}
+    return (
+        _suppress_change(change, counts, withheld, below),
+        _suppress_allocation(together, counts, withheld, below),
+    )
+
+
+def _refuse_small(result: "AuditResult") -> None:
+    """Refuse small counts in a result that is said to have none."""
+    shown = [] if result.change is None else result.change.n.tolist()
+    shown += [*result.fidelity.n.tolist(), result.fidelity.overall.n]
+    shown += [n for one in result.allocation for _, n in _sides(one)]
+    if any(0 < n < result.suppressed_below for n in shown):
+        msg = (
+            f"Counts below {result.suppressed_below} are said to be withheld from this "
+            "result, and it holds some. Add findings by `with_findings`, which "
+            "withholds them."
+        )
+        raise ValueError(msg)
+
+
+def _withheld(
+    counts: Mapping[Key, int],
+    relations: Sequence[CountRelation],
+    *,
+    below: int,
+    bounds: Mapping[Key, tuple[float, float]] | None = None,
+) -> set[Key]:
+    """Choose what to withhold; of one grouping alone if nobody knows what adds up.
+
+    Without relations of the people, groupings may contain each other unseen: where
+    anything must be withheld, all of them but the first are.
+    """
+    if relations:
+        return withheld_counts(counts, relations, below=below, bounds=bounds)
+    shown = dict(counts)
+    found = withheld_counts(shown, relations_of_labels(shown), below=below)
+    if not found:
+        return found
+    first = next(name for name, _ in counts if name != EVERYBODY[0])
+    shown = {key: n for key, n in counts.items() if key[0] in (EVERYBODY[0], first)}
+    found = withheld_counts(
+        shown, relations_of_labels(shown), below=below, bounds=bounds
+    )
+    return found | (counts.keys() - shown.keys())
+
+
 def _keys(table: SubgroupTable | FidelityChange) -> list[Key]:
     return list(zip(table.grouping, table.subgroup, strict=True))
 
 
-def _counts_of(table: SubgroupTable) -> dict[Key, int]:
+def counts_of(table: SubgroupTable) -> dict[Key, int]:
     counts = dict(zip(_keys(table), table.n.tolist(), strict=True))
     return {EVERYBODY: table.overall.n} | counts
 
@@ -157,9 +229,7 @@ def _suppress_change(
         EVERYBODY if name == OVERALL else (name, label) for name, label in _keys(change)
     ]
     theirs = dict(zip(keys, change.n.tolist(), strict=True))
-    if any(counts.get(key) != n for key, n in theirs.items()):
-        own = withheld_counts(theirs, relations_of_labels(theirs), below=below)
-        withheld = withheld | own
+    withheld = _withheld_of_change(theirs, counts, withheld, below)
     gone = np.array([key in withheld for key in keys], dtype=bool)
     hidden = {name for (name, _), out in zip(keys, gone, strict=True) if out}
     blank: dict[str, Any] = {
@@ -174,6 +244,34 @@ def _suppress_change(
         ),
         **blank,
     )
+
+
+def _withheld_of_change(
+    theirs: Mapping[Key, int],
+    counts: Mapping[Key, int],
+    withheld: set[Key],
+    below: int,
+) -> set[Key]:
+    """Choose what to withhold of a change; all of it where it might tell of the audit.
+
+    That is where numbers differ by few people, and where groupings are added whose
+    subgroups may make up, or be made up by, some that are withheld.
+    """
+    already = {key for key, n in theirs.items() if n == WITHHELD}
+    told = theirs.keys() - withheld - already
+    if all(counts.get(key) == theirs[key] for key in told):
+        return withheld | already
+    if already:
+        return set(theirs)
+    own = _withheld(theirs, (), below=below)
+    is_near = any(
+        0 < abs(theirs[key] - counts[key]) < below for key in told & counts.keys()
+    )
+    groupings = {name for name, _ in counts}
+    is_added = any(name not in groupings for name, _ in theirs)
+    if is_near or (is_added and (own or withheld)):
+        return set(theirs)
+    return withheld | own
 
 
 def _in_few_digits(found: LevellingDown) -> LevellingDown:
@@ -202,13 +300,14 @@ def _suppress_allocation(
     hidden = {format_label(label) for _, label in withheld}
     for result in results:
         for side, n in _sides(result):
-            published.setdefault(side, set()).add(n)
+            if n != WITHHELD:
+                published.setdefault(side, set()).add(n)
     kept = []
     for result in results:
         small = any(
             side in hidden or 0 < abs(n - other) < below
             for side, n in _sides(result)
-            for other in (0, *published[side])
+            for other in (0, *published.get(side, ()))
         )
         kept.append(_without_figures(result) if small else result)
     return tuple(kept)

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from matplotlib import pyplot as plt
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -24,11 +25,7 @@ from sklearn_equity import (
 )
 from sklearn_equity.allocation import model_inequality
 from sklearn_equity.report import DEFAULT_LIMIT
-from sklearn_equity.report._counts import (
-    EVERYBODY,
-    relations_of_labels,
-    relations_of_people,
-)
+from sklearn_equity.report._counts import relations_of_people
 from sklearn_equity.report._implied_sums import without_implied
 
 
@@ -398,19 +395,278 @@ def test_without_secondary_suppression_the_attack_succeeds():
     assert _range(shown, sums, ("w", "c")) == [7, 7]
 
 
+# ---- two audits side by side -----------------------------------------------------
+def _gone(comparison, keys):
+    """Read off a comparison how many of each subgroup are in the first audit alone."""
+    columns = comparison.to_columns()
+    gone = dict.fromkeys(keys)
+    for i, n in enumerate(columns["n_before"]):
+        key = (
+            (columns["grouping"][i], comparison.subgroup[i]) if i else ("", "everybody")
+        )
+        if n is not None and columns["n_after"][i] is not None:
+            gone[key] = n - columns["n_after"][i]
+        else:
+            assert np.isnan([columns["std_error"][i], columns["change"][i]]).all()
+    return gone
+
+
+def _assert_nobody_few_is_told(comparison, people, names, truth):
+    gone = _gone(comparison, truth)
+    sums = list(_sums(people, {name: people[name] for name in names}))
+    for key, n in truth.items():
+        assert gone[key] in (None, n)
+        if 0 < n < DEFAULT_LIMIT:
+            assert gone[key] is None
+            most = _range(gone, sums, key, dict.fromkeys(truth, (0, 10_000)))[1]
+            assert most >= DEFAULT_LIMIT
+
+
+def _in_one_alone(people, later, names):
+    """Count who is in the first table alone, by subgroup."""
+    truth = {("", "everybody"): len(people) - len(later)}
+    for name in names:
+        left = people[name].value_counts().sub(later[name].value_counts(), fill_value=0)
+        truth |= {(name, label): int(n) for label, n in left.items()}
+    return truth
+
+
+def _ways_of_suppressing(one, other):
+    """Suppress before or after comparing, or only one, or leave it to the export."""
+    yield one.compare(other).suppress()
+    yield one.suppress().compare(other)
+    yield one.compare(other.suppress())
+    yield type(one).from_json(one.to_json()).compare(other)._for_others()
+    yield one.compare(other)._for_others()
+
+
+def test_few_people_in_one_audit_alone_are_not_told_by_totals():
+    people = _people({"a": 150, "b": 100, "d": 4})
+    later = people[people["ward"] != "d"]
+    one, other = _audit(people, "ward"), _audit(later, "ward")
+    truth = _in_one_alone(people, later, ["ward"])
+    assert truth == {
+        ("", "everybody"): 4, ("ward", "a"): 0, ("ward", "b"): 0, ("ward", "d"): 4,
+    }  # fmt: skip
+    for found in _ways_of_suppressing(one, other):
+        _assert_nobody_few_is_told(found, people, ["ward"], truth)
+        assert found.only_before == (("ward", "d"),)
+    for text in (str(one.compare(other)), one.compare(other).to_markdown()):
+        assert not ("254" in text and "250" in text)
+    assert one.compare(other).n_before.tolist() == [254, 150, 100]  # as it is
+
+
+def test_both_audits_are_suppressed_at_the_limit_of_one():
+    people = _people({"a": 150, "b": 100, "c": 60})
+    later = people.drop(people.index[people["ward"] == "c"][6:])
+    one, other = _audit(people, "ward"), _audit(later, "ward")
+    for found in (one.suppress().compare(other), other.suppress().compare(one)):
+        for text in (str(found), found.to_markdown(), found._repr_html_()):
+            assert re.search(r"withheld", text)
+            assert not re.search(r"ward = c +\|? *\|? *(60|6)", text)
+        assert found.to_columns()["n_before"][3] is None
+        assert found.to_columns()["n_after"][3] is None
+        assert found.suppress() is found
+    at_five = one.suppress(5).compare(other)
+    assert at_five.to_columns()["n_after"][3] == 6
+    with pytest.raises(ValueError, match=r"limit of this audit .*\(5\); got 10"):
+        one.suppress(5).compare(other.suppress())
+
+
+def test_the_same_people_lose_nothing_by_being_compared():
+    people = _nested()
+    result = _audit(people, ["ward", "region"])
+    found = result.compare(result).suppress()
+    expected = list(_shown(result).values())
+    assert found.to_columns()["n_before"] == expected
+    again = result.suppress().compare(result.suppress())
+    assert again.to_columns()["n_before"] == expected
+
+
+def test_other_people_in_numbers_that_differ_by_many_are_shown():
+    one = _audit(_people({"a": 300, "b": 200, "c": 100}), "ward")
+    other = _audit(_people({"a": 400, "b": 150, "c": 120}), "ward")
+    for found in _ways_of_suppressing(one, other):
+        assert found.n_before.tolist() == [600, 300, 200, 100]
+        assert found.n_after.tolist() == [670, 400, 150, 120]
+
+
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(i, marks=pytest.mark.slow) for i in range(2, 20))]
+)
+def test_nobody_few_can_be_worked_out_from_two_audits(seed):
+    """Of some wards few people are gone, of some many, of some all."""
+    rng = np.random.default_rng(seed)
+    people = _people({"x": 900})
+    people["ward"] = rng.choice([*"abcdef"], 900, p=[0.3, 0.3, 0.2, 0.1, 0.09, 0.01])
+    people["region"] = people["ward"].map(dict(zip("abcdef", "NNSSNS", strict=True)))
+    people["sex"] = rng.choice(["f", "m"], 900)
+    share = dict(
+        zip("abcdef", rng.permutation([0, 0, 0.02, 0.2, 0.04, 1]), strict=True)
+    )
+    later = people[rng.random(900) >= people["ward"].map(share)]
+    names = ["region", "ward", "sex"]
+    truth = _in_one_alone(people, later, names)
+    assert any(0 < n < DEFAULT_LIMIT for n in truth.values())
+    one, other = _audit(people, names), _audit(later, names)
+    for found in _ways_of_suppressing(one, other):
+        _assert_nobody_few_is_told(found, people, names, truth)
+
+
 # ---- without the people ----------------------------------------------------------
-def test_sums_are_told_from_labels_where_people_are_not_at_hand():
-    of_ward_and_sex = {"fa": 40, "fb": 20, "ma": 30, "mb": 10}
-    counts = {("both", tuple(label)): n for label, n in of_ward_and_sex.items()}
-    counts |= {("sex", "f"): 60, ("sex", "m"): 40, ("ward", "a"): 70, ("ward", "b"): 30}
-    counts[EVERYBODY] = 100
-    found = relations_of_labels(counts)
-    wholes = {relation.left: set(relation.right) for relation in found}
-    assert wholes[("sex", "f"),] == {("both", ("f", "a")), ("both", ("f", "b"))}
-    assert wholes[("ward", "b"),] == {("both", ("f", "b")), ("both", ("m", "b"))}
-    everybody = [relation for relation in found if relation.left == (EVERYBODY,)]
-    assert len(everybody) == 3
-    assert len(found) == 3 + 2 + 2
+def _nested():
+    """Return wards that lie in regions: R less a leaves the four people of d."""
+    people = _people({"a": 200, "b": 150, "c": 46, "d": 4})
+    people["region"] = np.where(people["ward"].isin(["a", "d"]), "R", "S")
+    return people
+
+
+def _known(shown, people, *names):
+    """Work out all that each count may be, for one who knows who lies where."""
+    sums = list(_sums(people, {name: people[name] for name in names}))
+    return {key: _range(shown, sums, key) for key, n in shown.items() if n is None}
+
+
+def test_an_engine_says_which_groupings_contain_each_other():
+    people = _nested()
+    lazy = _audit(pl.from_pandas(people).lazy(), ["ward", "region"])
+    eager = _audit(people, ["ward", "region"])
+    assert _shown(lazy) == _shown(eager)
+    assert set(lazy.relations) == set(eager.relations)
+    for shown in (_shown(lazy), _shown(type(lazy).from_json(lazy.to_json()))):
+        known = _known(shown, people, "ward", "region")
+        least, most = known["ward", "d"]
+        assert least < 4
+        assert most >= DEFAULT_LIMIT
+
+
+@pytest.mark.parametrize("missing", ["drop", "group"])
+def test_an_engine_counts_those_without_a_label_and_of_no_weight_alike(missing):
+    people = _nested()
+    people["w"] = np.where(np.arange(400) % 7 == 0, 0.0, 1.0)
+    people.loc[::31, "region"] = None
+    options = {"missing": missing, "sample_weight": "w", "max_depth": 2}
+    lazy, eager = (
+        _audit(table, ["ward", "region"], **options)
+        for table in (pl.from_pandas(people).lazy(), people)
+    )
+    assert _shown(lazy, suppress_below=None) == _shown(eager, suppress_below=None)
+    assert _shown(lazy) == _shown(eager)
+    assert lazy.min_subgroup_size == eager.min_subgroup_size
+
+
+def test_one_grouping_alone_is_shown_where_nobody_knows_what_adds_up():
+    people = _nested()
+    for names, shown_one in (
+        (["ward", "region"], ["a", "b"]),
+        (["region", "ward"], ["R", "S"]),
+    ):
+        bare = replace(_audit(people, names), relations=())
+        shown = _shown(bare)
+        told = [label for (_, label), n in shown.items() if n is not None]
+        assert told == ["everybody", *shown_one]
+        least, most = _known(shown, people, *names)["ward", "d"]
+        assert least < 4
+        assert most >= DEFAULT_LIMIT
+    nobody_few = replace(_audit(people, "region"), relations=())
+    assert None not in _shown(nobody_few).values()
+
+
+# ---- what is added later ---------------------------------------------------------
+def _change(people, *names):
+    return fidelity_change(
+        people["y"], people["p"], people["y"] + 1.0,
+        subgroups={name: people[name] for name in names}, metric="mae",
+    )  # fmt: skip
+
+
+def _suppressed_twice(result):
+    return result.suppress(), type(result).from_json(result.to_json())
+
+
+def test_a_change_that_is_added_later_is_withheld_alike():
+    people = _nested()
+    result = _audit(people, ["ward", "region"])
+    change = _change(people, "ward", "region")
+    at_once = result.with_findings(change=change).suppress().change.n
+    for already in _suppressed_twice(result):
+        later = already.with_findings(change=change)
+        assert later.change.n.tolist() == at_once.tolist()
+        assert np.isnan(later.change.change[later.change.n == -1]).all()
+        assert f"{change.before[4]:.3g}" not in later.to_markdown()
+        assert later.with_findings(notes=["x"]).to_markdown()  # and it stays so
+
+
+def test_the_limit_of_what_is_added_is_that_in_force():
+    people = _people({"a": 300, "b": 60, "c": 12, "d": 40})
+    change = _change(people, "ward")
+    for limit, n in ((5, [412, 300, 60, 12, 40]), (15, [412, 300, 60, -1, -1])):
+        result = _audit(people, "ward").suppress(limit).with_findings(change=change)
+        assert result.change.n.tolist() == n
+
+
+def test_a_change_by_another_grouping_tells_nobody_of_the_audit():
+    people = _nested()
+    for one, other in (("ward", "region"), ("region", "ward")):
+        result = _audit(people, one)
+        later = [already.with_findings(change=_change(people, other))
+                 for already in _suppressed_twice(result)]  # fmt: skip
+        at_once = result.with_findings(change=_change(people, other)).suppress()
+        for found in (*later, at_once):
+            shown = _shown(found)
+            shown |= {
+                (name if name != "everybody" else "", label): None if n == -1 else n
+                for name, label, n in zip(
+                    found.change.grouping, found.change.subgroup,
+                    found.change.n.tolist(), strict=True,
+                )
+                if n != -1 or name == other
+            }  # fmt: skip
+            least, most = _known(shown, people, "ward", "region")["ward", "d"]
+            assert least < 4
+            assert most >= DEFAULT_LIMIT
+
+
+def test_a_change_of_all_but_few_people_is_withheld():
+    people = _people({"a": 300, "b": 60, "c": 70})
+    change = _change(people.iloc[4:], "ward")
+    result = _audit(people, "ward").with_findings(change=change).suppress()
+    assert set(result.change.n) == {-1}  # 430 less 426, and 300 less 296
+
+
+def test_a_change_of_other_people_shows_one_grouping():
+    people = _nested()
+    many = _people({"a": 400, "b": 350, "c": 246, "d": 204})
+    many["region"] = np.where(many["ward"].isin(["a", "d"]), "R", "S")
+    result = _audit(many, ["ward", "region"])
+    added = result.with_findings(change=_change(people, "ward", "region"))
+    found = added.suppress().change
+    assert found.n.tolist() == [400, 200, 150, -1, -1, -1, -1]
+
+
+def test_an_inequality_that_is_added_later_is_withheld():
+    people = _people({"a": 300, "b": 200})
+    inequality = model_inequality(
+        np.linspace(0, 1, 500), people["y"], subgroups=people["ward"],
+        compare=("a", "b"), threshold=40, bounds=(0, 100), decision_threshold=0.1,
+    )  # fmt: skip
+    few = replace(inequality, n_subgroup=295, n_reference=120)
+    many = replace(inequality, n_subgroup=200, n_reference=120)
+    nearly = replace(inequality, n_subgroup=198, n_reference=120)
+    for already in _suppressed_twice(_audit(people, "ward")):
+        found = already.with_findings(allocation=[few]).with_findings(allocation=[many])
+        assert [one.n_subgroup for one in found.allocation] == [-1, 200]
+        both = found.with_findings(allocation=[nearly])
+        assert [one.n_subgroup for one in both.allocation] == [-1, -1, -1]
+        assert str(few.n_subgroup) not in both.to_markdown()
+
+
+def test_small_counts_beside_the_limit_in_force_are_refused():
+    result = _audit(_people({"a": 300, "b": 60, "c": 7}), "ward")
+    change = _change(_people({"a": 300, "b": 60, "c": 7}), "ward")
+    forced = replace(result.suppress(), change=change)
+    with pytest.raises(ValueError, match="Add findings by `with_findings`"):
+        forced.to_markdown()
 
 
 def test_a_result_read_back_is_suppressed_as_the_first_one():
@@ -419,8 +675,6 @@ def test_a_result_read_back_is_suppressed_as_the_first_one():
     result = _audit(people, ["ward", "sex"], max_depth=2)
     again = type(result).from_json(result.to_json(suppress_below=None))
     assert _shown(again) == _shown(result)
-    bare = replace(result, relations=())
-    assert _shown(bare) == _shown(result)
 
 
 def test_where_counts_contradict_each_other_no_small_one_is_told():
