@@ -66,7 +66,8 @@ def degrees_of_freedom(square: ArrayLike, fourth: ArrayLike) -> NDArray[np.float
     """
     square, fourth = np.asarray(square, float), np.asarray(fourth, float)
     ratio = np.divide(square**2, fourth, out=np.zeros_like(square), where=fourth > 0.0)
-    return 2.0 * ratio + 1.0
+    freedom: NDArray[np.float64] = 2.0 * ratio + 1.0
+    return freedom
 
 
 def integrate_windows(

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_equity._checks import (
-    DROPPED,
     MissingPolicy,
     NobodyCountsError,
     SubgroupCodes,
@@ -23,6 +22,7 @@ from sklearn_equity._checks import (
     check_subgroups,
     format_label,
 )
+from sklearn_equity._factorize import DROPPED
 from sklearn_equity.allocation._inputs import (
     check_case_weights,
     check_choice,
@@ -239,7 +239,8 @@ def _scale_scores(
         if least == most:
             msg = '`allocation` must vary for scale="minmax"; all scores are '
             raise ValueError(msg + f"{least:g}.")
-        return (scores - least) / (most - least)
+        scaled: NDArray[np.float64] = (scores - least) / (most - least)
+        return scaled
     if least < 0.0 or most > 1.0:
         outside = int(((scores < 0.0) | (scores > 1.0)).sum())
         msg = (
@@ -257,5 +258,5 @@ def _weighted_ranks(
     """Return the share of people below each score, half of the ties counted."""
     _, inverse = np.unique(scores, return_inverse=True)
     held = np.bincount(inverse, weights=sample_weight)
-    middle = (np.cumsum(held) - held / 2) / held.sum()
+    middle: NDArray[np.float64] = (np.cumsum(held) - held / 2) / held.sum()
     return middle[inverse]

@@ -252,7 +252,8 @@ def _check_allocated(allocated: ArrayLike | None, cohort: Cohort) -> NDArray[np.
     if not np.isin(given, (0.0, 1.0)).all():
         other = given[~np.isin(given, (0.0, 1.0))][0]
         raise ValueError(f"`allocated` must hold 0 and 1 (or booleans); got {other:g}.")
-    return (given == 1.0)[cohort.kept]
+    given_to: NDArray[np.bool_] = (given == 1.0)[cohort.kept]
+    return given_to
 
 
 def _take_rows(cohort: Cohort, rows: NDArray[np.bool_]) -> Cohort:

@@ -216,7 +216,7 @@ def _sum_over_near_edges(
         beyond = ndtr((x - upper) / h) if np.isfinite(upper) else 0.0
     nearest = np.rint((x - threshold) / width)
     first = np.clip(nearest - n_near // 2, 0, len(weights) - n_near).astype(np.intp)
-    total = before[first] * (1.0 - beyond)
+    total: NDArray[np.float64] = before[first] * (1.0 - beyond)
     for number in range(n_near):
         edge = first + number
         with np.errstate(over="ignore"):

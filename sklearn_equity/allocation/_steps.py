@@ -152,7 +152,8 @@ def resolve_weights(weights: Any, n_steps: int) -> NDArray[np.float64]:
             f"positive; got {raw.tolist()}."
         )
         raise ValueError(msg)
-    return raw / raw.sum()
+    shares: NDArray[np.float64] = raw / raw.sum()
+    return shares
 
 
 def _step_width(

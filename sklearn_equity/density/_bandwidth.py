@@ -95,7 +95,8 @@ def deviation_of_rows(counts: Array) -> Array:
         # Around the mean of all rows, so that little is lost to cancellation.
         centre = counts.sum(axis=0) @ node / total.sum()
         second = counts @ (node - centre) ** 2 / total
-        return np.sqrt(np.maximum(second - (mean - centre) ** 2, 0.0))
+        deviation: Array = np.sqrt(np.maximum(second - (mean - centre) ** 2, 0.0))
+        return deviation
 
 
 def spread_of_rows(counts: Array, moments: Array) -> Array:
@@ -134,7 +135,8 @@ def _crossing(cdf: Array, level: float) -> Array:
         share = (level - p1) / slope
         for _ in range(_N_CORRECTIONS):  # the cubic through four nodes is nearly a line
             share = share + (level - _cubic_through(p0, p1, p2, p3, share)) / slope
-    return above - 1.0 + np.clip(share, 0.0, 1.0)
+    node: Array = above - 1.0 + np.clip(share, 0.0, 1.0)
+    return node
 
 
 def _cubic_through(p0: Array, p1: Array, p2: Array, p3: Array, u: Array) -> Array:
@@ -201,7 +203,8 @@ def _own_kernel(position: Array, bandwidth: Array) -> Array:
         for shift in (-2.0, 0.0, 2.0)
         for distance in (shift, 2.0 * position + shift)
     )
-    return images / (bandwidth * np.sqrt(2.0 * np.pi))
+    height: Array = images / (bandwidth * np.sqrt(2.0 * np.pi))
+    return height
 
 
 def check_bandwidth(bandwidth: object, rules: tuple[str, ...]) -> str | float:

@@ -236,7 +236,8 @@ class BoundedKDE(DensityMixin, BaseEstimator):
             If a parameter is no longer what the earlier chunks were summarised with.
         """
         if not hasattr(self, "_evidence"):
-            return self.fit(X, y, sample_weight)
+            fitted: Self = self.fit(X, y, sample_weight)
+            return fitted
         refuse_changed_params(self._fitted_params, self)
         values, weight = self._check_data(X, sample_weight, reset=False)
         limits = check_bounds(self.bounds)
@@ -294,7 +295,8 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         """
         check_is_fitted(self)
         values = self._check_column(X, reset=False)
-        return self._density.log_pdf(values)[0]
+        logarithm: Array = self._density.log_pdf(values)[0]
+        return logarithm
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002 - for pipelines
         """Return the total log density of `X`.
@@ -334,7 +336,8 @@ class BoundedKDE(DensityMixin, BaseEstimator):
             probability, and so at the values of a lattice.
         """
         check_is_fitted(self)
-        return self._density.pdf(check_numbers(values, name="values"))[0]
+        density: Array = self._density.pdf(check_numbers(values, name="values"))[0]
+        return density
 
     def pdf_interval(
         self,
@@ -398,7 +401,8 @@ class BoundedKDE(DensityMixin, BaseEstimator):
             Probabilities, 1 at the upper bound.
         """
         check_is_fitted(self)
-        return self._density.cdf(check_thresholds(values, "values"))[0]
+        probability: Array = self._density.cdf(check_thresholds(values, "values"))[0]
+        return probability
 
     def interval_probability(self, edges: ArrayLike) -> Array:
         """Return the probability of each interval between neighbouring edges.
@@ -419,7 +423,8 @@ class BoundedKDE(DensityMixin, BaseEstimator):
         if len(checked) < 2 or (np.diff(checked) < 0.0).any():
             msg = f"`edges` must be at least two rising numbers; got {checked!r}."
             raise ValueError(msg)
-        return self._density.interval_probability(checked)[0]
+        probability: Array = self._density.interval_probability(checked)[0]
+        return probability
 
     def sample(
         self,

@@ -50,7 +50,8 @@ class Grid:
     @property
     def n_nodes(self) -> int:
         """The number of nodes."""
-        return self.counts.shape[1]
+        n_nodes: int = self.counts.shape[1]
+        return n_nodes
 
     def node(self, place: int) -> float:
         """Return where the node `place` places from the first lies."""

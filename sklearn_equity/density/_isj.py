@@ -83,7 +83,8 @@ def _fixed_point(tables: Array, log_n: Array) -> Array:
         for order in range(_N_STAGES - 1, 1, -1):
             stage = (_stage_constant(order) - log_n - norm) * 2.0 / (3.0 + 2.0 * order)
             norm = _interpolate(tables, order, stage)
-        return -0.4 * (np.log(2.0 * np.sqrt(np.pi)) + log_n + norm) - log_time
+        gap: Array = -0.4 * (np.log(2.0 * np.sqrt(np.pi)) + log_n + norm) - log_time
+        return gap
 
     n_rows = len(tables)
     coarse = _LOG_TIMES[::2]
@@ -116,9 +117,10 @@ def _interpolate(tables: Array, order: int, log_time: Array) -> Array:
     p0, p1, p2, p3 = (tables.take(index + shift) for shift in (-1, 0, 1, 2))
     below, above = u + 1.0, u - 2.0
     near, far = u - 1.0, u * above
-    return (
+    read: Array = (
         far * near * (-p0 / 6.0)
         + below * near * above * (p1 / 2.0)
         - below * far * (p2 / 2.0)
         + below * u * near * (p3 / 6.0)
     )
+    return read

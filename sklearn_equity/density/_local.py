@@ -82,7 +82,8 @@ class LocalRows:
         share = np.divide(
             0.5 - below, above - below, out=np.ones_like(below), where=above > below
         )
-        return self.lower + (node - 1.0 + share) * self.width
+        median: Array = self.lower + (node - 1.0 + share) * self.width
+        return median
 
     def cdf(self, values: Array) -> Array:
         """Return Pr(M <= value) of each row at each value."""

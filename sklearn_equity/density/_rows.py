@@ -51,7 +51,8 @@ class Entries:
     def sums(self, column: Array, n_rows: int) -> Array:
         """Return the sum of a column of weights for each row."""
         if self.codes is None:
-            return column.sum(keepdims=True)
+            total: Array = column.sum(keepdims=True)
+            return total
         return np.bincount(self.codes, column, n_rows).astype(np.float64)
 
 
@@ -97,7 +98,8 @@ class BinnedRows:
         """
         total = self.grid.counts.sum(axis=1)
         with np.errstate(invalid="ignore"):
-            return total**2 / (total if self.counts_people else self.squares)
+            n_values: Array = total**2 / (total if self.counts_people else self.squares)
+            return n_values
 
 
 def weigh(values: Array, codes: Codes | None, weight: Array | None) -> Entries:

@@ -65,7 +65,8 @@ class Scale:
         """Return where the nodes of the grid lie on the line of the estimate."""
         if not self.has_two_bounds:
             return places
-        return np.where(places < 0, ndtri(expit(places)), -ndtri(expit(-places)))
+        line: Array = np.where(places < 0, ndtri(expit(places)), -ndtri(expit(-places)))
+        return line
 
     def to_line(self, values: Array) -> Array:
         """Return where values lie on the line of the estimate."""
@@ -73,14 +74,16 @@ class Scale:
             return self.to_grid(values)
         width = self.upper - self.lower
         below, above = (values - self.lower) / width, (self.upper - values) / width
-        return np.where(below < above, ndtri(below), -ndtri(above))
+        line: Array = np.where(below < above, ndtri(below), -ndtri(above))
+        return line
 
     def from_line(self, line: Array) -> Array:
         """Return the values at places on the line of the estimate."""
         if self.is_identity:
             return line
         if self.has_two_bounds:
-            return self.lower + (self.upper - self.lower) * ndtr(line)
+            values: Array = self.lower + (self.upper - self.lower) * ndtr(line)
+            return values
         with np.errstate(over="ignore"):
             if np.isfinite(self.lower):
                 return self.lower + np.exp(line)
@@ -102,7 +105,8 @@ class Scale:
         if self.has_two_bounds:
             line = self.to_line(values)
             width = self.upper - self.lower
-            return np.sqrt(2.0 * np.pi) * np.exp(0.5 * line**2) / width
+            slope: Array = np.sqrt(2.0 * np.pi) * np.exp(0.5 * line**2) / width
+            return slope
         if np.isfinite(self.lower):
             return 1.0 / (values - self.lower)
         return 1.0 / (self.upper - values)

@@ -103,10 +103,14 @@ def _select(rule: str, x: Array, w: Array | None, bounds: tuple[float, float]) -
         return _select_from_counts(rule, x, w, n, bounds)
     deviation = _standard_deviation(x, w)
     if rule == "scott":
-        return 1.06 * deviation * n**-0.2
+        scott: float = 1.06 * deviation * n**-0.2
+        return scott
     lower, upper = weighted_quantiles(x, w, (0.25, 0.75))
     spread = float(robust_spread(np.array(deviation), np.array(upper - lower)))
-    return 0.5 * spread * n ** (-1.0 / 3.0) if rule == "cdf" else 0.9 * spread * n**-0.2
+    width: float = (
+        0.5 * spread * n ** (-1.0 / 3.0) if rule == "cdf" else 0.9 * spread * n**-0.2
+    )
+    return width
 
 
 def _n_values(sample_weight: Array | None, n_rows: int) -> float:

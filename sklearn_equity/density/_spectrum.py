@@ -32,7 +32,7 @@ def cosine_moments(counts: Array) -> Array:
     n_bins = counts.shape[1] - 1
     mirrored = counts.copy()
     mirrored[:, [0, -1]] *= 2.0  # the transform counts the ends half
-    moments = dct(mirrored, type=1, axis=1, overwrite_x=True)[:, :n_bins]
+    moments: Array = dct(mirrored, type=1, axis=1, overwrite_x=True)[:, :n_bins]
     total = counts.sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore"):  # 0 / 0 of an empty row
         moments /= 2.0 * total
@@ -72,7 +72,8 @@ def smooth_pdf_on_nodes(moments: Array, bandwidth: Array) -> Array:
     damped = damped_moments(moments, bandwidth)
     series = np.zeros((len(moments), moments.shape[1] + 1))
     series[:, 0], series[:, 1 : damped.shape[1] + 1] = 1.0, damped
-    return np.maximum(dct(series, type=1, axis=1), 0.0)
+    pdf: Array = np.maximum(dct(series, type=1, axis=1), 0.0)
+    return pdf
 
 
 def smooth_cdf_on_nodes(moments: Array, bandwidth: Array) -> Array:

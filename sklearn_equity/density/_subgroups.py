@@ -132,7 +132,8 @@ def _check_rows(
 def _cells_for(n_subgroups: int) -> int:
     """Return how many cells keep the tables of all subgroups in the caches."""
     exponent = int(np.log2(_TABLE_SIZE / max(n_subgroups, 1)))
-    return 2 ** min(max(exponent, 8), 11)
+    n_cells: int = 2 ** min(max(exponent, 8), 11)
+    return n_cells
 
 
 def _check_range(x: Array, bounds: Bounds) -> tuple[float, float]:

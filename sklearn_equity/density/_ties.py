@@ -231,7 +231,8 @@ def spread_over_step(sample: Sample, step: float) -> Sample:
 
 def _is_heavy(sample: Sample) -> NDArray[np.bool_]:
     least = max(MIN_POINT_ROWS, MIN_POINT_SHARE * sample.rows.sum())
-    return sample.rows >= least
+    heavy: NDArray[np.bool_] = sample.rows >= least
+    return heavy
 
 
 def _split_lattice(sample: Sample, step: float) -> Split:

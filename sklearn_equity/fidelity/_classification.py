@@ -28,7 +28,8 @@ _BLOCK_ROWS = 16_384
 
 
 def _right(y_true: Vector, y_pred: Vector) -> Vector:
-    return (y_true == y_pred).astype(np.float64)
+    right: Vector = (y_true == y_pred).astype(np.float64)
+    return right
 
 
 def _found(y_true: Vector, y_pred: Vector) -> Share:
@@ -47,7 +48,8 @@ def _log_loss(y_true: Vector, y_pred: Vector) -> Vector:
     # As scikit-learn does: a probability of 0 for what happened is no infinite loss.
     step = np.finfo(np.float64).eps
     right = np.clip(np.where(y_true == 1.0, y_pred, 1.0 - y_pred), step, 1.0 - step)
-    return -xlogy(1.0, right)
+    loss: Vector = -xlogy(1.0, right)
+    return loss
 
 
 # ---------------------------------------------------------------------------------

@@ -63,7 +63,8 @@ def _known_factors(size: Vector, codes: SubgroupCodes) -> Vector:
 def means_of(values: Vector, codes: SubgroupCodes) -> Vector:
     """Average within subgroups; the last value, for dropped rows, is 1."""
     sums = subgroup_sums(codes.codes, codes.n_subgroups, [values])[:, 0]
-    return np.r_[sums / np.maximum(codes.counts(), 1), 1.0]
+    known: Vector = np.r_[sums / np.maximum(codes.counts(), 1), 1.0]
+    return known
 
 
 def scale_factors(size: Vector, codes: SubgroupCodes) -> Vector:

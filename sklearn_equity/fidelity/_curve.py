@@ -401,7 +401,8 @@ def _mid_ranks(values: Vector, weight: Vector) -> Vector:
     _, which = np.unique(values, return_inverse=True)
     at_value = np.bincount(which, weight)
     below = np.cumsum(at_value) - at_value / 2.0
-    return (below / at_value.sum())[which]
+    ranks: Vector = (below / at_value.sum())[which]
+    return ranks
 
 
 def _points(values: Vector, position: Vector, n_points: int) -> tuple[Vector, Vector]:

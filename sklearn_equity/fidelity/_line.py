@@ -33,7 +33,8 @@ def from_line(metric: Metric, on_line: Vector) -> Vector:
     low, high = metric.bounds
     with np.errstate(over="ignore"):  # of two or three rows, an end may be infinite
         if np.isfinite(low) and np.isfinite(high):
-            return low + (high - low) * expit(on_line)
+            value: Vector = low + (high - low) * expit(on_line)
+            return value
         if np.isfinite(low):
             return low + np.exp(on_line)
         if np.isfinite(high):

@@ -78,7 +78,8 @@ def smoothing_weights(at: Vector, bins: Bins, width: float, *, degree: int) -> M
     polynomial = first[:, -1:]
     for power in order[-2::-1]:
         polynomial = polynomial * distance + first[:, power : power + 1]
-    return kernel * polynomial
+    weight: Matrix = kernel * polynomial
+    return weight
 
 
 def choose_width(bins: Bins, values: Vector, sample_weight: Vector) -> float:

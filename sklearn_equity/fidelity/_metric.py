@@ -139,7 +139,10 @@ def ratio(numerator: Vector, denominator: Vector) -> Vector:
     """Divide; NaN where there is nothing positive to divide by."""
     undefined = np.full(np.broadcast(numerator, denominator).shape, np.nan)
     with np.errstate(over="ignore"):  # of next to nothing: infinite
-        return np.divide(numerator, denominator, out=undefined, where=denominator > 0.0)
+        quotient: Vector = np.divide(
+            numerator, denominator, out=undefined, where=denominator > 0.0
+        )
+        return quotient
 
 
 def _finish_mean(sums: Vector) -> Vector:
@@ -167,7 +170,8 @@ def share_metric(*shares: Callable[[Vector, Vector], Share]) -> dict[str, Any]:
 
     def finish(sums: Vector) -> Vector:
         counted, hit = sums[..., 1::2], sums[..., 2::2]
-        return ratio(hit, counted).mean(axis=-1)
+        mean: Vector = ratio(hit, counted).mean(axis=-1)
+        return mean
 
     return {
         "bounds": (0.0, 1.0),

@@ -31,7 +31,7 @@ _MOST_NEGATIVE = 0.01
 _NAMES = ("mean", "std", "iqr", "range", "max")
 
 
-def check_normalization(normalization: Normalization) -> None:
+def check_normalization(normalization: Normalization | str) -> None:
     """Refuse what is none of the names, None, a positive number or a callable."""
     if normalization is None or callable(normalization):
         return

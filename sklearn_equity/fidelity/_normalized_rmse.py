@@ -101,7 +101,8 @@ def _influence(
     if mean == 0.0:
         return np.zeros_like(y_true)
     shares = weights / weights.sum()
-    return shares * (squared - mean) / (2.0 * np.sqrt(mean) * divisor)
+    influence: Vector = shares * (squared - mean) / (2.0 * np.sqrt(mean) * divisor)
+    return influence
 
 
 def function_name(function: Any) -> str:

@@ -37,7 +37,8 @@ def _share_below(tie: NDArray[np.intp], weights: Vector, n_ranks: int) -> Vector
     """Tell what share of some rows lies below each rank, a tie counting half."""
     mass = np.bincount(tie, weights, minlength=n_ranks)
     up_to = np.cumsum(mass)
-    return (up_to - mass / 2.0) / up_to[-1]
+    share: Vector = (up_to - mass / 2.0) / up_to[-1]
+    return share
 
 
 def _roc_auc(
@@ -109,7 +110,8 @@ def _average_precision_influence(
     gained = np.cumsum((mass_of_one / total)[::-1])[::-1]
     lost = np.cumsum((mass_of_one * precision / total)[::-1])[::-1]
     own = y_true * (precision[tie] - area)
-    return weights * (own + y_true * gained[tie] - lost[tie]) / hits[-1]
+    influence: Vector = weights * (own + y_true * gained[tie] - lost[tie]) / hits[-1]
+    return influence
 
 
 RANKING_METRICS = (

@@ -77,7 +77,10 @@ def _sandwich(
     information = (design.T * (weights * risk * (1.0 - risk))) @ design
     score = design * (weights * (y_true - risk))[:, np.newaxis]
     n, n_coefficients = design.shape
-    return score @ np.linalg.inv(information) * np.sqrt(n / (n - n_coefficients))
+    influence: Vector = (
+        score @ np.linalg.inv(information) * np.sqrt(n / (n - n_coefficients))
+    )
+    return influence
 
 
 def _in_the_large(y_pred: Vector) -> tuple[Vector, Vector]:

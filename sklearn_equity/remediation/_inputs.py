@@ -10,12 +10,12 @@ from sklearn.utils import column_or_1d, indexable
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_equity._checks import (
-    DROPPED,
     SubgroupCodes,
     check_numbers,
     check_subgroups,
     to_array,
 )
+from sklearn_equity._factorize import DROPPED
 from sklearn_equity._sklearn_shims import HasMethods
 from sklearn_equity.fidelity import Metric
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_equity._checks import DROPPED, SubgroupCodes
+from sklearn_equity._checks import SubgroupCodes
+from sklearn_equity._factorize import DROPPED
 from sklearn_equity.scorers._values import ScoredRows, SubgroupValues
 from sklearn_equity.sufficient_statistics import subgroup_sums
 

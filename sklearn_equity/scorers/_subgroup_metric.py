@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_equity._checks import (
-    DROPPED,
     MissingPolicy,
     SubgroupCodes,
     check_sample_weight,
     check_subgroups,
 )
+from sklearn_equity._factorize import DROPPED
 from sklearn_equity.fidelity import Metric
 from sklearn_equity.inequality import atkinson, gini, theil
 from sklearn_equity.scorers._callers import UndefinedMetricError, never_as_a_nan

@@ -195,7 +195,7 @@ def _check_values(values: ArrayLike) -> Vector:
     kind = getattr(getattr(array, "dtype", None), "kind", None)
     if kind is not None and kind not in "biufc":
         array = to_array(array, name="values", dtype=np.float64)
-    table = check_array(
+    table: Vector = check_array(
         array,
         dtype=np.float64,
         ensure_2d=False,
@@ -337,9 +337,11 @@ def _exact_p_values(
     """Return how likely as many marked people are among so many chosen by chance."""
     law = hypergeom(n_rows, n_marked, counts)
     if alternative == "greater":
-        return np.maximum(law.sf(held - 1), _LEAST)
+        as_many: Vector = law.sf(held - 1)
+        return np.maximum(as_many, _LEAST)
     if alternative == "less":
-        return np.maximum(law.cdf(held), _LEAST)
+        as_few: Vector = law.cdf(held)
+        return np.maximum(as_few, _LEAST)
     # Times the rows, distances from the expected number are whole: no rounding.
     distance = np.abs(held * n_rows - counts * n_marked)
     below = (counts * n_marked - distance) // n_rows

@@ -238,7 +238,8 @@ def _least(spread: float, target: float, shares: list[float]) -> float:
 
     def reached(n: int) -> float:
         quantiles = sum(float(stdtrit(n - 1, share)) for share in shares)
-        return -quantiles * spread / np.sqrt(n)
+        distance: float = -quantiles * spread / np.sqrt(n)
+        return distance
 
     if reached(_MOST) < -target:
         return np.inf

@@ -31,7 +31,7 @@ class TracedColumn(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __array_ufunc__(
         self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any
-    ) -> "TracedColumn":
+    ) -> Any:
         known = _UFUNCS.get(ufunc.__name__)
         if known is None or method != "__call__" or options:
             return NotImplemented
@@ -39,7 +39,7 @@ class TracedColumn(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __array_function__(
         self, function: Any, types: Any, inputs: Any, options: Any
-    ) -> "TracedColumn":
+    ) -> Any:
         known = _FUNCTIONS.get(function.__name__)
         if known is None:
             return NotImplemented
