@@ -83,6 +83,10 @@ class AuditAccumulator:
     Groupings that overlap can still be subtracted from one another: two whose shown
     subgroups differ by a few people tell of these. When in doubt, send one grouping.
 
+    So can two messages: those of an accumulator before and after a few rows came in
+    tell of these, and so do two limits for the same rows. No message knows the others.
+    Send a fresh accumulator for each period, once, and let the receiver add them up.
+
     Examples
     --------
     >>> import numpy as np
