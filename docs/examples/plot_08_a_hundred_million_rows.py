@@ -41,9 +41,10 @@ for part in range(N_FILES):
     )
 
 # %%
-# A relation of DuckDB is a plan and holds no rows. It goes where a data frame would.
+# A relation of DuckDB is a plan and holds no rows. It goes where a data frame would. By
+# name, files of different types are read as the wider one, not as that of the first.
 
-people = duckdb.sql(f"from '{folder}/*.parquet'")
+people = duckdb.read_parquet(f"{folder}/*.parquet", union_by_name=True)
 begin = time.perf_counter()
 result = audit_frame(
     people, y_true="hba1c", y_pred="predicted", subgroups="ward", random_state=0

@@ -2,7 +2,12 @@
 
 import numpy as np
 
-from sklearn_equity.fidelity import by_subgroup, pairs_of, without_rare_cells
+from sklearn_equity.fidelity import (
+    by_subgroup,
+    pairs_of,
+    without_rare_cells,
+    without_sizes,
+)
 from sklearn_equity.sufficient_statistics import SubgroupMoments, to_suppress
 
 __all__ = ["rounded_count", "shareable"]
@@ -15,9 +20,13 @@ def shareable(
 
     In each grouping, those who are not shown (hidden, or without a label) are nobody or
     at least as many as asked. Of a single grouping, fewer people without a label are no
-    part of everybody; of several, larger subgroups are hidden with them. Sizes of
-    errors that few people have are counted with the next. Fewer people than asked in
-    all leave nothing.
+    part of everybody; of several, larger subgroups are hidden with them. Fewer people
+    than asked in all leave nothing.
+
+    The subgroups of one grouping alone tell of the sizes of their errors, where those
+    that few people have are counted with the next. As each subgroup joins others, two
+    tellings of the same people differ by a few: everybody's sums, and those of other
+    groupings, are of errors of any size.
     """
     if least > 1 and len(groupings) == 1:
         (cells,) = groupings.values()
@@ -29,7 +38,15 @@ def shareable(
         name: _shown(cells, least, _n_rows(everybody) - _n_rows(cells))
         for name, cells in groupings.items()
     }
-    return shown, without_rare_cells(everybody, least)
+    if least <= 1:
+        return shown, everybody
+    telling = next((name for name, cells in shown.items() if _n_rows(cells)), None)
+    return {
+        name: without_rare_cells(cells, least)
+        if name == telling
+        else without_sizes(cells)
+        for name, cells in shown.items()
+    }, without_sizes(everybody)
 
 
 def rounded_count(n: int, n_rows: int, least: int) -> int:
@@ -48,7 +65,7 @@ def _shown(cells: SubgroupMoments, least: int, n_elsewhere: int) -> SubgroupMome
     small = to_suppress(whole.n, least, n_elsewhere)
     hidden = {whole.subgroups[i] for i in np.flatnonzero(small)}
     kept = [i for i, (label, _) in enumerate(pairs_of(cells)) if label not in hidden]
-    return without_rare_cells(cells.take(kept), least)
+    return cells.take(kept)
 
 
 def _n_rows(cells: SubgroupMoments) -> int:

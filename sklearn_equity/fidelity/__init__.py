@@ -20,6 +20,7 @@ from sklearn_equity.fidelity._error_cells import (
     error_level,
     pairs_of,
     without_rare_cells,
+    without_sizes,
 )
 from sklearn_equity.fidelity._estimates import nrmse, subgroup_estimates
 from sklearn_equity.fidelity._expected_spread import columns_of_sums
@@ -85,4 +86,5 @@ __all__ = [
     "subgroup_fidelity",
     "with_constant",
     "without_rare_cells",
+    "without_sizes",
 ]

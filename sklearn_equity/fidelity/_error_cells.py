@@ -5,7 +5,7 @@ all parts of a whole share. With the sums of every bin, its *cell*, go the subgr
 own sums; and enough is known of the tails of errors to resample them.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -18,10 +18,12 @@ from sklearn_equity.sufficient_statistics import SubgroupMoments
 
 __all__ = [
     "by_subgroup",
+    "cells_of_known_size",
     "error_level",
     "pairs_of",
     "rows_of_cells",
     "without_rare_cells",
+    "without_sizes",
 ]
 
 Vector = NDArray[np.float64]
@@ -32,6 +34,7 @@ _MIDDLE = 1000.0  # what positive levels are counted from, so that a sign has ro
 # engine rounds its logarithm does not move an error to another bin.
 _SHIFT = 1.0 / 3.0
 _MOST_ROWS = 1 << 15
+_ANY_SIZE = 3000.0  # the level of errors of which no sizes are told; no error has it
 
 
 def error_level(metric: Metric, y_true: Any, y_pred: Any) -> Any:
@@ -85,6 +88,27 @@ def by_subgroup(cells: SubgroupMoments) -> SubgroupMoments:
     joined = cells.regroup([label for label, _ in pairs_of(cells)])
     last = np.array([label == MISSING_LABEL for label in joined.subgroups], dtype=bool)
     return joined.take(np.argsort(last, kind="stable"))
+
+
+def without_sizes(cells: SubgroupMoments) -> SubgroupMoments:
+    """Join the cells of each subgroup, and tell of no size."""
+    return cells.regroup([(label, _ANY_SIZE) for label, _ in pairs_of(cells)])
+
+
+def cells_of_known_size(
+    cells: SubgroupMoments, groupings: Sequence[SubgroupMoments]
+) -> SubgroupMoments:
+    """Return cells, or those of a grouping that stand for them where sizes are untold.
+
+    Of several groupings, that which tells of most rows.
+    """
+    if _ANY_SIZE not in {level for _, level in pairs_of(cells)}:
+        return cells
+    told = [
+        one.take([i for i, (_, at) in enumerate(pairs_of(one)) if at != _ANY_SIZE])
+        for one in (cells, *groupings)
+    ]
+    return max(told, key=lambda one: int(one.n.sum()))
 
 
 def rows_of_cells(

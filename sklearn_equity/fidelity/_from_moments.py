@@ -17,7 +17,12 @@ from scipy.special import stdtrit
 from sklearn_equity._checks import format_label
 from sklearn_equity.fidelity._assembly import assemble
 from sklearn_equity.fidelity._delta_method import delta_by_scatter
-from sklearn_equity.fidelity._error_cells import by_subgroup, rows_of_cells
+from sklearn_equity.fidelity._error_cells import (
+    by_subgroup,
+    cells_of_known_size,
+    pairs_of,
+    rows_of_cells,
+)
 from sklearn_equity.fidelity._expected_spread import (
     guarded_by_predictions,
     n_own_columns,
@@ -74,15 +79,17 @@ def fidelity_from_moments(
         The columns of the metric, and the target as the last column, by pairs of a
         subgroup and a level of `error_level`; 0 where errors have no size.
     everybody : SubgroupMoments
-        The same of all rows, as one subgroup.
+        The same of all rows, as one subgroup. Where its levels, or those of a grouping,
+        are not told, errors of the subgroups of a grouping that tells of them stand in.
     settings : Settings
         The metric, which must follow from sums, and how it is judged.
     seed : int
         Seeds the resamples, by label.
     """
     whole = {name: by_subgroup(cells) for name, cells in groupings.items()}
+    told = list(groupings.values())
     parts = [
-        _measure(cells, whole[name], settings, seed)
+        _measure(cells_of_known_size(cells, told), whole[name], settings, seed)
         for name, cells in groupings.items()
     ]
     comparisons = [
@@ -99,7 +106,7 @@ def fidelity_from_moments(
         labels,
         parts,
         comparisons,
-        _measure_everybody(everybody, settings, seed),
+        _measure_everybody(everybody, told, settings, seed),
         settings,
         remark=_REMARK,
     )
@@ -135,10 +142,16 @@ def _measure(
 
 
 def _measure_everybody(
-    cells: SubgroupMoments, settings: Settings, seed: int
+    cells: SubgroupMoments,
+    groupings: list[SubgroupMoments],
+    settings: Settings,
+    seed: int,
 ) -> OverallFidelity:
     everybody = by_subgroup(cells)
-    pivots = _pivots(cells, everybody, settings, seed)
+    known = cells_of_known_size(cells, groupings)
+    if known is not cells:
+        known = known.regroup([("all", level) for _, level in pairs_of(known)])
+    pivots = _pivots(known, everybody, settings, seed)
     found = _figures(everybody, settings, pivots)
     return OverallFidelity(
         n=int(everybody.n[0]),
@@ -157,7 +170,10 @@ def _pivots(
     people = moments.n[moments.n > 0]
     if not settings.metric.shape_of_errors or (people >= _MANY_ROWS).all():
         return None
-    data, codes = rows_of_cells(cells, settings.metric, moments.subgroups)
+    if not cells.n.any():  # no sizes of errors are told
+        return None
+    labels = by_subgroup(cells).subgroups
+    data, codes = rows_of_cells(cells, settings.metric, labels)
     return pooled_pivots(
         settings.metric,
         data,

@@ -202,7 +202,9 @@ def audit_frame(
     table : data frame
         An eager data frame of any library that narwhals speaks to: pandas, polars,
         pyarrow and others. Or a lazy one, of polars, DuckDB, Dask, PySpark or Ibis,
-        which stays where it is: see `fidelity_of_table`.
+        which stays where it is: see `fidelity_of_table`. Of Parquet files, make one of
+        DuckDB by ``duckdb.read_parquet("folder/*.parquet", union_by_name=True)``: else
+        DuckDB casts all files to the types of the first, without a word.
     y_true : str
         The column of the true target.
     y_pred : str

@@ -115,17 +115,35 @@ def _batches(frame: nw.LazyFrame[Any], n_rows: int) -> Iterator[nw.DataFrame[Any
         for batch in native.collect_batches(chunk_size=n_rows):
             yield nw.from_native(batch, eager_only=True)
     elif engine.is_duckdb():
-        # The first name is that of late versions, which warn of the second.
-        read = getattr(native, "to_arrow_reader", None) or native.fetch_record_batch
-        for batch in read(n_rows):
+        for batch in _batches_of_duckdb(native, n_rows):
             yield nw.from_arrow(batch, backend="pyarrow")
     elif engine.is_ibis():
-        for batch in native.to_pyarrow_batches(chunk_size=n_rows):
+        for batch in _batches_of_ibis(native, n_rows):
             yield nw.from_arrow(batch, backend="pyarrow")
     elif engine.is_spark_like():
         yield from _batches_of_spark(native)
     else:
         yield frame.collect()
+
+
+def _batches_of_duckdb(native: Any, n_rows: int) -> Iterator[Any]:
+    # The first name is that of late versions, which warn of the second.
+    read = getattr(native, "to_arrow_reader", None) or native.fetch_record_batch
+    yield from read(n_rows)
+
+
+def _batches_of_ibis(native: Any, n_rows: int) -> Iterator[Any]:
+    """Ask Ibis for batches, or its DuckDB where that lacks what Ibis would call.
+
+    It can't be tried: a failed attempt leaves the connection busy.
+    """
+    backend = native.get_backend()
+    if backend.name != "duckdb" or hasattr(backend.con, "fetch_record_batch"):
+        yield from native.to_pyarrow_batches(chunk_size=n_rows)
+    elif relation := getattr(backend, "_to_duckdb_relation", None):
+        yield from _batches_of_duckdb(relation(native), n_rows)
+    else:  # all at once, which any version can
+        yield from native.to_pyarrow().to_batches(max_chunksize=n_rows)
 
 
 def _partitions_of_dask(
