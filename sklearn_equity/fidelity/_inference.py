@@ -203,10 +203,10 @@ def _as_far_as_predictions_say(
     guarded = guarded_by_predictions(
         metric, error[np.newaxis], rows.sum(axis=0, keepdims=True), squared_weight, n
     )
-    t = stdtrit(n - 1, 1.0 - tail)
-    low, high = pivotal_interval(metric, center, guarded, (-t, t))
     if guarded[0] == 0.0:  # all are alike, and nothing else was to be expected
         return interval
+    t = stdtrit(n - 1, 1.0 - tail)
+    low, high = pivotal_interval(metric, center, guarded, (-t, t))
     # An interval that is unknown gives way.
     return float(np.fmin(interval[0], low[0])), float(np.fmax(interval[1], high[0]))
 
