@@ -22,7 +22,7 @@ from sklearn_equity.fidelity._metric import (
 __all__ = ["CLASSIFICATION_METRICS", "FEW", "check_binary_truth", "check_probabilities"]
 
 # Below, a share, an area or a slope is next to unknown whatever the other class has,
-# and the few of a rare class carry most of a loss, whose interval is then too short.
+# and the few of a rare class carry most of a loss.
 FEW = 10
 _BLOCK_ROWS = 16_384
 

@@ -3,6 +3,7 @@
 Of a rare outcome few rows have most of a Brier score or a log loss. Where a small
 subgroup has not met them, its own scores do not tell that they could come; its
 predictions do: a probability p says what its row's score and its square are on average.
+The one formula of figures from rows and from sums.
 """
 
 from typing import Any
@@ -79,4 +80,5 @@ def guarded_by_predictions(
         mean, mean_square = (sums[:, [k, k + 1]] / sums[:, :1]).T
         expected = (mean_square - mean**2) * squared_weight / sums[:, 0] ** 2
         drawn = (n * error**2 + _BORROWED * expected) / (n + _BORROWED)
-    return np.sqrt(np.fmax(error**2, np.where(np.isnan(error), np.nan, drawn)))
+        raised = np.fmax(error, np.sqrt(drawn))
+    return np.where(np.isnan(error), np.nan, raised)

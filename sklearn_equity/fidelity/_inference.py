@@ -7,7 +7,9 @@ the way that covered best for the kind of metric:
 - a share of people, or the mean of several, has Wilson's interval;
 - a metric that follows from sums is studentised: in every resample its distance from
   the truth is counted in that resample's own standard errors. For a size of errors the
-  resamples come from everybody's rows, brought to one scale (see `_pooled_shape`);
+  resamples come from everybody's rows, brought to one scale (see `_pooled_shape`). That
+  of a score of probabilities reaches at least as far as Student's t with the error that
+  the probabilities give reason to expect (see `_expected_spread`);
 - a function of ranks or of a fit, whose rows' influences are known, goes as many
   standard errors to both sides as Student's t says; so does any other function, with
   the standard deviation of resampled values.
@@ -23,6 +25,11 @@ from sklearn_equity.fidelity._delta_method import (
     delta_method,
     moments_of,
     with_products,
+)
+from sklearn_equity.fidelity._expected_spread import (
+    columns_of_sums,
+    guarded_by_predictions,
+    n_own_columns,
 )
 from sklearn_equity.fidelity._line import (
     from_line,
@@ -100,6 +107,8 @@ def infer(
         interval = _interval_without_variation(metric, estimate)
     if interval is None:
         interval = _t_interval(metric, estimate, replicates, len(data.y_true), tail)
+    if metric.scores_probabilities and len(data.y_true) >= _FEWEST_ROWS:
+        interval = _as_far_as_predictions_say(metric, data, interval, tail)
     return Inference(std_error, *interval, replicates)
 
 
@@ -179,6 +188,27 @@ def _pivotal_interval(
         metric, center, error, (np.asarray(quantiles[0]), np.asarray(quantiles[1]))
     )
     return float(low), float(high)
+
+
+def _as_far_as_predictions_say(
+    metric: Metric, data: Population, interval: Interval, tail: float
+) -> Interval:
+    """Widen an interval to what the rows' sums would give, if that reaches further."""
+    rows = np.column_stack(columns_of_sums(metric, data.y_true, data.y_pred))
+    if data.sample_weight is not None:
+        rows *= data.sample_weight[:, np.newaxis]
+    n, own = np.array([len(rows)]), rows[:, : n_own_columns(metric)]
+    center, error = delta_method(metric, *moments_of(own))
+    squared_weight = np.array([rows[:, 0] @ rows[:, 0]])
+    guarded = guarded_by_predictions(
+        metric, error[np.newaxis], rows.sum(axis=0, keepdims=True), squared_weight, n
+    )
+    if guarded[0] == 0.0:  # all are alike, and nothing else was to be expected
+        return interval
+    t = stdtrit(n - 1, 1.0 - tail)
+    low, high = pivotal_interval(metric, center, guarded, (-t, t))
+    # An interval that is unknown gives way.
+    return float(np.fmin(interval[0], low[0])), float(np.fmax(interval[1], high[0]))
 
 
 # ---------------------------------------------------------------------------------
