@@ -53,7 +53,7 @@ RIVALS = (
 # What a short form is where `--quick` is none, or would leave the rivals out.
 SHORT = {
     "autoencoder_time_to_loss": ["--rows", "30000", "--seeds", "1"],
-    "discovery_rules": ["--populations", "100", "--rows", "3000"],
+    "discovery_rules": ["--populations", "100", "--rows", "12000"],
     "distributed_group_by": ["1_000_000"],
     "intervals_from_sums": ["25"],
     "segmentation_stability": ["--packaged"],
