@@ -19,6 +19,7 @@ __all__ = [
     "is_lazy",
     "list_of_columns",
     "names_of",
+    "refuse_names",
     "select_columns",
 ]
 

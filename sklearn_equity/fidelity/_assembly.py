@@ -131,13 +131,12 @@ def _rule(settings: Settings, *, n_tests: int) -> str:
     level = f"{100.0 * settings.confidence_level:.4g}%"
     alpha = f"{100.0 * (1.0 - settings.confidence_level):.4g}%"
     size, share = settings.min_subgroup_size, f"{100.0 * settings.tolerance:.4g}%"
-    tested = {
-        0: "any subgroup tested is called so in error; here none could be tested",
-        1: "the one subgroup tested is called so in error",
-    }.get(
-        n_tests,
+    tested = (
         f"any of the {n_tests} subgroups tested is called so in error (Holm's "
-        "correction)",
+        "correction)"
+        if n_tests
+        else "any is called so in error; here none could be tested, which takes two of "
+        "that size in a grouping"
     )
     return (
         "Under-served: shown to be worse than the average person of its grouping (the "
