@@ -140,6 +140,12 @@ class SubgroupTable:
     shuffles: Shuffles | None = None
     origin: Literal["measured", "picked", "lower bound"] = "measured"
 
+    def __post_init__(self) -> None:
+        for name in (*_NUMBERS, *_JOINT):
+            column = getattr(self, name).view()
+            column.flags.writeable = False
+            object.__setattr__(self, name, column)
+
     def __len__(self) -> int:
         return len(self.subgroup)
 

@@ -156,6 +156,13 @@ def _without_code(text):
     return re.sub(r"n = 368|all rows as one.*|sklearn.equity \S+", "", text)
 
 
+def test_a_frozen_table_cannot_be_written_to():
+    table = _audit(_people({"a": 300, "b": 60, "c": 7}), "ward").fidelity
+    for name in ("n", "estimate", "judged", "joint_low"):
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(table, name)[0] = 3
+
+
 def test_averages_over_a_grouping_are_not_told_to_the_last_digit():
     result = _audit(_people({"a": 300, "b": 60, "c": 7}), "ward")
     shown = result.suppress()
