@@ -172,13 +172,14 @@ def test_intervals_of_a_rare_outcome_hold_the_truth(metric, size):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("intercept", [-4.25, -3.8])
 @pytest.mark.parametrize("metric", ["brier", "log_loss"])
-def test_intervals_from_rows_hold_the_truth_of_a_rare_outcome(metric):
-    """By a subgroup's own rows alone 90% or less did. One standard error is .5."""
+def test_intervals_from_rows_hold_the_truth_of_a_rare_outcome(metric, intercept):
+    """By own rows alone 82 to 92% did. One standard error is .5 points."""
     rng = np.random.default_rng(20261201)
 
     def draw(n_rows):
-        probability = expit(-3.8 + 1.5 * rng.normal(size=n_rows))
+        probability = expit(intercept + 1.5 * rng.normal(size=n_rows))
         return (rng.random(n_rows) < probability).astype(float), probability
 
     outcome, probability = draw(2_000_000)

@@ -100,3 +100,25 @@ def test_most_of_the_gap_is_the_spread_of_the_outcome(held_out):
     large = table.n >= 500
     assert np.ptp(table.estimate[large]) < 0.1
     assert "under-served" not in table.verdict
+
+
+@pytest.mark.slow
+def test_the_guide_names_what_the_most_and_the_least_deprived_third_show(held_out):
+    n_people = len(held_out[0])
+    with pytest.warns(NegativeTargetWarning):
+        found = {
+            name: audit(held_out, **options).select("deprivation").estimate[[0, 2]]
+            for name, options in {
+                "RMSE": {"metric": "rmse"},
+                "by the mean": {},
+                "by the standard deviation": {"normalization": "std"},
+            }.items()
+        }
+    for name, (most, least) in found.items():
+        print(f"\n{n_people:,} adults, {name}: {most:.2f} against {least:.2f}")
+    assert n_people == 9880
+    np.testing.assert_allclose(found["RMSE"], [12.7, 8.3], atol=0.06)
+    np.testing.assert_allclose(found["by the mean"], [0.32, 0.22], atol=0.006)
+    np.testing.assert_allclose(
+        found["by the standard deviation"], [0.92, 0.88], atol=0.006
+    )
