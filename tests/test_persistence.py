@@ -111,6 +111,30 @@ FITTED = {
         lambda one: [one.estimate, one.ci_low, one.ci_high],
     ),
 }
+# What is sent as text or bytes: how it is read, and what it then answers.
+SENT = {
+    "AuditResult_0_1.json": (
+        se.AuditResult.from_json,
+        lambda one: np.concatenate(
+            [
+                *(one.fidelity.n, one.fidelity.estimate, one.fidelity.std_error),
+                *(one.fidelity.ci_low, one.fidelity.ci_high),
+                *(one.change.before, one.change.after, one.change.ci_low),
+                [one.allocation[0].estimate, one.allocation[0].ci_high],
+            ]
+        ),
+    ),
+    "AuditAccumulator_0_1.bytes": (
+        se.AuditAccumulator.from_bytes,
+        lambda one: np.concatenate(
+            [one.result(random_state=0).n, one.result(random_state=0).estimate]
+        ),
+    ),
+    "SubgroupMoments_0_1.bytes": (
+        se.SubgroupMoments.from_bytes,
+        lambda one: np.concatenate([one.n, one.mean.ravel(), one.scatter.ravel()]),
+    ),
+}
 RESULTS = {"SubgroupTable", "InequalityResult"}  # skops is for estimators
 every_one = pytest.mark.parametrize("name", FITTED)
 
@@ -167,3 +191,44 @@ def test_a_file_of_version_0_1_still_answers_as_it_did(name):
         warnings.simplefilter("ignore")  # of another version of scikit-learn
         one = skops.load(path, trusted=skops.get_untrusted_types(file=path))
     assert_allclose(ask(one), np.loadtxt(STORED / f"{name}_0_1.txt"), rtol=1e-12)
+
+
+def _read(name):
+    read, _ = SENT[name]
+    return read((STORED / name).read_bytes())
+
+
+@pytest.mark.parametrize("name", SENT)
+def test_what_version_0_1_has_sent_still_says_the_same(name):
+    _, ask = SENT[name]
+    told = np.loadtxt((STORED / name).with_suffix(".txt"))
+    assert_allclose(ask(_read(name)), told, rtol=1e-12)
+
+
+def test_a_report_of_version_0_1_still_names_and_judges_the_same():
+    report = _read("AuditResult_0_1.json")
+    assert report.fidelity.subgroup == ("east", "few", "north", "west")
+    unknown = "insufficient evidence"
+    assert report.fidelity.verdict == ("served", unknown, unknown, "under-served")
+    assert report.suppressed_below == 10
+    assert list(report.fidelity.n) == [80, -1, -1, 76]  # the few are still withheld
+    assert report.change.levelling_down[0].harmed == ("east",)
+    assert report.notes[-1] == "A note."
+    assert "ward = west (0.0717" in str(report)
+
+
+def test_sums_of_version_0_1_still_add_up_with_those_of_today():
+    both = _read("AuditAccumulator_0_1.bytes")
+    both += se.AuditAccumulator(metric="mae").update(
+        [1.0, 2.0], [2.0, 5.0], {"ward": ["few", "few"]}
+    )
+    table = both.result(random_state=0)
+    assert table.subgroup == ("east", "few", "north", "west")
+    assert list(table.n) == [80, 6, 40, 76]
+    few = np.r_[np.abs(Y - GUESS)[:4], 1.0, 3.0]
+    assert table.estimate[1] == pytest.approx(few.mean(), rel=1e-12)
+    moments = _read("SubgroupMoments_0_1.bytes")
+    assert moments.subgroups == ("east", ("few", 4), 2.5, None)
+    assert moments.columns == ("weight", "y", "guess")
+    assert list(moments.n) == [80, 4, 40, 76]
+    assert_allclose(moments.mean[0], [1.0, Y[44:124].mean(), GUESS[44:124].mean()])

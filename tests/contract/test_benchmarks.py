@@ -1,7 +1,9 @@
 """Is every rival that the page of comparisons names asked by a script, and pinned?"""
 
+import json
 import re
 import runpy
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -52,3 +54,40 @@ def test_a_run_of_some_scripts_keeps_what_the_others_printed():
     assert "2026-01-01, here. Versions: p 1." in page.partition("## other")[2]
     assert "1 ms" in page
     assert "2 ms" in page
+
+
+def test_only_one_script_renews_its_part_and_leaves_the_rest_of_the_page(
+    monkeypatch, tmp_path
+):
+    main = RUN["main"]
+    told = {"question": "?", "arguments": "", "how": "done", "seconds": 1.0,
+            "where": "2026-01-01, here.", "packages": "p 1"}  # fmt: skip
+    for name in ("one", "other"):
+        run = RUN["Run"](name=name, printed=f"{name} as it was", **told)
+        (tmp_path / f"{name}.json").write_text(json.dumps(asdict(run)))
+    again = RUN["Run"](name="one", printed="one, renewed", **told)
+    there = {
+        "RESULTS": tmp_path,
+        "PAGE": tmp_path / "page.md",
+        "scripts_alone": lambda: [tmp_path / "one.py", tmp_path / "other.py"],
+        "run": lambda script, **_: again if script.stem == "one" else None,
+    }
+    for name, value in there.items():
+        monkeypatch.setitem(main.__globals__, name, value)
+    monkeypatch.setattr("sys.argv", ["run.py", "--only", "one"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code
+    page = (tmp_path / "page.md").read_text()
+    assert "one, renewed" in page
+    assert "one as it was" not in page
+    assert "other as it was" in page
+    assert "one, renewed" in (tmp_path / "one.json").read_text()
+
+
+def test_what_the_page_was_made_of_is_kept_in_the_repository():
+    """Else a fresh clone would know of no script but those that it ran itself."""
+    ignored = REPOSITORY / ".gitignore"
+    if not ignored.exists():
+        pytest.skip("what is ignored is told in the repository alone")
+    assert "benchmarks/results" not in ignored.read_text()

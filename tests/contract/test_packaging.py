@@ -11,19 +11,37 @@ PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
 
+def _wanted():
+    """Read each lower bound of pyproject.toml, and which extra asks for it, if one."""
+    sets = {"": [*PROJECT["dependencies"], f"Python{PROJECT['requires-python']}"]}
+    sets |= {extra: wanted for extra, wanted in EXTRAS.items() if extra != "all"}
+    for extra, wanted in sets.items():
+        for one in wanted:
+            name, least = re.fullmatch(r"([\w-]+)(?:\[\w+\])?>=([\d.]+)", one).groups()
+            yield name, least, extra
+
+
 def _least_versions():
-    """Read the lower bounds of pyproject.toml."""
-    wanted = [*PROJECT["dependencies"], f"Python{PROJECT['requires-python']}"]
-    for extra in ("torch", "plot", "tables", "dask"):
-        wanted += EXTRAS[extra]
-    pairs = [re.fullmatch(r"([\w-]+)(?:\[\w+\])?>=([\d.]+)", one) for one in wanted]
-    return {pair[1]: pair[2] for pair in pairs}
+    return {name: least for name, least, _ in _wanted()}
 
 
-def test_the_table_of_support_holds_every_lower_bound():
+def test_the_table_of_support_holds_every_lower_bound_and_its_extras():
     page = (REPOSITORY / "docs" / "support.md").read_text()
-    rows = re.findall(r"^\| ([\w-]+) \| ([\d.]+) \|", page, re.MULTILINE)
-    assert dict(rows) == _least_versions()
+    rows = re.findall(r"^\| ([\w-]+) \| ([\d.]+) \|.*\| (.*) \|$", page, re.MULTILINE)
+    found = {
+        (name, least, extra)
+        for name, least, need in rows
+        for extra in re.findall(r"`(\w+)`", need) or [""]
+    }
+    assert found == set(_wanted())
+    assert len(rows) == len(_least_versions())
+
+
+def test_the_readme_names_every_extra():
+    readme = (REPOSITORY / "README.md").read_text()
+    install = readme.partition("## Install")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`(\w+)`", install))
+    assert named == set(EXTRAS) - {"all"}
 
 
 def test_the_oldest_dependencies_tried_are_the_lower_bounds():
