@@ -7,6 +7,7 @@ import hashlib
 import json
 import pickle
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sklearn_equity as se
+from sklearn_equity.sufficient_statistics import pack
 
 RNG = np.random.default_rng(20261129)
 WARD = np.repeat(["east", "west"], 50)
@@ -164,3 +166,164 @@ def test_whatever_a_word_is_changed_to_the_file_is_read_or_refused(kind, data):
         assert kind.__name__ in repr(read)
         both = read.merge(read) if hasattr(read, "merge") else read + read
         assert kind.__name__ in repr(both)
+
+
+# ---- words and numbers in order, and yet no rows add up to them -------------------
+MOMENTS = se.SubgroupMoments.from_bytes(WRITTEN[se.SubgroupMoments])
+
+
+def _changed(array, place, value):
+    array = array.copy()
+    array[place] = value
+    return array
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"n": MOMENTS.n + 0.5},
+        {"n": _changed(MOMENTS.n, 0, -1)},
+        {"n": _changed(MOMENTS.n, 0, 2**62)},
+        {"mean": _changed(MOMENTS.mean, (0, 1), np.nan)},
+        {"mean": _changed(MOMENTS.mean, (0, 1), np.inf)},
+        {"mean": _changed(MOMENTS.mean, (0, 1), 1e308)},  # times 50
+        {"scatter": _changed(MOMENTS.scatter, (0, 1, 1), -1.0)},
+        {"scatter": _changed(MOMENTS.scatter, (0, 0, 1), 3.0)},
+        {"scatter": _changed(MOMENTS.scatter, (0, 1, 1), np.nan)},
+        {"columns": "we"},
+        {"columns": ["weight", 3]},
+        {"columns": ["weight", None]},
+        {"subgroups": "ew"},
+        {"subgroups": [float("nan"), float("nan")]},
+        {"subgroups": [(float("nan"), 1), (float("nan"), 1)]},
+        {"subgroups": ["east", "east"]},
+    ],
+    ids=str,
+)
+def test_moments_of_no_rows_are_refused(change):
+    header = {"columns": ["weight", "error"], "subgroups": ["east", "west"]}
+    arrays = {"n": MOMENTS.n, "mean": MOMENTS.mean, "scatter": MOMENTS.scatter}
+    header |= {name: change[name] for name in change if name in header}
+    arrays |= {name: change[name] for name in change if name in arrays}
+    with refused(se.SubgroupMoments, {}):
+        se.SubgroupMoments.from_bytes(
+            pack("SubgroupMoments", header, list(arrays.values()))
+        )
+
+
+def test_one_label_that_is_no_number_is_read():
+    labels = (float("nan"), None)
+    sent = se.SubgroupMoments(
+        MOMENTS.columns, labels, MOMENTS.n, MOMENTS.mean, MOMENTS.scatter
+    ).to_bytes()
+    assert len(se.SubgroupMoments.from_bytes(sent).subgroups) == 2
+
+
+def _accumulator(header=(), **parts):
+    """Write an accumulator whose words, or whose sums, are others."""
+    seen = se.AuditAccumulator(metric="mae").update(TRUTH, GUESS, WARD)
+    sums = {"subgroups": seen._moments["subgroups"], "everybody": seen._everybody}
+    words = {
+        "metric": "mae", "normalization": "mean", "origin": 0.0,
+        "groupings": ["subgroups"], "counts": seen._counts,
+    }  # fmt: skip
+    arrays = [
+        np.frombuffer(replace(part, **parts.get(name, {})).to_bytes(), np.uint8)
+        for name, part in sums.items()
+    ]
+    return pack("AuditAccumulator", words | dict(header), arrays)
+
+
+SEEN = se.AuditAccumulator.from_bytes(_accumulator())
+CELLS, ALL = SEEN._moments["subgroups"], SEEN._everybody
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"header": {"origin": float("nan")}},
+        {"header": {"origin": float("inf")}},
+        {"header": {"counts": SEEN._counts | {"y_true_negative": -1}}},
+        {"header": {"counts": SEEN._counts | {"y_true_negative": 101}}},
+        {"header": {"counts": SEEN._counts | {"y_true_negative": 2.5}}},
+        {"header": {"counts": SEEN._counts | {"y_true_negative": True}}},
+        {"header": {"counts": SEEN._counts | {"others": 1}}},
+        {"header": {"counts": {}}},
+        {"header": {"groupings": "s"}},
+        {"header": {"groupings": [3]}},
+        {"subgroups": {"n": CELLS.n * 2}},
+        {"subgroups": {"n": _changed(CELLS.n, 0, 101)}},
+        {"subgroups": {"mean": -CELLS.mean}},
+        {"subgroups": {"mean": CELLS.mean * np.nan}},
+        {"everybody": {"mean": ALL.mean * np.inf}},
+        {"everybody": {"subgroups": tuple(("all", f"{i}") for i in range(len(ALL.n)))}},
+        {"everybody": {"subgroups": tuple((i, 1000.0) for i in range(len(ALL.n)))}},
+        {
+            "subgroups": {
+                "subgroups": tuple((i, float("inf")) for i in range(len(CELLS.n)))
+            }
+        },
+    ],
+    ids=lambda change: str(change)[:60],
+)
+def test_an_accumulator_of_no_rows_is_refused(change):
+    with refused(se.AuditAccumulator, {}):
+        se.AuditAccumulator.from_bytes(_accumulator(**change))
+
+
+@pytest.mark.parametrize("place", range(7), ids=lambda place: f"sum {place}")
+@pytest.mark.parametrize("value", [-1.0, np.nan])
+def test_sums_of_deterioration_of_no_rows_are_refused(place, value):
+    words, numbers = open_up(WRITTEN[se.DeteriorationSums])
+    sums = np.frombuffer(numbers, "<f8").reshape(7, -1)
+    sent = seal(words, _changed(sums, (place, 0), value).tobytes())
+    with refused(se.DeteriorationSums, words):
+        se.DeteriorationSums.from_bytes(sent)
+
+
+@pytest.mark.parametrize("count", [0.5, np.inf, 2.0**60])
+def test_counts_of_deterioration_that_are_none_are_refused(count):
+    words, numbers = open_up(WRITTEN[se.DeteriorationSums])
+    sums = np.frombuffer(numbers, "<f8").reshape(7, -1)
+    sent = seal(words, _changed(sums, (0, 0), count).tobytes())
+    with refused(se.DeteriorationSums, words):
+        se.DeteriorationSums.from_bytes(sent)
+
+
+@pytest.mark.parametrize("n_rows", [100, 70_000], ids=["values", "grid"])
+@pytest.mark.parametrize("value", [-1.0, np.nan, np.inf])
+def test_masses_of_no_rows_are_refused(n_rows, value):
+    values = np.random.default_rng(3).gamma(9.0, 5.0, n_rows)
+    words, numbers = open_up(
+        se.DensityCounts.from_arrays(values, bounds=(0, None)).to_bytes()
+    )
+    at = 0
+    for _, shape in words["arrays"]:
+        size = 8 * int(np.prod(shape))
+        part = np.frombuffer(numbers[at : at + size], "<f8")
+        if size:
+            changed = _changed(part, 0, value).tobytes()
+            sent = seal(words, numbers[:at] + changed + numbers[at + size :])
+            if value != -1.0 or at:  # first are values, and one may be negative
+                with refused(se.DensityCounts, words):
+                    se.DensityCounts.from_bytes(sent)
+        at += size
+
+
+@pytest.mark.parametrize("seen", [-1, 0, 2.5, True, "7", 2**62])
+def test_rows_seen_that_are_no_number_of_rows_are_refused(seen):
+    words, numbers = open_up(
+        se.DensityCounts.from_arrays(TRUTH, bounds=(0, 100)).to_bytes()
+    )
+    place = next(
+        path for path in _places(words) if path and "n_samples_seen" in _at(words, path)
+    )
+    words = _put(words, place, ["n_samples_seen", seen])
+    with refused(se.DensityCounts, words):
+        se.DensityCounts.from_bytes(seal(words, numbers))
+
+
+def _at(value, path):
+    for key in path:
+        value = value[key]
+    return value if isinstance(value, list) else []

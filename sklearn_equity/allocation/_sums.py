@@ -550,12 +550,20 @@ class DeteriorationSums:
         """
         header, arrays = unpack("DeteriorationSums", data)
         with well_formed("DeteriorationSums"):
-            rule, labels = read_rule(header["rule"]), tuple(header["labels"])
+            rule, labels = read_rule(header["rule"]), header["labels"]
+            if not isinstance(labels, list):
+                raise TypeError("labels are a list")
             sums = CellSums(*arrays)
             shape = (len(set(labels)), rule.windows.n_cells)
             if any(part.shape != shape for part in sums.parts()):
                 raise ValueError(f"sums of shape {shape} follow from labels and rule")
-        return cls(labels, sums, rule)
+            if any(not (part >= 0.0).all() for part in sums.parts()):
+                raise ValueError("no sum is negative or NaN")
+            if not (np.isfinite(sums.count) & np.isfinite(sums.weight)).all():
+                raise ValueError("counts and weights are finite")
+            if (sums.count % 1.0 != 0.0).any() or sums.count.sum() > 2.0**53:
+                raise ValueError("counts of rows are whole, 2**53 in all at most")
+        return cls(tuple(labels), sums, rule)
 
 
 def _sum_up(

@@ -47,8 +47,36 @@ def kde_of_state(header: dict[str, Any], arrays: list[NDArray[Any]]) -> BoundedK
     kde._evidence = _put_together(header["evidence"], arrays)
     if not isinstance(kde._evidence, Evidence):
         raise TypeError("no evidence")
+    seen = header["n_samples_seen"]
+    if isinstance(seen, bool) or not isinstance(seen, int) or not 0 < seen <= 2**53:
+        raise ValueError(f"rows seen are a whole number, not {seen!r}")
+    _refuse_counts_of_nobody(kde._evidence)
     kde._fitted_params = kde.get_params()
     return kde._estimate()
+
+
+def _refuse_counts_of_nobody(evidence: Evidence) -> None:
+    """Refuse masses that no rows have, and values that are none."""
+    values: list[NDArray[Any]] = []
+    masses: list[NDArray[Any]] = []
+    if evidence.sample is not None:
+        sample = evidence.sample
+        values.append(sample.values)
+        masses += [sample.entries, sample.mass, sample.squares]
+        if any(one.shape != sample.values.shape for one in masses):
+            raise ValueError("every value has a mass")
+    if evidence.binned is not None:
+        binned = evidence.binned
+        values.append(binned.points)
+        masses += [binned.point_mass, binned.grid.counts, binned.squares]
+        if binned.point_mass.shape[1:] != binned.points.shape:
+            raise ValueError("every point has a mass")
+    for one in values:
+        if not np.isfinite(one).all() or (np.diff(one) <= 0.0).any():
+            raise ValueError("values are finite and rise")
+    for one in masses:
+        if not np.isfinite(one).all() or (one < 0.0).any():
+            raise ValueError("masses are finite, and none is negative")
 
 
 def _take_apart(value: Any, arrays: list[NDArray[Any]]) -> Any:

@@ -19,6 +19,7 @@ from sklearn_equity._checks import (
     check_subgroups,
     check_whole_number,
 )
+from sklearn_equity.distributed._received import refuse_what_no_rows_add_up_to
 from sklearn_equity.distributed._sharing import rounded_count, shareable
 from sklearn_equity.fidelity import (
     Settings,
@@ -418,13 +419,22 @@ class AuditAccumulator:
         with well_formed("AuditAccumulator"):
             parts = [SubgroupMoments.from_bytes(array.tobytes()) for array in arrays]
             read = cls(metric=header["metric"], normalization=header["normalization"])
-            read._origin = float(header["origin"])
-            read._counts = {str(k): int(v) for k, v in header["counts"].items()}
+            read._origin, read._counts = float(header["origin"]), header["counts"]
             if parts:
                 *parts, read._everybody = parts
-            read._moments = dict(zip(header["groupings"], parts, strict=True))
+            names = header["groupings"]
+            if not isinstance(names, list) or not all(
+                isinstance(n, str) for n in names
+            ):
+                raise TypeError("groupings are named by text")
+            read._moments = dict(zip(names, parts, strict=True))
+            refuse_what_no_rows_add_up_to(
+                read._origin,
+                read._counts,
+                list(read._moments.values()),
+                read._everybody,
+            )
             for part in (*parts, *filter(None, [read._everybody])):
-                by_subgroup(part)  # its labels are pairs
                 read._check_columns(part)
         return read
 

@@ -28,6 +28,8 @@ from sklearn_equity.sufficient_statistics._sums import subgroup_sums
 
 __all__ = ["SubgroupMoments"]
 
+_MOST_ROWS = 1 << 53  # beyond, a sum of counts is no longer exact
+_ROUNDING = 1e-9  # of the largest sum of products, which moving an origin leaves
 _LEAST_SPREAD = 1e-2  # of a sum of squares: two digits may go, of sixteen
 
 
@@ -454,13 +456,18 @@ class SubgroupMoments:
         """
         header, arrays = unpack("SubgroupMoments", data)
         with well_formed("SubgroupMoments"):
-            columns, labels = tuple(header["columns"]), tuple(header["subgroups"])
+            columns, labels = header["columns"], header["subgroups"]
+            if not isinstance(columns, list) or not isinstance(labels, list):
+                raise TypeError("columns and subgroups are lists")
+            if not all(isinstance(column, str) for column in columns):
+                raise TypeError("columns are named by text")
             n, mean, scatter = arrays
-            groups, k = len(set(labels)), len(columns)
+            groups, k = len(set(map(_known_by, labels))), len(columns)
             shapes = [(groups,), (groups, k), (groups, k, k)]
-            if [array.shape for array in arrays] != shapes or (n < 0).any():
+            if [array.shape for array in arrays] != shapes:
                 raise ValueError(f"arrays of {shapes} do not follow the labels")
-        return cls(columns, labels, n, mean, scatter)
+            _refuse_sums_of_nobody(n, mean, scatter)
+        return cls(tuple(columns), tuple(labels), n, mean, scatter)
 
 
 def _of_groups(
@@ -483,6 +490,36 @@ def _columns_needed(
     known = frame.collect_schema().names() if isinstance(columns, Mapping) else columns
     needed = dict.fromkeys(known, "columns") | dict.fromkeys(keys, "subgroups")
     return needed if weight is None else needed | {weight: "sample_weight"}
+
+
+def _known_by(label: Any) -> Any:
+    """Return what equals that of an equal label; NaN does not equal itself."""
+    if isinstance(label, tuple):
+        return tuple(map(_known_by, label))
+    return float if isinstance(label, float) and label != label else label
+
+
+def _refuse_sums_of_nobody(
+    n: NDArray[Any], mean: NDArray[Any], scatter: NDArray[Any]
+) -> None:
+    """Refuse what no rows add up to, whoever sent it."""
+    if n.dtype != np.int64 or (n < 0).any() or sum(n.tolist()) > _MOST_ROWS:
+        raise ValueError("counts of rows are whole, from 0 to 2**53 in all")
+    if mean.dtype != np.float64 or scatter.dtype != np.float64:
+        raise ValueError("means and spreads are floating numbers")
+    with np.errstate(over="ignore"):
+        sums = mean * n[:, np.newaxis]
+        apart = np.abs(scatter - scatter.transpose(0, 2, 1))
+    if not (np.isfinite(sums).all() and np.isfinite(mean).all()):
+        raise ValueError("means and sums are finite")
+    if not np.isfinite(scatter).all():
+        raise ValueError("spreads are finite")
+    rounding = _ROUNDING * np.abs(scatter).max(axis=(1, 2), initial=0.0)
+    spread = np.einsum("gii->gi", scatter)
+    if (spread < -rounding[:, np.newaxis]).any():
+        raise ValueError("no sum of squares is negative")
+    if (apart > rounding[:, np.newaxis, np.newaxis]).any():
+        raise ValueError("products of two columns are those of the two, in any order")
 
 
 def _stack(parts: Sequence[SubgroupMoments]) -> SubgroupMoments:

@@ -252,7 +252,7 @@ def test_bytes_of_other_sums_are_refused():
         "normalization": "mean",
         "origin": 0.0,
         "groupings": [],
-        "counts": {},
+        "counts": seen._counts,
     }
     assert (
         AuditAccumulator.from_bytes(pack("AuditAccumulator", header, parts)).n_rows_
