@@ -64,7 +64,7 @@ def resolve_metric(
     ValueError
         If the name is unknown, or a function's orientation can't be told.
     TypeError
-        If `metric` is none of these.
+        If `metric` is none of these, or `greater_is_better` neither True nor False.
 
     See Also
     --------
@@ -132,7 +132,12 @@ def _metric_of_function(
 def orientation_of(name: str, *, greater_is_better: bool | None) -> bool:
     """Return what was said, or read it off the name of a function."""
     if greater_is_better is not None:
-        return greater_is_better
+        if not isinstance(greater_is_better, bool | np.bool_):
+            msg = (
+                f"`greater_is_better` must be True or False; got {greater_is_better!r}."
+            )
+            raise TypeError(msg)
+        return bool(greater_is_better)
     if name.endswith("_score"):
         return True
     if name.endswith(_LOWER_IS_BETTER):

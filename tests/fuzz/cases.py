@@ -166,6 +166,25 @@ def _fitted(n_columns=2):
     return Ridge().fit(X, 40.0 + X[:, 0])
 
 
+def _metric_case(target, draw):
+    """A metric of one's own, of a name, or of neither."""
+    metric = draw.choose(("mae", "nrmse", "x", None, 1.0, ["mae"], max, _median_miss))
+    options = draw.options({"normalization": "mean", "greater_is_better": False})
+    draw.given["metric"] = metric
+    function = getattr(se, target)
+    return Case(
+        target,
+        lambda: function(metric, **options),
+        names_of(function),
+        draw.given,
+        _is_shown,
+    )
+
+
+def _median_miss(y_true, y_pred):
+    return np.median(np.abs(y_true - y_pred))
+
+
 def _table_case(target, draw):
     """`inequality_index` and `required_sample_size` of a table that stands."""
     rng, n_labels = draw.rng, draw.choose((2, 3, 7))
@@ -728,6 +747,7 @@ def _command_promise(result):
 OTHERS = {
     "inequality_index": (_table_case, 0.5),
     "required_sample_size": (_table_case, 0.5),
+    "resolve_metric": (_metric_case, 0.3),
     "audit": (_audit_case, 0.7),
     "audit_frame": (_audit_frame_case, 0.7),
     "audit_frame of polars": (_table_in_its_engine_case, 0.5),
