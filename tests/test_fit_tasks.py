@@ -336,9 +336,11 @@ def test_a_callback_can_not_end_what_is_no_round(tmp_path):
 @no_convergence
 @pytest.mark.filterwarnings("ignore:The estimator .* does not support callbacks")
 def test_a_progress_bar_shows_the_embedder_inside_a_remedy(capsys, monkeypatch):
-    pytest.importorskip("rich", reason="the progress bar is drawn by rich")
+    rich = pytest.importorskip("rich", reason="the progress bar is drawn by rich")
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("TERM", "xterm")  # a dumb one is taken to be narrow
+    # Its one console may be there already, as narrow as the test before needed it.
+    monkeypatch.setattr(rich, "_console", None)
     segments = make_pipeline(
         StandardScaler(),
         AutoencoderEmbedder(max_epochs=2, n_init=1, random_state=0),
