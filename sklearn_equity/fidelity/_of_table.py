@@ -25,6 +25,7 @@ from sklearn_equity.fidelity._table_sums import (
     metric_of_sums,
     moments_of_table,
     single_grouping,
+    tuples_of,
 )
 from sklearn_equity.sufficient_statistics import SubgroupMoments
 
@@ -224,7 +225,7 @@ def measure_table(
         int(n_resamples),
     )
     everybody = summed.moments.regroup(
-        [("all", label[-1]) for label in summed.moments.subgroups]  # type: ignore[index]
+        [("all", label[-1]) for label in tuples_of(summed.moments)]
     )
     found = fidelity_from_moments(
         parts, everybody, settings, seed=draw_seed(random_state)

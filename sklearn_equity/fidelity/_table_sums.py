@@ -139,6 +139,12 @@ def _refuse_infinite_sums(found: GroupedSums) -> None:
         raise ValueError(msg)
 
 
+def tuples_of(moments: SubgroupMoments) -> list[tuple[Any, ...]]:
+    """Return the subgroups of a table: a label of each column, and a level of error."""
+    subgroups: Any = moments.subgroups
+    return list(subgroups)
+
+
 def _of_people(found: GroupedSums) -> SubgroupMoments:
     """Take what an engine has summed, without those of weight 0, who are nobody."""
     n = found.also.get("present", found.n).astype(np.int64)
@@ -150,7 +156,7 @@ def _of_people(found: GroupedSums) -> SubgroupMoments:
     if len(people) == len(moments.n):
         return moments
     # A subgroup of nobody is a subgroup all the same.
-    cells: Any = moments.subgroups
+    cells = tuples_of(moments)
     known = {cells[i][:-1] for i in people}
     empty = {label[:-1]: i for i, label in enumerate(cells)}
     nobody = [i for labels, i in empty.items() if labels not in known]
@@ -159,7 +165,7 @@ def _of_people(found: GroupedSums) -> SubgroupMoments:
 
 def _stretches(moments: SubgroupMoments) -> dict[int, float]:
     """Say where raw sums of squares have lost the spread of a column in a subgroup."""
-    whole = moments.regroup([label[:-1] for label in moments.subgroups])  # type: ignore[index]
+    whole = moments.regroup([label[:-1] for label in tuples_of(moments)])
     # What never varies and is a whole number, such as the hits of a subgroup without a
     # miss, has been summed exactly. Weights matter only as parts of other columns.
     spread = np.einsum("gii->gi", whole.scatter)
@@ -238,7 +244,7 @@ def single_grouping(
         What happens to missing labels.
     """
     joint = table.moments
-    parts = [tuple(label[j] for j in places) for label in joint.subgroups]  # type: ignore[index]
+    parts = [tuple(label[j] for j in places) for label in tuples_of(joint)]
     named = {part: _label(part) for part in dict.fromkeys(parts)}
     gaps = {part for part in named if any(map(is_missing, part))}
     lost = np.array([part in gaps for part in parts])
@@ -256,7 +262,8 @@ def single_grouping(
         )
         raise ValueError(msg)
     kept = np.flatnonzero(~lost) if missing == "drop" else np.arange(len(parts))
-    labels = [(named[parts[i]], joint.subgroups[i][-1]) for i in kept]  # type: ignore[index]
+    levels = [label[-1] for label in tuples_of(joint)]
+    labels = [(named[parts[i]], levels[i]) for i in kept]
     return joint.take(kept).regroup(labels)
 
 
@@ -264,11 +271,11 @@ def kinds_of_people(
     table: TableSums, places: dict[str, list[int]], missing: MissingPolicy
 ) -> KindsOfPeople:
     """Count the combinations of labels that occur, whatever the errors."""
-    joint = table.moments.regroup([cell[:-1] for cell in table.moments.subgroups])  # type: ignore[index]
-    people = np.flatnonzero(joint.n)
+    joint = table.moments.regroup([cell[:-1] for cell in tuples_of(table.moments)])
+    combined, people = tuples_of(joint), np.flatnonzero(joint.n)
     labels: dict[str, list[Hashable]] = {}
     for title, place in places.items():
-        parts = [tuple(joint.subgroups[i][j] for j in place) for i in people]  # type: ignore[index]
+        parts = [tuple(combined[i][j] for j in place) for i in people]
         labels[title] = [
             None if missing == "drop" and any(map(is_missing, part)) else _label(part)
             for part in parts
