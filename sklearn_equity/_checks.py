@@ -20,6 +20,7 @@ from sklearn_equity._factorize import DROPPED, factorize, intersect, is_missing
 MissingPolicy = Literal["raise", "group", "drop"]
 
 MISSING_LABEL = "(missing)"
+_WIDEST_TOLERANCE = 1_000  # times what is compared with
 _FEWEST_DIGITS, _MOST_DIGITS = 6, 16  # of a label that is a fraction
 _MORE_DIGITS = range(_FEWEST_DIGITS + 1, _MOST_DIGITS + 2)  # the last: all it has
 WITHHELD = -1  # in place of a count that is kept from readers, so that nobody is named
@@ -273,6 +274,16 @@ def check_confidence_level(confidence_level: float) -> float:
         )
         raise ValueError(msg)
     return float(confidence_level)
+
+
+def check_tolerance(tolerance: float) -> None:
+    """Raise unless `tolerance` is a share by which something may be worse."""
+    if not isinstance(tolerance, Real) or not 0.0 <= tolerance <= _WIDEST_TOLERANCE:
+        msg = (
+            f"`tolerance` must be a share from 0 to {_WIDEST_TOLERANCE:,}, such as 0.1 "
+            f"for a tenth; got {tolerance!r}."
+        )
+        raise ValueError(msg)
 
 
 # ---------------------------------------------------------------------------------

@@ -4,14 +4,17 @@ The same for rows in memory and for sums of rows that are elsewhere.
 """
 
 from collections.abc import Hashable
-from numbers import Real
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from sklearn_equity._checks import check_confidence_level, check_whole_number
+from sklearn_equity._checks import (
+    check_confidence_level,
+    check_tolerance,
+    check_whole_number,
+)
 from sklearn_equity.fidelity._measurement import Part, Settings
 from sklearn_equity.fidelity._shuffles import merge_shuffles
 from sklearn_equity.fidelity._simultaneous import widen
@@ -43,9 +46,7 @@ def check_numbers_asked(
     if interval not in ("single", "simultaneous"):
         msg = f'`interval` must be "single" or "simultaneous"; got {interval!r}.'
         raise ValueError(msg)
-    if not isinstance(tolerance, Real) or not 0.0 <= tolerance < np.inf:
-        msg = f"`tolerance` must be a number of at least 0; got {tolerance!r}."
-        raise ValueError(msg)
+    check_tolerance(tolerance)
 
 
 def draw_seed(random_state: int | np.random.RandomState | None) -> int:

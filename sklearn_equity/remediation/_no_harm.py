@@ -6,7 +6,7 @@ people whom both models are asked about.
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +19,7 @@ from sklearn_equity._checks import (
     check_same_order,
     check_sample_weight,
     check_subgroups,
+    check_tolerance,
     check_whole_number,
     format_labels,
     refuse_extreme_weights,
@@ -382,9 +383,7 @@ def no_harm_test(
 
 
 def _check_options(tolerance: float, n_resamples: int) -> None:
-    if not isinstance(tolerance, Real) or not 0.0 <= tolerance < np.inf:
-        msg = f"`tolerance` must be a number of at least 0; got {tolerance!r}."
-        raise ValueError(msg)
+    check_tolerance(tolerance)
     if not isinstance(n_resamples, Integral) or n_resamples < _FEWEST_RESAMPLES:
         msg = (
             f"`n_resamples` must be a whole number of at least {_FEWEST_RESAMPLES}; "

@@ -680,7 +680,8 @@ GOOD = {
             {"n_resamples": 10},
             "`n_resamples` must be a whole number of at least 50; got 10",
         ),
-        ({"tolerance": -0.1}, "`tolerance` must be a number of at least 0; got -0.1"),
+        ({"tolerance": -0.1}, "`tolerance` must be a share from 0 to 1,000"),
+        ({"tolerance": 2000.0}, "such as 0.1 for a tenth; got 2000.0"),
         ({"interval": "joint"}, '`interval` must be "single" or "simultaneous"; got'),
         (
             {"confidence_level": 95},

@@ -272,7 +272,7 @@ COLUMNS = (
     lambda rng, v: pl.Series(np.asarray(v), dtype=pl.Float32),
     lambda rng, v: pl.Series(_sprinkle(rng, v, np.nan)),
     lambda rng, v: pl.Series(_sprinkle(rng, v, np.inf)),
-    lambda rng, v: pl.Series([None, *v[1:]], dtype=pl.Float64, strict=False),
+    lambda rng, v: pl.Series([None, *v[1:]][: len(v)], dtype=pl.Float64, strict=False),
     lambda rng, v: pl.Series([None] * len(v)),
     lambda rng, v: pl.Series(_sprinkle(rng, v, rng.choice(SPECIAL_NUMBERS))),
     lambda rng, v: pl.Series(np.asarray(v) * rng.choice([1e-300, 1e160, 1e300])),

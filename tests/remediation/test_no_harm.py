@@ -320,7 +320,8 @@ def test_rows_of_one_household_flip_together():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tolerance": -0.1}, "`tolerance` must be a number of at least 0; got -0.1"),
+        ({"tolerance": -0.1}, "`tolerance` must be a share from 0 to 1,000"),
+        ({"tolerance": 2000.0}, "such as 0.1 for a tenth; got 2000.0"),
         ({"n_resamples": 10}, "`n_resamples` must be a whole number of at least 100"),
         ({"metric": "roc_auc"}, "`metric` must follow from sums over rows"),
         ({"confidence_level": 1.0}, "`confidence_level` must lie strictly between"),
