@@ -100,12 +100,12 @@ def cut_region(
 
 def region_windows(start: float, n_points: int, half_width: float) -> Windows:
     """Lay the windows of the region of scores from `start` to 1."""
-    if not 0.0 <= as_number(start) < 1.0:
+    if not 0.0 <= (edge := as_number(start)) < 1.0:
         msg = f"`decision_threshold` must be from 0 to less than 1; got {start!r}."
         raise ValueError(msg)
     # The region's own points begin on its edge, about as far apart as those of a curve.
-    n_region = max(round((1.0 - start) * (n_points - 1)) + 1, 3)
-    return slide_windows(start, n_region, half_width)
+    n_region = max(round((1.0 - edge) * (n_points - 1)) + 1, 3)
+    return slide_windows(edge, n_region, half_width)
 
 
 def check_windows(half_width: float, min_rows: int, n_points: int) -> None:

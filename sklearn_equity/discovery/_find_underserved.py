@@ -13,7 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone, is_classifier
 from sklearn.utils import check_random_state, column_or_1d
 
-from sklearn_equity._checks import check_numbers, check_same_order, format_label
+from sklearn_equity._checks import (
+    check_numbers,
+    check_same_order,
+    format_label,
+    to_array,
+)
 from sklearn_equity._outcome_inputs import warn_of_outcome_inputs
 from sklearn_equity._sklearn_shims import num_samples
 from sklearn_equity.discovery._detectable import detectable_ratios
@@ -326,10 +331,11 @@ def _read_answers(model: Any, X: Any, y: Any) -> tuple[Vector, Vector]:
     """Return outcomes and predictions as numbers."""
     if not hasattr(model, "predict"):
         truth = check_numbers(y, name="y")
-        if np.ndim(model) == 2 and np.shape(model)[1] > 1:
+        shape = to_array(model, name="model").shape
+        if len(shape) == 2 and shape[1] > 1:
             msg = (
                 "`model` must be a fitted estimator or one prediction a row; got shape "
-                f"{np.shape(model)}. Of probabilities of two classes pass those of the "
+                f"{shape}. Of probabilities of two classes pass those of the "
                 "second, [:, 1]."
             )
             raise ValueError(msg)

@@ -77,9 +77,21 @@ def batches_of_table(
     """
     check_whole_number(batch_size, name="batch_size", least=1)
     names = list_of_columns(columns)
-    frame = select_columns(frame_of(table), names)
+    frame = _select(table, names)
     check_gaps(missing)
     return _frames(frame, names, batch_size, missing)
+
+
+def _select(table: Any, names: list[str]) -> nw.LazyFrame[Any]:
+    frame = select_columns(frame_of(table), names)
+    for name, held in frame.collect_schema().items():
+        if held.is_nested():
+            msg = (
+                f"`columns` must name columns of one value a row; {name!r} holds "
+                f"{held}. Take it apart into columns."
+            )
+            raise ValueError(msg)
+    return frame
 
 
 def _frames(
@@ -202,7 +214,7 @@ def sample_table(
     if random_state is not None:
         check_whole_number(random_state, name="random_state", least=0)
     names = list_of_columns(columns)
-    frame = select_columns(frame_of(table), names)
+    frame = _select(table, names)
     seed = int(np.random.default_rng(random_state).integers(2**63))
     keys, positions = np.zeros(0), np.zeros(0, dtype=np.int64)
     kept: dict[str, Any] = {name: np.zeros(0) for name in names}

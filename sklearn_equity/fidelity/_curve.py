@@ -14,6 +14,7 @@ from sklearn_equity._checks import (
     check_confidence_level,
     check_numbers,
     check_same_order,
+    refuse_overflow,
 )
 from sklearn_equity._optional import build_frame
 from sklearn_equity._parallel import check_n_jobs
@@ -275,6 +276,7 @@ def fidelity_curve(
     )
     n_rows = len(data.y_true)
     values = check_numbers(characteristic, name="characteristic", n_rows=n_rows)
+    refuse_overflow(values, name="characteristic")
     chosen = _check_metric(asked, data)
     _check_settings(span, n_points, min_rows, band, n_resamples)
     n_jobs = check_n_jobs(n_jobs)

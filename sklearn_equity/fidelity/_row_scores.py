@@ -95,7 +95,11 @@ def score_rows(
     """Return one score a row, and the metric that is their mean."""
     if callable(metric):
         name = function_name(metric)
-        scores = metric(y_true, y_pred)
+        try:
+            scores = metric(y_true, y_pred)
+        except TypeError as error:
+            msg = f"`metric` must take `y_true` and `y_pred`; {name} says: {error}."
+            raise TypeError(msg) from error
     elif isinstance(metric, str) and metric not in METRIC_NAMES:
         name, scores = metric, y_pred
         if y_true is not None:

@@ -4,7 +4,7 @@ The same remedy at several strengths, each against the plain model, on rows that
 the models was fitted to.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -176,6 +176,8 @@ def remediation_path(
             f"of which `test_size`={test_size!r} leaves {len(train)}."
         )
         raise ValueError(msg)
+    if isinstance(subgroups, Iterator):
+        subgroups = list(subgroups)  # read once, and asked for again by every fit
     rows = PathRows(X, y, np.sort(train), np.sort(test), target, subgroups)
     estimator = clone(estimator)
     codes = find_subgroups(estimator, rows)

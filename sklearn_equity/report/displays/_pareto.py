@@ -241,9 +241,10 @@ def _two_metrics(
 ) -> tuple[str, str]:
     start = "mean_test_"
     known = [key.removeprefix(start) for key in cv_results if key.startswith(start)]
-    asked = known[:2] if metrics is None else list(metrics)
-    if len(asked) != 2 or not set(asked) <= set(known):
-        msg = f"`metrics` must name two of the search's {known}; got {asked}."
+    named = known[:2] if metrics is None else metrics
+    asked = list(named) if hasattr(named, "__iter__") else []
+    if len(asked) != 2 or not all(name in known for name in asked):
+        msg = f"`metrics` must name two of the search's {known}; got {named!r}."
         raise ValueError(msg)
     return asked[0], asked[1]
 
