@@ -104,7 +104,8 @@ def make_rule(
 
 def _ends_of(bounds: Any) -> tuple[float | None, float | None]:
     """Return the ends of a range as numbers; None where one is not known."""
-    given = list(bounds) if isinstance(bounds, tuple | list | np.ndarray) else []
+    is_array = isinstance(bounds, np.ndarray) and bounds.ndim == 1
+    given = list(bounds) if is_array or isinstance(bounds, tuple | list) else []
     ends = [None if end is None else as_number(end) for end in given]
     if len(ends) != 2 or any(end is not None and np.isnan(end) for end in ends):
         msg = (

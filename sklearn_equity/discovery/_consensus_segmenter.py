@@ -388,7 +388,9 @@ class ConsensusSegmenter(
                 )
             return None
         losses = check_numbers(y, name="y", n_rows=n_rows, rows_of="X")
-        return losses if y_pred is None else person_loss(losses, y_pred, self.loss)
+        if y_pred is None:
+            return losses
+        return person_loss(losses, y_pred, self.loss, name="y")
 
     def _kinds(self, rows_of_half: int) -> list[Any]:
         if self.pipeline is None:

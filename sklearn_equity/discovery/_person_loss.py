@@ -45,7 +45,8 @@ class Answers:
     @classmethod
     def judge(cls, truth: Vector, prediction: Vector, loss: Loss) -> Self:
         """Take the losses of everybody."""
-        return cls(truth, prediction, person_loss(truth, prediction, loss), loss)
+        losses = person_loss(truth, prediction, loss, name="y")
+        return cls(truth, prediction, losses, loss)
 
     def of(self, rows: NDArray[np.intp]) -> Self:
         """Return those of some of the people."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from sklearn_equity.fidelity._table import SubgroupTable
 __all__ = ["CrossTable", "parts_of"]
 
 Vector = NDArray[np.float64]
+
+_MOST_LINES, _MOST_COLUMNS = 200, 60  # printed: nobody reads more
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -167,7 +170,8 @@ class CrossTable:
     def __repr__(self) -> str:
         labels = map(parts_of, self.cells.subgroup)
         pairs = dict(zip(labels, _printed(self.cells), strict=True))
-        heads = format_labels(self.learnt.subgroup)
+        across = self.learnt.subgroup[:_MOST_COLUMNS]
+        heads = format_labels(self.learnt.subgroup)[:_MOST_COLUMNS]
         corner = f"{self.declared.grouping[0]} by {self.learnt.grouping[0]}"
         rows = [[corner, *heads, "(all)"]]
         margins = zip(
@@ -176,14 +180,14 @@ class CrossTable:
             _printed(self.declared),
             strict=True,
         )
-        for label, name, margin in margins:
-            row = [pairs.get((label, other), "-") for other in self.learnt.subgroup]
+        for label, name, margin in islice(margins, _MOST_LINES):
+            row = [pairs.get((label, other), "-") for other in across]
             rows.append([name, *row, margin])
         everybody = self.cells.overall
         rows.append(
             [
                 "(all)",
-                *_printed(self.learnt),
+                *_printed(self.learnt)[:_MOST_COLUMNS],
                 f"{everybody.estimate:.4g} ({everybody.n:,})",
             ]
         )
@@ -194,6 +198,11 @@ class CrossTable:
             legend += " In brackets: too few people, or too unsure, to be judged."
         if len(pairs) < len(self.declared) * len(self.learnt):
             legend += " A dash: nobody is there."
+        if len(self.learnt) > _MOST_COLUMNS or len(self.declared) > _MOST_LINES:
+            legend += (
+                f" Of {len(self.declared):,} by {len(self.learnt):,} subgroups the "
+                f"first {_MOST_LINES} by {_MOST_COLUMNS}; to_frame() has all."
+            )
         return "\n".join([*lines, legend, *self.sentences()])
 
 

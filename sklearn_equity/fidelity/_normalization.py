@@ -28,6 +28,7 @@ Normalization = (
 
 # A measurement that can't be negative may come out so by error, once in a while.
 _MOST_NEGATIVE = 0.01
+_LEAST_MEAN = 1e-150  # a quotient by less may have no end
 _NAMES = ("mean", "std", "iqr", "range", "max")
 
 
@@ -72,7 +73,7 @@ def refuse_mean(y_true: Vector, y_pred: Vector) -> None:
 def judge_mean(n_negative: int, n_rows: int, mean: float) -> None:
     """Do the same from the number of negative values, the rows, and the mean."""
     came = f"`y_true` has a mean of {mean:.3g} and {n_negative} negative values"
-    if mean <= 0.0 or n_negative > _MOST_NEGATIVE * n_rows:
+    if mean <= _LEAST_MEAN or n_negative > _MOST_NEGATIVE * n_rows:
         msg = (
             'normalization="mean" needs a target whose zero is meaningful: a positive '
             f"mean and hardly a negative value; {came} in {n_rows} rows. Use "

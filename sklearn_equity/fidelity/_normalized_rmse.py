@@ -68,7 +68,7 @@ def normalized_rmse(normalization: Normalization) -> Metric:
             "columns": error_columns,
             "finish": lambda sums: finish_rmse(sums) / float(normalization),
         }
-        divisor = f"{normalization:g}"
+        divisor = f"{float(normalization):g}"
     label = "RMSE" if normalization is None else f"NRMSE (RMSE / {divisor})"
     return Metric("nrmse", label, **SIZE_OF_ERRORS, **parts)
 

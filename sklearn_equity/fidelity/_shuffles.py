@@ -7,7 +7,8 @@ subgroup ends: each deal is still a random one, and its cost does not grow with 
 What a metric does not see of a subgroup is taken from its rows before: the size of its
 outcomes where they divide the error, and of its weights. Dealt out as they are, people
 of large and of small outcomes would come to sit in one subgroup, and would make its
-figure noisier than that of any that there is.
+figure noisier than that of any that there is. And whom a share counts, such as the
+sick, stay as many in each subgroup as they are: of few a share is noisier than of many.
 """
 
 from collections.abc import Sequence
@@ -94,10 +95,13 @@ def shuffled_figures(
     kept = codes.codes >= 0
     codes = SubgroupCodes(codes.codes[kept], codes.labels, codes.name)
     units = _units(on_common_scale(metric, data.take(kept), codes), metric)
-    ends = np.concatenate([[0], np.cumsum(codes.counts())])
     observed = units[np.argsort(codes.codes, kind="stable")]
-    first = np.diff(_prefix_sums(observed)[ends], axis=0)
-    deals = _dealt_sums(units[rng.permutation(len(units))], ends, n_shuffles, rng)
+    first = np.diff(_prefix_sums(observed)[_ends(codes)], axis=0)
+    deals = np.zeros((n_shuffles, *first.shape))
+    for alike in _counted_alike(metric, data.take(kept)):
+        some = SubgroupCodes(codes.codes[alike], codes.labels, codes.name)
+        rows = units[rng.permutation(alike)]
+        deals += _dealt_sums(rows, _ends(some), n_shuffles, rng)
     n_columns = _n_columns(units.shape[1])
     sums = np.concatenate([first[np.newaxis], deals])
     # Differences of running sums leave rounding where the truth is 0 or more.
@@ -106,6 +110,19 @@ def shuffled_figures(
         metric, sums[..., :n_columns], sums[..., n_columns:]
     )
     return Shuffles(estimate, std_error)
+
+
+def _ends(codes: SubgroupCodes) -> NDArray[np.intp]:
+    return np.concatenate([[0], np.cumsum(codes.counts())])
+
+
+def _counted_alike(metric: Metric, data: Population) -> list[NDArray[np.intp]]:
+    """Return the rows that may change places: those whom the same shares count."""
+    kinds = np.zeros(len(data.y_true), dtype=np.intp)
+    if metric.shares is not None:
+        for counted, _ in metric.shares(data.y_true, data.y_pred):
+            kinds = 2 * kinds + (counted > 0.0)
+    return [np.flatnonzero(kinds == kind) for kind in np.unique(kinds)]
 
 
 def _units(data: Population, metric: Metric) -> Vector:

@@ -1,5 +1,6 @@
 """What does a remedy need to know of the rows that it is handed?"""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn_equity._checks import (
     SubgroupCodes,
     check_numbers,
     check_subgroups,
+    refuse_overflow,
     to_array,
 )
 from sklearn_equity._factorize import DROPPED
@@ -56,9 +58,13 @@ def check_target(
         raise ValueError(msg)
     if array.dtype.kind == "f" or not is_classifier:
         array = check_numbers(array, name="y")
+        refuse_overflow(array, name="y")
     if is_classifier:
         number_labels(array, n_rows, name="y")
-        check_classification_targets(array)
+        with warnings.catch_warnings():
+            # Of many classes: the estimator's own check says it.
+            warnings.simplefilter("ignore", UserWarning)
+            check_classification_targets(array)
     (y,) = indexable(y)
     return (y if np.ndim(y) == 1 else array), array
 

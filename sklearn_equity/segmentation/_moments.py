@@ -16,6 +16,8 @@ from scipy.linalg import solve_triangular
 CovarianceType = Literal["full", "tied", "diag", "spherical"]
 Matrix = NDArray[np.float64]
 
+_LEAST_VARIANCE = 1e-200  # of one column: quotients by less may have no end
+
 
 class Parameters(NamedTuple):
     """Weights, means and covariances of a mixture, in scikit-learn's shapes."""
@@ -109,10 +111,12 @@ def precision_roots(covariances: Matrix, covariance_type: CovarianceType) -> Mat
         If a covariance has no inverse.
     """
     if covariance_type in {"diag", "spherical"}:
-        if (covariances <= 0.0).any():
-            raise np.linalg.LinAlgError("A variance is not positive.")
+        if (covariances <= _LEAST_VARIANCE).any():
+            raise np.linalg.LinAlgError("A variance is next to 0.")
         return 1.0 / np.sqrt(covariances)
     lower = np.linalg.cholesky(covariances)
+    if (np.einsum("...ii->...i", lower) ** 2 <= _LEAST_VARIANCE).any():
+        raise np.linalg.LinAlgError("A variance is next to 0.")
     identity = np.eye(lower.shape[-1])
     if covariance_type == "tied":
         return solve_triangular(lower, identity, lower=True).T

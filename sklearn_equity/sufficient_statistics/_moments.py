@@ -13,7 +13,12 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import check_numbers, check_sample_weight, check_subgroups
+from sklearn_equity._checks import (
+    check_numbers,
+    check_sample_weight,
+    check_subgroups,
+    refuse_overflow,
+)
 from sklearn_equity._tables import frame_of
 from sklearn_equity.sufficient_statistics._grouped import GroupedSums, grouped_sums
 from sklearn_equity.sufficient_statistics._labels import number_labels
@@ -124,6 +129,7 @@ class SubgroupMoments:
         for name, column in columns.items():
             n_rows = len(arrays[0]) if arrays else None
             arrays.append(check_numbers(column, name=name, n_rows=n_rows))
+            refuse_overflow(arrays[-1], name=name)
         n_rows = len(arrays[0])
         weights = check_sample_weight(sample_weight, n_rows=n_rows)
         coded = check_subgroups(subgroups, n_rows=n_rows)

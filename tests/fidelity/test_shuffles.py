@@ -182,3 +182,17 @@ def test_what_a_metric_says_of_scale_is_true(name):
     )
     is_share = name == "interval_coverage"  # which has nothing to bring to a scale
     assert (abs(once - thrice) < 1e-9) == (metric.scale_invariant or is_share)
+
+
+def test_whom_a_share_counts_stay_as_many_in_each_subgroup():
+    """The one sick person of the first subgroup is found or not; the third has none."""
+    sick = np.concatenate([[1.0], np.zeros(39), np.ones(40), np.zeros(40)])
+    found = np.where(np.arange(120) % 3 > 0, sick, 1.0 - sick)
+    ward = np.repeat([0, 1, 2], 40)
+    dealt = _shuffled(sick, found, ward, metric="sensitivity", n_shuffles=300)
+    assert set(np.unique(dealt.estimate[:, 0])) == {0.0, 1.0}
+    assert np.isnan(dealt.estimate[:, 2]).all()
+    # Of all 41 sick people the share found is the same however they are dealt out.
+    share = (sick * found).sum() / 41.0
+    mean = (dealt.estimate[:, 0] + 40.0 * dealt.estimate[:, 1]) / 41.0
+    assert_allclose(mean, share, rtol=1e-12)

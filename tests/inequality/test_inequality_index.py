@@ -408,6 +408,33 @@ def test_equal_subgroups_read_equal(n_rows, n_runs, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("metric", ["specificity", "balanced_accuracy", "accuracy"])
+def test_equal_rates_among_unequally_sick_people_read_equal(metric, capsys):
+    """Of 5% to 90% sick people 80% are told right, be they sick or not."""
+    rng = np.random.default_rng(20260518)
+    ward = np.repeat(np.arange(10), 200)
+    found = []
+    for seed in range(300):
+        sick = (rng.random(2000) < np.linspace(0.05, 0.9, 10)[ward]).astype(float)
+        told = np.where(rng.random(2000) < 0.8, sick, 1.0 - sick)
+        table = subgroup_fidelity(
+            sick,
+            told,
+            subgroups=ward,
+            metric=metric,
+            n_resamples=400,
+            random_state=seed,
+        )
+        found.append(inequality_index(table))
+    corrected = np.mean([f.corrected for f in found])
+    rejected = np.mean([f.p_value <= 0.05 for f in found])
+    with capsys.disabled():
+        print(f"\n{metric}: corrected {corrected:+.4f}, rejected {rejected:.3f}")
+    assert abs(corrected) < 0.01
+    assert rejected <= 0.05 + 3.5 * np.sqrt(0.05 * 0.95 / 300)
+
+
+@pytest.mark.slow
 @every_law
 @every_kind
 def test_unequal_subgroups_read_as_unequal_as_they_are(kind, law, capsys):

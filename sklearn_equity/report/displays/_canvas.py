@@ -89,7 +89,9 @@ def write_name(label: Hashable, *, width: int = _LINE) -> str:
 
     Its two ends stay: names that begin alike often differ in their ends.
     """
-    text = " ".join(format_label(label).split())
+    letters = format_label(label)
+    text = "".join(" " if unicodedata.category(one) == "Cc" else one for one in letters)
+    text = " ".join(text.split())
     if len(text) > _LONGEST_NAME:
         half = (_LONGEST_NAME - 3) // 2
         text = f"{text[:half].rstrip()} … {text[-half:].lstrip()}"

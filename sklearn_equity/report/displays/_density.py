@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sklearn_equity._checks import check_numbers, check_subgroups, format_labels
+from sklearn_equity._checks import (
+    check_numbers,
+    check_subgroups,
+    format_labels,
+    refuse_overflow,
+)
 from sklearn_equity.density import BoundedKDE
 from sklearn_equity.report.displays._canvas import (
     GREY,
@@ -187,6 +192,7 @@ class DensityDisplay:
             Drawn.
         """
         numbers = check_numbers(values, name="values")
+        refuse_overflow(numbers, name="values")
         labels: Sequence[Hashable] = ("everybody",)
         codes = np.zeros(len(numbers), dtype=np.intp)
         if subgroups is not None:
