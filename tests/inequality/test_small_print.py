@@ -9,7 +9,10 @@ import pytest
 from numpy.testing import assert_allclose
 
 from sklearn_equity import InequalityIndex, atkinson, gini, inequality_index
-from sklearn_equity.exceptions import SmallSubgroupWarning
+from sklearn_equity.exceptions import (
+    DegenerateInequalityWarning,
+    SmallSubgroupWarning,
+)
 from sklearn_equity.inequality._inequality_index import _complete
 from sklearn_equity.inequality._noise import NoiseModel
 
@@ -84,6 +87,15 @@ def test_equal_estimates_are_equal_whatever_rounding_makes_of_their_mean(
     found = inequality_index(table([value] * n_subgroups, std_error), random_state=0)
     assert (found.ci_low, found.ci_high, found.p_value) == (0.0, 0.0, 1.0)
     assert_allclose([found.raw, found.corrected], 0.0, atol=1e-12)
+
+
+def test_errors_that_are_all_zero_are_equal():
+    """Those of a model that is never wrong; that this is known is said once."""
+    with pytest.warns(DegenerateInequalityWarning, match="All `values` are 0") as told:
+        found = inequality_index(table([0, 0, 0]), random_state=0)
+    assert len(told) == 1
+    figures = (found.raw, found.corrected, found.ci_low, found.ci_high, found.if_equal)
+    assert (*figures, found.p_value) == (0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
 
 
 def test_a_gap_of_signed_figures_is_not_cut_at_zero():
