@@ -2,9 +2,8 @@
 
 Every index here is 0 at equality, does not change with the unit of the values, and
 falls when some of a high value is moved to a low one without their changing places.
-They
-describe the values as given: the part of a spread of *estimates* that is sampling noise
-is in the index too; `inequality_index` takes it out.
+They describe the values as given: the part of a spread of *estimates* that is sampling
+noise is in the index too; `inequality_index` takes it out.
 """
 
 from numbers import Real
@@ -152,9 +151,9 @@ def theil(
     >>> round(theil([1.0, 3.0]), 4)
     0.1308
     """
-    return generalized_entropy(
-        values, alpha=1.0, sample_weight=sample_weight, data=data
-    )
+    x, w, _ = check_values(values, sample_weight, data)
+    mean = w @ x
+    return 0.0 if mean == 0.0 else _entropy_of_order_one(x / mean, w)
 
 
 def generalized_entropy(
@@ -226,8 +225,7 @@ def generalized_entropy(
     if alpha == 0.0:
         return max(-float(w @ np.log(ratio)), 0.0)
     if alpha == 1.0:
-        log_ratio = np.log(ratio, out=np.zeros_like(ratio), where=ratio > 0.0)
-        return max(float(w @ (ratio * log_ratio)), 0.0)
+        return _entropy_of_order_one(ratio, w)
     with np.errstate(over="ignore"):
         power = float(w @ ratio**alpha)
     if not np.isfinite(power):
@@ -237,6 +235,11 @@ def generalized_entropy(
         )
         raise ValueError(msg)
     return max((power - 1.0) / (alpha * (alpha - 1.0)), 0.0)
+
+
+def _entropy_of_order_one(ratio: NDArray[np.float64], w: NDArray[np.float64]) -> float:
+    log_ratio = np.log(ratio, out=np.zeros_like(ratio), where=ratio > 0.0)
+    return max(float(w @ (ratio * log_ratio)), 0.0)
 
 
 def atkinson(

@@ -16,7 +16,7 @@ __all__ = ["Draws", "NoiseModel"]
 
 Vector = NDArray[np.float64]
 
-_ROUNDING = 1e-9  # of the largest figure: draws of few different values tie
+_ROUNDING = 1e-9  # of the largest: draws of few different values tie
 _N_BISECTIONS = 40
 _N_SHARPENINGS = 300
 _MOST_POINTS = 400  # of more subgroups: the sharpened shape has no finer grain
@@ -177,14 +177,19 @@ class NoiseModel:
         known = self.draws.std_error > 0.0
         pivots = errors[known] / self.draws.std_error[known]
         drawn = _sharpened(self.estimate, self.std_error, pivots, self.voice)
-        # Of a few that noise alone explains nothing but one point may be left.
-        least = _ROUNDING * float(np.ptp(self.estimate))
+        # Of a few that noise alone explains nothing but one point may be left; and the
+        # mean of equal figures is not quite one of them.
         for figures in (drawn, self.estimate):
             about = figures - self.voice @ figures
             deviation = float(np.sqrt(self.voice @ about**2))
-            if deviation > least:
+            if deviation > self._least:
                 return np.asarray(about / deviation)
         return np.zeros_like(drawn)
+
+    @cached_property
+    def _least(self) -> float:
+        """Figures that differ by less are one, but for rounding."""
+        return _ROUNDING * float(np.abs(self.estimate).max())
 
     @cached_property
     def _own_noise(self) -> Draws:
@@ -226,7 +231,8 @@ class NoiseModel:
         return (1 + n_above) / (1 + len(self.draws.estimate))
 
     def _count_above(self, excess: float, drawn: Vector) -> int:
-        rounding = _ROUNDING * max(abs(excess), float(np.abs(drawn).max()))
+        largest = max(abs(excess), float(np.abs(drawn).max()), self._least**2)
+        rounding = _ROUNDING * largest
         return int((drawn >= excess - rounding).sum())
 
     def _share_below(self, deviation: float) -> float:

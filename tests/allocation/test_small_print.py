@@ -2,7 +2,9 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
+from numpy.testing import assert_allclose
 
 from sklearn_equity.allocation import (
     DeteriorationSums,
@@ -13,6 +15,8 @@ from sklearn_equity.allocation import (
     severity_score,
 )
 from sklearn_equity.allocation._area import degrees_of_freedom
+from sklearn_equity.allocation._points import find_points
+from sklearn_equity.density._ties import EXACT_SIZE, may_have_ties
 
 RNG = np.random.default_rng(2026113004)
 NEED = RNG.random(2000)
@@ -81,3 +85,42 @@ def test_degrees_of_freedom_by_hand():
     """Twice n over the kurtosis, and one; one alone where nobody is deteriorated."""
     found = degrees_of_freedom([4.0, 0.0], [2.0, 0.0])
     assert found.tolist() == [17.0, 1.0]
+
+
+@pytest.mark.parametrize("n_highest", [1, 2, 50])
+@pytest.mark.parametrize("n_lowest", [1, 3])
+def test_a_large_sample_that_hardly_ties_may_end_in_points(n_lowest, n_highest):
+    """Two at an end are a limit or a ceiling; one is a row like any other."""
+    values = np.random.default_rng(0).permutation(np.arange(1.0, EXACT_SIZE + 2.0))
+    values[values <= n_lowest] = 1.0
+    highest = values > len(values) - n_highest
+    values[highest] = len(values)
+    assert not may_have_ties(values)
+    expected = (highest & (n_highest > 1)) | ((values == 1.0) & (n_lowest > 1))
+    assert (find_points(values, None) == expected).all()
+
+
+@pytest.mark.parametrize("discrete", [True, False, "auto"])
+def test_people_of_a_lazy_table_are_counted_if_that_is_asked(discrete):
+    """Otherwise they are smoothed by the bandwidth given, which moves the index."""
+    lazy = pl.LazyFrame({"need": NEED})
+    options = {"bandwidth": 0.1, "n_steps": 1, **STEPS}
+    found = deterioration_index("need", data=lazy, discrete=discrete, **options)
+    counted = (NEED >= 0.5).mean()
+    if discrete is True:
+        assert_allclose(found, counted, rtol=1e-12)
+    else:
+        assert abs(found - counted) > 1e-4
+    assert_allclose(found, deterioration_index(NEED, discrete=discrete, **options))
+
+
+def test_sums_of_a_side_of_one_person_are_that_person():
+    """However few, as there is no score about which people would be near."""
+    need, ward = np.array([0.9, 0.2, 0.7, 0.6]), np.array(["b", "w", "w", "w"])
+    sums = DeteriorationSums.from_arrays(need, subgroups=ward, **STEPS)
+    expected = dataset_inequality(
+        need, subgroups=ward, compare=("b", "w"), bandwidth=0.0, **STEPS
+    )
+    found = sums.inequality(("b", "w"))
+    assert np.isfinite(found.estimate)
+    assert_allclose(found.estimate, expected.estimate, rtol=1e-12)

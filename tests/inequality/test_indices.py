@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,6 +93,132 @@ def test_zero_values_at_the_orders_that_forbid_them():
 
 
 # ---- oracles ---------------------------------------------------------------------
+HALVES = np.array([0.5, 1.5])  # of the mean: values 1 and 3
+THIRDS = np.array([2 / 3, 2 / 3, 2 / 3, 2.0])  # three times 1, once 3
+
+
+@pytest.mark.parametrize(
+    ("alpha", "expected"),
+    [
+        (-1, (np.mean(1 / HALVES) - 1) / 2),
+        (0, -np.mean(np.log(HALVES))),
+        (0.5, (np.mean(HALVES**0.5) - 1) / -0.25),
+        (1, np.mean(HALVES * np.log(HALVES))),
+        (1.5, (np.mean(HALVES**1.5) - 1) / 0.75),
+        (2, 1 / 8),
+        (3, (np.mean(HALVES**3) - 1) / 6),
+    ],
+)
+def test_generalized_entropy_of_every_kind_of_order(alpha, expected):
+    assert_allclose(generalized_entropy([1, 3], alpha=alpha), expected)
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "expected"),
+    [
+        (0.25, 1 - np.mean(HALVES**0.75) ** (4 / 3)),
+        (0.5, 1 - np.mean(HALVES**0.5) ** 2),
+        (1, 1 - np.sqrt(0.75)),
+        (1.5, 1 - np.mean(HALVES**-0.5) ** -2),
+        (2, 1 / 4),
+    ],
+)
+def test_atkinson_of_every_kind_of_order(epsilon, expected):
+    assert_allclose(atkinson([1, 3], epsilon=epsilon), expected)
+
+
+@pytest.mark.parametrize(
+    ("index", "expected"),
+    [
+        (theil, np.mean(THIRDS * np.log(THIRDS))),
+        (lambda x, **w: generalized_entropy(x, alpha=0, **w), -np.log(THIRDS).mean()),
+        (lambda x, **w: generalized_entropy(x, alpha=-1, **w), (1.25 - 1) / 2),
+        (generalized_entropy, 1 / 6),
+        (lambda x, **w: atkinson(x, epsilon=0.5, **w), 1 - np.mean(THIRDS**0.5) ** 2),
+        (lambda x, **w: atkinson(x, epsilon=1, **w), 1 - THIRDS.prod() ** 0.25),
+        (lambda x, **w: atkinson(x, epsilon=2, **w), 1 - 1 / 1.25),
+        (coefficient_of_variation, 1 / np.sqrt(3)),
+        (max_ratio, 3.0),
+        (max_gap, 2.0),
+    ],
+)
+def test_a_weight_of_three_by_hand(index, expected):
+    assert_allclose(index([1, 3], sample_weight=[3, 1]), expected)
+
+
+@pytest.mark.parametrize(
+    ("index", "expected"),
+    [
+        (lambda x: generalized_entropy(x, alpha=-1), np.inf),
+        (lambda x: generalized_entropy(x, alpha=0), np.inf),
+        (lambda x: generalized_entropy(x, alpha=0.5), 4 - 2 * np.sqrt(2)),
+        (theil, np.log(2)),
+        (generalized_entropy, 1 / 2),
+        (lambda x: atkinson(x, epsilon=0.5), 1 / 2),
+        (lambda x: atkinson(x, epsilon=1), 1.0),
+        (lambda x: atkinson(x, epsilon=1.5), 1.0),
+        (coefficient_of_variation, 1.0),
+        (gini, 1 / 2),
+        (max_ratio, np.inf),
+        (max_gap, 1.0),
+    ],
+)
+def test_of_two_values_one_is_zero(index, expected):
+    assert_allclose(index([0.0, 1.0]), expected)
+    assert_allclose(index([1.0, 0.0]), expected)
+
+
+def test_values_of_weight_zero_are_no_part_of_a_correction():
+    ghost = {"corrected": True, "sample_weight": [1, 1, 1, 0]}
+    assert_allclose(gini([0, 0, 1, 9], **ghost), 1.0)
+    assert_allclose(
+        coefficient_of_variation([1, 2, 6, 9], **ghost), np.sqrt(14 / 2) / 3
+    )
+    for index in (gini, coefficient_of_variation):
+        assert index([4, 9], corrected=True, sample_weight=[1, 0]) == 0.0
+
+
+@every_index
+@pytest.mark.parametrize("weights", [[1.5e308, 1.5e308], [1e-320, 1e-320]])
+def test_weights_at_the_ends_of_the_range_of_numbers(index, weights):
+    assert_allclose(index([1, 3], sample_weight=weights), index([1, 3]))
+
+
+@every_index
+def test_a_weight_beyond_comparison_leaves_the_other_value_alone(index):
+    found = index([1.0, 3.0], sample_weight=[1e-200, 1e200])
+    assert found == (1.0 if index is max_ratio else 0.0)
+
+
+def test_values_at_the_end_of_the_range_of_numbers_in_orders_beyond_one():
+    """The power of the least overflows; the harmonic mean is twice that, next to 0."""
+    assert atkinson([1e-320, 1.0], epsilon=2) == 1.0
+
+
+def test_the_lorenz_curve_by_hand():
+    population_share, value_share = lorenz_curve([6, 1, 3], sample_weight=[1, 2, 1])
+    assert_allclose(population_share, [0, 2 / 4, 3 / 4, 1])
+    assert_allclose(value_share, [0, 2 / 11, 5 / 11, 1])
+    assert (population_share[-1], value_share[-1]) == (1.0, 1.0)
+
+
+@every_index
+def test_rows_that_an_engine_has_counted_weigh_what_they_weighed(index):
+    """Two rows of value 1 and weight 2 are one line of what comes back."""
+    columns = {"v": [1.0, 1.0, 1.0, 3.0], "w": [2.0, 2.0, 1.0, 1.0]}
+    found = index("v", sample_weight="w", data=pl.LazyFrame(columns))
+    assert_allclose(found, index(columns["v"], sample_weight=columns["w"]))
+
+
+@pytest.mark.parametrize("index", [gini, coefficient_of_variation])
+def test_rows_that_an_engine_has_counted_are_corrected_for_as_rows(index):
+    columns = {"v": [1.0, 1.0, 1.0, 3.0], "w": [2.0, 2.0, 1.0, 1.0]}
+    options = {"sample_weight": "w", "corrected": True}
+    found = index("v", data=pl.LazyFrame(columns), **options)
+    expected = index(columns["v"], sample_weight=columns["w"], corrected=True)
+    assert_allclose(found, expected)
+
+
 def test_gini_against_the_pairwise_definition():
     rng = np.random.default_rng(20260101)
     x, w = rng.exponential(size=40), rng.uniform(0.1, 3, size=40)
@@ -159,6 +286,13 @@ def test_all_zero_is_equal_with_a_warning(index):
         assert index([0.0, 0.0]) == (1.0 if index is max_ratio else 0.0)
 
 
+@pytest.mark.parametrize("index", [*INDICES.values(), lorenz_curve])
+def test_a_warning_names_the_line_that_asked(index):
+    with pytest.warns(DegenerateInequalityWarning) as told:
+        index([0.0, 0.0])
+    assert [warning.filename for warning in told] == [__file__]
+
+
 def test_lorenz_curve_of_zeros_is_the_diagonal():
     with pytest.warns(DegenerateInequalityWarning):
         population_share, value_share = lorenz_curve([0.0, 0.0])
@@ -184,10 +318,12 @@ def test_a_gap_of_what_is_no_number_is_refused():
 def test_orders_must_be_finite():
     with pytest.raises(ValueError, match="`alpha` must be a finite number; got nan"):
         generalized_entropy([1.0], alpha=np.nan)
-    with pytest.raises(
-        ValueError, match="`epsilon` must be positive and finite; got 0"
-    ):
-        atkinson([1.0], epsilon=0)
+    for alpha in (np.inf, -np.inf, "1", None):
+        with pytest.raises(ValueError, match="`alpha` must be a finite number; got"):
+            generalized_entropy([1.0], alpha=alpha)
+    for epsilon in (0, -0.5, np.inf, np.nan, "1", None):
+        with pytest.raises(ValueError, match="`epsilon` must be positive and finite"):
+            atkinson([1.0], epsilon=epsilon)
 
 
 # ---- far orders ------------------------------------------------------------------

@@ -53,6 +53,22 @@ def test_where_the_draws_of_a_subgroup_lie_does_not_matter():
     assert_allclose(moved._own_noise.std_error, plain._own_noise.std_error)
 
 
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+@pytest.mark.parametrize("voiced", [False, True])
+def test_all_that_is_found_has_the_unit_of_the_figures(unit, voiced):
+    found, expected = (
+        one.by_voice() if voiced else one for one in (model(unit), model())
+    )
+    assert_allclose(found._shape, expected._shape, atol=1e-6)
+    assert_allclose(found.inflation, expected.inflation)
+    assert_allclose(found.excess, unit**2 * expected.excess)
+    assert_allclose(found.deviation, unit * expected.deviation, rtol=1e-6)
+    assert found.p_value() == expected.p_value()
+    limits = unit * np.array(expected.interval(0.1))
+    assert_allclose(found.interval(0.1), limits, rtol=1e-5)
+    assert limits[0] > 0.0
+
+
 def test_estimates_that_noise_cannot_mix_stay_where_they_are():
     pivots = np.random.default_rng(2).standard_normal(1000)
     estimate, voice = np.array([3.0, 1.0, 7.0]), np.array([0.2, 0.3, 0.5])
