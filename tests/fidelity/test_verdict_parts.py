@@ -204,7 +204,7 @@ def test_numbers_asked_at_their_limits():
     check_numbers_asked(2, 0.5, "single", 0.0, 50)
     check_numbers_asked(2, 0.5, "simultaneous", 7, 50)
     for tolerance in (-1e-9, np.inf, NaN, "0.1"):
-        with pytest.raises(ValueError, match="`tolerance` must be a number of at lea"):
+        with pytest.raises(ValueError, match="`tolerance` must be a share from 0"):
             check_numbers_asked(2, 0.5, "single", tolerance, 50)
     with pytest.raises(ValueError, match="`n_resamples`"):
         check_numbers_asked(2, 0.5, "single", 0.0, 49)
