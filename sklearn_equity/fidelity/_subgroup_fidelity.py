@@ -21,6 +21,10 @@ from sklearn_equity.fidelity._assembly import (
     check_numbers_asked,
     draw_seed,
 )
+from sklearn_equity.fidelity._bootstrap_intervals import (
+    IntervalMethod,
+    check_interval_method,
+)
 from sklearn_equity.fidelity._groupings import check_groupings
 from sklearn_equity.fidelity._measurement import (
     Settings,
@@ -56,6 +60,7 @@ def subgroup_fidelity(
     min_subgroup_size: int = 30,
     confidence_level: float = 0.95,
     interval: Interval = "single",
+    interval_method: IntervalMethod = "recommended",
     tolerance: float = 0.1,
     n_resamples: int = 1000,
     missing: MissingPolicy = "raise",
@@ -254,11 +259,13 @@ def subgroup_fidelity(
     ... ).verdict
     ('served', 'under-served', 'insufficient evidence')
     """
+    check_interval_method(interval_method)
     if data is not None and is_lazy(data):
         _refuse_what_needs_rows(
             reference=(reference, "subgroup"),
             greater_is_better=(greater_is_better, None),
             per_row=(per_row, False),
+            interval_method=(interval_method, "recommended"),
         )
         return fidelity_of_table(
             data,
@@ -322,6 +329,7 @@ def subgroup_fidelity(
         float(tolerance),
         int(n_resamples),
         n_jobs,
+        interval_method,
     )
     data, groupings = without_ghosts(data, groupings)
     seed = draw_seed(random_state)
