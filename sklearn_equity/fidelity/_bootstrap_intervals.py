@@ -181,12 +181,16 @@ def resample(
             _resample_sums(metric, data, len(drawn), rng)
             for data, drawn, rng in zip(people, replicates, rngs, strict=True)
         ]
+    # One for each task: what a worker draws does not move the caller's.
+    pairs = [rng.spawn(2) for rng in rngs]
     if not is_function_of_rows(metric):
         n_resamples = len(replicates[0]) if people else 0
-        replicates = bootstrap_rows(metric, people, n_resamples, rngs, n_jobs=n_jobs)
+        drawing = [rng for rng, _ in pairs]
+        replicates = bootstrap_rows(metric, people, n_resamples, drawing, n_jobs=n_jobs)
     if not leave_out:
         return [Resampled(drawn, np.empty(0)) for drawn in replicates]
-    left_out = values_left_out(metric, people, rngs, n_jobs=n_jobs)
+    parting = [rng for _, rng in pairs]
+    left_out = values_left_out(metric, people, parting, n_jobs=n_jobs)
     return [Resampled(*both) for both in zip(replicates, left_out, strict=True)]
 
 

@@ -139,7 +139,7 @@ def measure(
             metric,
             (data.take(rows) for rows in rows_of_subgroups(codes)),
             estimate,
-            measured.replicates,
+            list(measured.replicates),
             tail=settings.tail,
             rngs=[generator(seed, format_label(one), "ends") for one in codes.labels],
             n_jobs=settings.n_jobs,
