@@ -87,7 +87,7 @@ class Resampled:
 
 def check_interval_method(interval_method: IntervalMethod) -> None:
     """Refuse a method that is none."""
-    if interval_method not in _WORDS:
+    if not isinstance(interval_method, str) or interval_method not in _WORDS:
         names = ", ".join(f'"{name}"' for name in _WORDS)
         msg = f"`interval_method` must be one of {names}; got {interval_method!r}."
         raise ValueError(msg)

@@ -122,6 +122,12 @@ def subgroup_fidelity(
         The level of intervals and verdicts.
     interval : {"single", "simultaneous"}, default="single"
         Whether each interval holds at that level by itself, or all hold at once.
+    interval_method : {"recommended", "bca", "percentile"}, default="recommended"
+        How intervals are made. "bca" (bias-corrected and accelerated) and "percentile"
+        are for those who are asked for them, or compare with other software: they take
+        quantiles of bootstrap resamples of the subgroup's own rows, and cover less. Not
+        for a lazy table, which has no rows to resample. Verdicts, standard errors and
+        shrunken estimates are the same for all three.
     tolerance : float, default=0.1
         The share of the average by which a subgroup may be worse and still be served.
     n_resamples : int, default=1000

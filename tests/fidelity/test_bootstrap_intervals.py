@@ -494,6 +494,8 @@ def test_refusals_in_words():
     y_true, y_pred = sample(60)
     with pytest.raises(ValueError, match=r'`interval_method` must be one of "recomm'):
         fidelity(y_true, y_pred, in_two(60), interval_method="BCa")
+    with pytest.raises(ValueError, match=r'"percentile"; got array\(\[0.5\]\)'):
+        fidelity(y_true, y_pred, in_two(60), interval_method=np.array([0.5]))
     polars = pytest.importorskip("polars")
     lazy = polars.LazyFrame({"t": y_true, "p": y_pred, "ward": in_two(60)})
     with pytest.raises(ValueError, match=r"`interval_method` .*Collect the columns"):
