@@ -99,19 +99,19 @@ def test_coverage_of_every_metric(name, n_rows):
     assert 0.93 - noise <= covered <= 0.97 + noise
 
 
-# Runs of 20 subgroups: a function of rows is computed anew in each of 400 resamples.
-N_RUNS = {"ranks": 20, "fits": 8, "sums": 40}
+# Runs of 20 subgroups, and resamples of each: what is computed anew in all has fewer.
+N_RUNS = {"ranks": (12, 400), "fits": (5, 250), "sums": (40, 1000)}
 
 
-def coverage_by_method(metric, n_rows, errors="normal", n_runs=None):
+def coverage_by_method(metric, n_rows, errors="normal"):
     """Return the share of intervals that cover, for each method, and print them."""
     kind = "fits" if metric.name.startswith("calibration") else "ranks"
     kind = "sums" if metric.columns is not None else kind
-    n_runs, truth = n_runs or N_RUNS[kind], truth_of(metric, errors)
+    (n_runs, n_resamples), truth = N_RUNS[kind], truth_of(metric, errors)
     rng = np.random.default_rng(crc32(f"{metric.label} {n_rows} {errors}".encode()))
     labels = tuple(range(N_SUBGROUPS))
     codes = SubgroupCodes(np.repeat(labels, n_rows), labels, "subgroup")
-    settings = Settings(metric, 10, 0.95, 0.1, 1000 if kind == "sums" else 400)
+    settings = Settings(metric, 10, 0.95, 0.1, n_resamples)
     methods = ("bca", "percentile")
     held = {method: [] for method in ("recommended", *methods)}
     for run in range(n_runs):
@@ -145,9 +145,10 @@ def coverage_by_method(metric, n_rows, errors="normal", n_runs=None):
 @pytest.mark.parametrize("n_rows", [50, 300])
 @pytest.mark.parametrize("name", METRIC_NAMES)
 def test_coverage_of_bca_and_percentiles_beside_the_recommended(name, n_rows):
+    """Of 50 rows BCa covered at least 91% and percentiles 90; of 300 rows both 93%."""
     covered, noise = coverage_by_method(resolve_metric(name), n_rows)
     assert 0.93 - noise <= covered["recommended"] <= 0.975 + noise
-    assert covered["bca"] >= {50: 0.90, 300: 0.93}[n_rows] - noise
+    assert covered["bca"] >= {50: 0.91, 300: 0.93}[n_rows] - noise
     assert covered["percentile"] >= {50: 0.90, 300: 0.93}[n_rows] - noise
 
 
