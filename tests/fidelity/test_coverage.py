@@ -145,7 +145,10 @@ def coverage_by_method(metric, n_rows, errors="normal"):
 @pytest.mark.parametrize("n_rows", [50, 300])
 @pytest.mark.parametrize("name", METRIC_NAMES)
 def test_coverage_of_bca_and_percentiles_beside_the_recommended(name, n_rows):
-    """Of 50 rows BCa covered at least 91% and percentiles 90; of 300 rows both 93%."""
+    """Of 50 rows BCa covered 91% or more and percentiles 90; of 300 rows both 93%.
+
+    But for chance, of which the areas and calibration have more.
+    """
     covered, noise = coverage_by_method(resolve_metric(name), n_rows)
     assert 0.93 - noise <= covered["recommended"] <= 0.975 + noise
     assert covered["bca"] >= {50: 0.91, 300: 0.93}[n_rows] - noise
@@ -158,7 +161,7 @@ def test_coverage_of_bca_and_percentiles_beside_the_recommended(name, n_rows):
 def test_coverage_of_bca_and_percentiles_with_heavy_tails(name, n_rows):
     covered, noise = coverage_by_method(resolve_metric(name), n_rows, "kurtosis 30")
     assert 0.92 - noise <= covered["recommended"] <= 0.975 + noise
-    assert covered["bca"] <= covered["recommended"]
+    assert covered["bca"] <= covered["recommended"] - (0.05 if name == "rmse" else 0.0)
 
 
 @pytest.mark.slow
