@@ -255,6 +255,28 @@ def test_simultaneous_intervals_cover_all_at_once(name, errors):
     assert held / n_runs >= 0.90
 
 
+@pytest.mark.slow
+def test_simultaneous_intervals_by_bca_and_percentiles():
+    """They are stretched as the recommended ones, and hold all at once less often."""
+    metric, rng, n_runs = resolve_metric("rmse"), np.random.default_rng(7), 100
+    truth, labels = truth_of(metric, "normal"), tuple(range(N_SUBGROUPS))
+    codes = SubgroupCodes(np.repeat(labels, 100), labels, "subgroup")
+    n = np.full(N_SUBGROUPS, 100)
+    held = dict.fromkeys(("recommended", "bca", "percentile"), 0)
+    for method in held:
+        settings = Settings(metric, 10, 0.95, 0.1, 1000, interval_method=method)
+        for run in range(n_runs):
+            data = Population(*draw_subgroups(metric, 100, rng, "normal"), None)
+            part = measure(data, codes, settings, run)
+            ends = part.ci_low, part.ci_high
+            low, high = widen(metric, part.middle, ends, n, confidence_level=0.95)
+            held[method] += bool(((low <= truth) & (truth <= high)).all())
+    print(f"\nrmse: all {N_SUBGROUPS} covered in so many of {n_runs} runs: {held}")
+    assert held["recommended"] >= 90
+    assert held["bca"] >= 91 - 7  # two standard errors of a share of 100
+    assert held["percentile"] >= 87 - 7
+
+
 # ---- the worst of many ---------------------------------------------------------------
 @pytest.mark.slow
 @pytest.mark.parametrize("errors", ["normal", "kurtosis 30"])
