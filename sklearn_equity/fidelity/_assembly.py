@@ -15,6 +15,7 @@ from sklearn_equity._checks import (
     check_tolerance,
     check_whole_number,
 )
+from sklearn_equity.fidelity._bootstrap_intervals import words_of
 from sklearn_equity.fidelity._measurement import Part, Settings
 from sklearn_equity.fidelity._shuffles import merge_shuffles
 from sklearn_equity.fidelity._simultaneous import widen
@@ -83,7 +84,7 @@ def assemble(
     ci_high = np.concatenate([part.ci_high for part in parts])
     joint_low, joint_high = widen(
         settings.metric,
-        estimate,
+        np.concatenate([part.middle for part in parts]),
         (ci_low, ci_high),
         n,
         confidence_level=settings.confidence_level,
@@ -111,7 +112,9 @@ def assemble(
         greater_is_better=settings.metric.greater_is_better,
         best=settings.metric.best,
         confidence_level=settings.confidence_level,
-        rule=_rule(settings, n_tests=int(np.isfinite(p_worse).sum())) + remark,
+        rule=_rule(settings, n_tests=int(np.isfinite(p_worse).sum()))
+        + words_of(settings.interval_method, settings.n_resamples)
+        + remark,
         overall=overall,
         shuffles=merge_shuffles([part.shuffles for part in parts]),
     )

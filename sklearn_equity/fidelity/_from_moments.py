@@ -138,7 +138,8 @@ def _measure(
         judged=judged,
     )
     weight = moments.sums[:, 0]
-    return Part(measured, weight, found.ci_low, found.ci_high, None)
+    ends = found.ci_low, found.ci_high
+    return Part(measured, weight, *ends, found.estimate, None)
 
 
 def _measure_everybody(

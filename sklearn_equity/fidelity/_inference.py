@@ -43,14 +43,22 @@ from sklearn_equity.fidelity._population import Population
 from sklearn_equity.fidelity._shares import share_interval
 from sklearn_equity.significance import gather_units, resampled_sums
 
-__all__ = ["Inference", "infer"]
+__all__ = [
+    "FEWEST_ROWS",
+    "LEAST_DEFINED",
+    "Inference",
+    "infer",
+    "interval_without_variation",
+    "spread_of",
+    "units_of",
+]
 
 Vector = NDArray[np.float64]
 Interval = tuple[float, float]
 
 _MOST_UNITS = 1024  # their blocks put a standard error off by 2%, as resamples do
-_LEAST_DEFINED = 0.9  # of the resamples, or the interval is unknown
-_FEWEST_ROWS = 10  # or it is unknown too, but for shares: it would be far too short
+LEAST_DEFINED = 0.9  # of the resamples, or the interval is unknown
+FEWEST_ROWS = 10  # or it is unknown too, but for shares: it would be far too short
 
 
 @dataclass(frozen=True)
@@ -97,17 +105,17 @@ def infer(
         replicates = _replicates_by_influence(metric, data, estimate, n_resamples, rng)
     elif replicates is None:
         raise TypeError(f"Resampled values of {metric.name!r} are needed.")
-    std_error = _spread(replicates)
+    std_error = spread_of(replicates)
     if metric.shares is not None:
         shares = metric.shares(data.y_true, data.y_pred)
         interval = share_interval(shares, data.sample_weight, tail)
-    elif len(data.y_true) < _FEWEST_ROWS:
+    elif len(data.y_true) < FEWEST_ROWS:
         interval = np.nan, np.nan
     elif std_error == 0.0:
-        interval = _interval_without_variation(metric, estimate)
+        interval = interval_without_variation(metric, estimate)
     if interval is None:
         interval = _t_interval(metric, estimate, replicates, len(data.y_true), tail)
-    if metric.scores_probabilities and len(data.y_true) >= _FEWEST_ROWS:
+    if metric.scores_probabilities and len(data.y_true) >= FEWEST_ROWS:
         interval = _as_far_as_predictions_say(metric, data, interval, tail)
     return Inference(std_error, *interval, replicates)
 
@@ -128,8 +136,8 @@ def _infer_from_sums(
     Where there are too few rows for one, it isn't computed: thousands of such subgroups
     are quick.
     """
-    too_few = len(data.y_true) < _FEWEST_ROWS
-    units = _units(metric, data, rng)
+    too_few = len(data.y_true) < FEWEST_ROWS
+    units = units_of(metric, data, rng)
     if metric.finish is None:
         raise TypeError(f"The metric {metric.name!r} does not follow from sums.")
     if metric.shares is not None:
@@ -145,13 +153,13 @@ def _infer_from_sums(
         return metric.finish(resampled[:, : units.shape[1]]), None
     replicates, own = _studentized(metric, units, resampled)
     defined = own[np.isfinite(own)]
-    if len(defined) < _LEAST_DEFINED * n_resamples:
+    if len(defined) < LEAST_DEFINED * n_resamples:
         return replicates, None
     low, high = np.quantile(defined, [tail, 1.0 - tail])
     return replicates, _pivotal_interval(metric, units, (low, high))
 
 
-def _units(
+def units_of(
     metric: Metric, data: Population, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Return what each row, or each block of many rows, adds to the sums."""
@@ -238,9 +246,10 @@ def _replicates_by_influence(
 # ---------------------------------------------------------------------------------
 # Spread and interval of resampled values
 # ---------------------------------------------------------------------------------
-def _spread(replicates: Vector) -> float:
+def spread_of(replicates: Vector) -> float:
+    """Return the standard deviation of those that are defined; NaN if too few are."""
     defined = replicates[np.isfinite(replicates)]
-    if len(defined) < _LEAST_DEFINED * len(replicates):
+    if len(defined) < LEAST_DEFINED * len(replicates):
         return float("nan")
     spread = float(np.std(defined, ddof=1))
     # Sums in another order differ by rounding where nothing else varies.
@@ -254,16 +263,16 @@ def _t_interval(
     half_width = float(stdtrit(n_rows - 1, 1.0 - tail))
     with np.errstate(divide="ignore", invalid="ignore"):
         center = to_line(metric, np.asarray(estimate))
-        error = _spread(to_line(metric, replicates))
+        error = spread_of(to_line(metric, replicates))
     if np.isfinite(center) and np.isfinite(error):
         low, high = from_line(metric, center + half_width * error * np.array([-1, 1]))
         return float(low), float(high)
-    reach = half_width * _spread(replicates)
+    reach = half_width * spread_of(replicates)
     low, high = np.clip([estimate - reach, estimate + reach], *metric.bounds)
     return float(low), float(high)
 
 
-def _interval_without_variation(metric: Metric, estimate: float) -> Interval:
+def interval_without_variation(metric: Metric, estimate: float) -> Interval:
     """Say what rows that are all alike leave open.
 
     An error without an upper end that never varies is taken as it is; how far from the

@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from sklearn_equity._checks import SubgroupCodes, format_label
+from sklearn_equity.fidelity._bootstrap_intervals import (
+    IntervalMethod,
+    bootstrap_intervals,
+)
 from sklearn_equity.fidelity._estimates import rows_of_subgroups, subgroup_estimates
 from sklearn_equity.fidelity._inference import Inference, infer
 from sklearn_equity.fidelity._line import slope
@@ -45,6 +49,7 @@ class Settings:
     tolerance: float
     n_resamples: int
     n_jobs: int | None = None
+    interval_method: IntervalMethod = "recommended"
 
     @property
     def tail(self) -> float:
@@ -60,12 +65,27 @@ def generator(seed: int, *words: str) -> np.random.Generator:
 
 @dataclass(frozen=True)
 class Part:
-    """The figures of one grouping."""
+    """The figures of one grouping.
+
+    Attributes
+    ----------
+    measured : Measured
+        What verdicts are reached by.
+    weight : ndarray of shape (n_subgroups,)
+        The sum of weights of each subgroup.
+    ci_low, ci_high : ndarray of shape (n_subgroups,)
+        The ends of intervals.
+    middle : ndarray of shape (n_subgroups,)
+        About what they are stretched, to hold all at once.
+    shuffles : Shuffles or None
+        The figures with the people dealt out anew.
+    """
 
     measured: Measured
     weight: Vector
     ci_low: Vector
     ci_high: Vector
+    middle: Vector
     shuffles: Shuffles | None
 
 
@@ -112,7 +132,20 @@ def measure(
         n_shuffles=settings.n_resamples,
         rng=generator(seed, "shuffles", codes.name),
     )
-    return Part(measured, weight, ci_low, ci_high, shuffles)
+    middle = estimate
+    if settings.interval_method != "recommended":
+        ends = bootstrap_intervals(
+            settings.interval_method,
+            metric,
+            (data.take(rows) for rows in rows_of_subgroups(codes)),
+            estimate,
+            list(measured.replicates),
+            tail=settings.tail,
+            rngs=[generator(seed, format_label(one), "ends") for one in codes.labels],
+            n_jobs=settings.n_jobs,
+        )
+        ci_low, middle, ci_high = ends.low, ends.middle, ends.high
+    return Part(measured, weight, ci_low, ci_high, middle, shuffles)
 
 
 def _estimates(data: Population, codes: SubgroupCodes, metric: Metric) -> Vector:
@@ -213,13 +246,26 @@ def measure_everybody(
     everybody = SubgroupCodes(np.zeros(n, dtype=np.intp), ("all",), "all")
     estimate = float(_estimates(data, everybody, settings.metric)[0])
     (inference,) = _infer_all([data], [estimate], settings, [generator(seed)])
+    ci_low, ci_high = inference.ci_low, inference.ci_high
+    if settings.interval_method != "recommended":
+        ends = bootstrap_intervals(
+            settings.interval_method,
+            settings.metric,
+            [data],
+            np.array([estimate]),
+            [inference.replicates],
+            tail=settings.tail,
+            rngs=[generator(seed, "", "ends")],
+            n_jobs=settings.n_jobs,
+        )
+        ci_low, ci_high = float(ends.low[0]), float(ends.high[0])
     return OverallFidelity(
         n=n,
         weight=float(n if data.sample_weight is None else data.sample_weight.sum()),
         estimate=estimate,
         std_error=inference.std_error,
-        ci_low=inference.ci_low,
-        ci_high=inference.ci_high,
+        ci_low=ci_low,
+        ci_high=ci_high,
     )
 
 

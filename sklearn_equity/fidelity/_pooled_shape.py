@@ -24,6 +24,7 @@ from sklearn_equity.fidelity._delta_method import (
 from sklearn_equity.fidelity._line import slope, to_line
 from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._population import Population
+from sklearn_equity.significance import sums_of_draws
 
 __all__ = ["PivotQuantiles", "pooled_pivots"]
 
@@ -35,7 +36,6 @@ _LEAST_SIZE, _LARGEST_SIZE = 8, 1024
 _FAR_LARGER = 8  # times as large as the largest sample
 _LEAST_SHARE = 0.25  # of the samples: less, and the quantiles themselves would shift
 _LARGEST_POOL = 1 << 16
-_BATCH_ROWS = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -162,14 +162,7 @@ def _pivots(
 ) -> tuple[Vector, Vector]:
     """Draw samples of a size; also return their errors in their own standard errors."""
     n_columns = int((np.sqrt(9.0 + 8.0 * table.shape[1]) - 3.0) / 2.0)
-    totals = np.empty((n_resamples, table.shape[1]))
-    columns = np.ascontiguousarray(table.T)
-    batch = max(_BATCH_ROWS // size, 1)
-    for start in range(0, n_resamples, batch):
-        n_drawn = min(batch, n_resamples - start)
-        rows = rng.integers(0, len(table), (n_drawn, size))
-        for j, column in enumerate(columns):  # one stays in the processor's cache
-            totals[start : start + n_drawn, j] = column.take(rows).sum(axis=1)
+    totals = sums_of_draws(table, size, n_resamples, rng)
     values, errors = delta_method(metric, totals[:, :n_columns], totals[:, n_columns:])
     with np.errstate(divide="ignore", invalid="ignore"):
         distances = to_line(metric, values) - to_line(metric, truth)

@@ -14,7 +14,7 @@ Vector = NDArray[np.float64]
 
 def widen(
     metric: Metric,
-    estimate: Vector,
+    middle: Vector,
     ends: tuple[Vector, Vector],
     n: NDArray[np.intp],
     *,
@@ -30,8 +30,8 @@ def widen(
     ----------
     metric : Metric
         What was estimated.
-    estimate : ndarray of shape (n_subgroups,)
-        The estimates.
+    middle : ndarray of shape (n_subgroups,)
+        What lies between the ends and stays: the estimates, or medians of resamples.
     ends : tuple of ndarrays of shape (n_subgroups,)
         The lower and the upper ends of their intervals; NaN where unknown.
     n : ndarray of shape (n_subgroups,)
@@ -51,14 +51,12 @@ def widen(
         stretch = stdtrit(freedom, (1.0 + together) / 2.0) / stdtrit(
             freedom, (1.0 + confidence_level) / 2.0
         )
-        center = to_line(metric, estimate)
+        center = to_line(metric, middle)
         on_line = [
             from_line(metric, center + stretch * (to_line(metric, end) - center))
             for end in ends
         ]
-    plain = [
-        np.clip(estimate + stretch * (end - estimate), *metric.bounds) for end in ends
-    ]
+    plain = [np.clip(middle + stretch * (end - middle), *metric.bounds) for end in ends]
     low, high = (
         np.where(np.isfinite(center), stretched, straight)
         for stretched, straight in zip(on_line, plain, strict=True)

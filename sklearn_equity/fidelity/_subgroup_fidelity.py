@@ -21,6 +21,10 @@ from sklearn_equity.fidelity._assembly import (
     check_numbers_asked,
     draw_seed,
 )
+from sklearn_equity.fidelity._bootstrap_intervals import (
+    IntervalMethod,
+    check_interval_method,
+)
 from sklearn_equity.fidelity._groupings import check_groupings
 from sklearn_equity.fidelity._measurement import (
     Settings,
@@ -56,6 +60,7 @@ def subgroup_fidelity(
     min_subgroup_size: int = 30,
     confidence_level: float = 0.95,
     interval: Interval = "single",
+    interval_method: IntervalMethod = "recommended",
     tolerance: float = 0.1,
     n_resamples: int = 1000,
     missing: MissingPolicy = "raise",
@@ -117,6 +122,12 @@ def subgroup_fidelity(
         The level of intervals and verdicts.
     interval : {"single", "simultaneous"}, default="single"
         Whether each interval holds at that level by itself, or all hold at once.
+    interval_method : {"recommended", "bca", "percentile"}, default="recommended"
+        How intervals are made. "bca" (bias-corrected and accelerated) and "percentile"
+        are for those who are asked for them, or compare with other software: they take
+        quantiles of bootstrap resamples of the subgroup's own rows, and cover less. Not
+        for a lazy table, which has no rows to resample. Verdicts, standard errors and
+        shrunken estimates are the same for all three.
     tolerance : float, default=0.1
         The share of the average by which a subgroup may be worse and still be served.
     n_resamples : int, default=1000
@@ -169,20 +180,41 @@ def subgroup_fidelity(
     functions, with that of a bootstrap. Means are studentised in the bootstrap. So are
     sizes of errors, but their pivots are drawn from the rows of all subgroups of the
     grouping, brought to one mean absolute error (shrunken, then one for all): a
-    subgroup's own rows do not tell of the large errors that it has not seen. Percentile
-    and BCa intervals covered less. Nominal 95% intervals of 20 subgroups of 50 and of
-    300 rows covered 93 to 98% for every metric; with errors of kurtosis 30 and 50 rows,
-    94% for the MAE and the NRMSE (with a subgroup's own rows alone 88%). Where the
-    other subgroups have lighter tails, those of a subgroup with errors of kurtosis 30
-    cover about 90%. Intervals of the Brier score and the log loss reach at least as far
-    as Student's t does with the error of `fidelity_of_table`, which allows for cases
-    that a small subgroup has not met as its probabilities expect them: of 50 rows with
-    3.5% of cases they covered 98%, and by own rows alone 86% and 82%. By them, nobody
-    with fewer than 10 of a class is judged. Below 10 rows an interval is unknown, but
-    for shares. No method helps where squared errors have no
-    variance. An NRMSE by "iqr", "range", "max" or a function rests on the subgroup's
-    own rows (by "iqr" with normal errors and 50 rows it covered 97.5%), and that of
-    "range" and "max" takes the divisor as it is.
+    subgroup's own rows do not tell of the large errors that it has not seen. Nominal
+    95% intervals of 20 subgroups of 50 and of 300 rows covered 93 to 98% for every
+    metric; with errors of kurtosis 30 and 50 rows, 94% for the MAE and the NRMSE (with
+    a subgroup's own rows alone 88%). Where the other subgroups have lighter tails,
+    those of a subgroup with errors of kurtosis 30 cover about 90%. Intervals of the
+    Brier score and the log loss reach at least as far as Student's t does with the
+    error of `fidelity_of_table`, which allows for cases that a small subgroup has not
+    met as its probabilities expect them: of 50 rows with 3.5% of cases they covered
+    98%, and by own rows alone 86% and 82%. By them, nobody with fewer than 10 of a
+    class is judged. Below 10 rows an interval is unknown, but for shares. No method
+    helps where squared errors have no variance. An NRMSE by "iqr", "range", "max" or a
+    function rests on the subgroup's own rows (by "iqr" with normal errors and 50 rows
+    it covered 97.5%), and that of "range" and "max" takes the divisor as it is.
+
+    **BCa and percentiles.** Rows are drawn with return within the subgroup, each with
+    its weight, so that a rare subgroup never vanishes (above 1,024 rows in as many
+    blocks, if the metric follows from sums). The percentile interval has the quantiles
+    of resampled values at :math:`\alpha/2` and :math:`1 - \alpha/2`; BCa [2]_ those at
+    :math:`\Phi(z_0 + (z_0 + z) / (1 - a (z_0 + z)))` for the normal quantiles z of
+    these. :math:`\Phi(z_0)` is the share of resamples below the estimate, ties counted
+    half, and :math:`a = \sum_i d_i^3 / 6 (\sum_i d_i^2)^{3/2}` of the differences
+    :math:`d_i` between the mean of the values without each row and these values. What
+    does not follow from sums is computed anew on each resample, ranks and calibration
+    too, and without each row, or without each of 200 random parts of equal size. An
+    interval is unknown below 10 rows, of shares too; if over a tenth of the resamples
+    are undefined; of rows that are all alike, if the range has two ends; and by BCa if
+    all resamples lie to one side of the estimate, or a value without a row is
+    undefined. All at once, intervals are stretched as the others are, but about the
+    median of resamples, or what BCa makes of it: either may miss the estimate. Of 800
+    nominal 95% intervals of each metric from sums, with normal errors, those
+    recommended covered 92 to 98% at 50 rows and 93 to 97% at 300; BCa 91 to 98% and 93
+    to 96%; percentiles 91 to 96% and 93 to 96%. With errors of kurtosis 30, the three
+    covered the RMSE in 95, 80 and 74% at 50 rows and in 94, 87 and 84% at 300. Of 20
+    intervals of the RMSE from 100 rows each, all covered at once in 93 of 100 runs, by
+    BCa in 91, by percentiles in 87.
 
     **Verdict.** The reference is how the average person of the grouping is served: the
     mean estimate over its subgroups with at least `min_subgroup_size` rows, weighted by
@@ -219,7 +251,8 @@ def subgroup_fidelity(
     calls, about two hours of one core. Give the metric by name or, if the function is
     the mean of one score a row, ``per_row=True`` with a function that returns the
     scores (21 seconds); else ``n_resamples=200``, which leaves standard errors 5%
-    unsure instead of 2%, and `n_jobs`.
+    unsure instead of 2%, and `n_jobs`. By "bca", 20 subgroups of 300 rows took 3.5
+    seconds for "roc_auc", 16 for "calibration_slope" and 0.3 for "brier".
 
     **Shrunken estimate.** With those standard errors :math:`s_g`, the mean :math:`m` of
     the grouping and the variance :math:`\tau^2` between subgroups, both weighted by
@@ -230,6 +263,8 @@ def subgroup_fidelity(
     ----------
     .. [1] DerSimonian and Laird (1986), "Meta-analysis in clinical trials", Controlled
        Clinical Trials 7, 177-188.
+    .. [2] Efron (1987), "Better bootstrap confidence intervals", Journal of the
+       American Statistical Association 82, 171-185.
 
     Examples
     --------
@@ -254,11 +289,13 @@ def subgroup_fidelity(
     ... ).verdict
     ('served', 'under-served', 'insufficient evidence')
     """
+    check_interval_method(interval_method)
     if data is not None and is_lazy(data):
         _refuse_what_needs_rows(
             reference=(reference, "subgroup"),
             greater_is_better=(greater_is_better, None),
             per_row=(per_row, False),
+            interval_method=(interval_method, "recommended"),
         )
         return fidelity_of_table(
             data,
@@ -322,6 +359,7 @@ def subgroup_fidelity(
         float(tolerance),
         int(n_resamples),
         n_jobs,
+        interval_method,
     )
     data, groupings = without_ghosts(data, groupings)
     seed = draw_seed(random_state)

@@ -4,6 +4,7 @@ from sklearn_equity.significance._bootstrap import (
     gather_units,
     resampled_rows,
     resampled_sums,
+    sums_of_draws,
 )
 from sklearn_equity.significance._describe import (
     SubgroupDescription,
@@ -36,4 +37,5 @@ __all__ = [
     "required_sample_size",
     "resampled_rows",
     "resampled_sums",
+    "sums_of_draws",
 ]

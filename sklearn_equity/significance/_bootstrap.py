@@ -11,10 +11,11 @@ from math import exp, factorial
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["gather_units", "resampled_rows", "resampled_sums"]
+__all__ = ["gather_units", "resampled_rows", "resampled_sums", "sums_of_draws"]
 
 MAX_UNITS = 4096
 _BATCH_ELEMENTS = 1 << 20  # counts held at once: 8 MB
+_BATCH_ROWS = 1 << 17
 _TABLE_BITS = 16
 
 
@@ -67,6 +68,41 @@ def resampled_sums(
         draws = rng.integers(0, 1 << _TABLE_BITS, (n_drawn, n_units), np.uint16)
         sums[start : start + n_drawn] = _POISSON[draws] @ units
     return sums
+
+
+def sums_of_draws(
+    units: NDArray[np.float64],
+    size: int,
+    n_resamples: int,
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Sum the columns of units over samples of one size, drawn with return.
+
+    Parameters
+    ----------
+    units : ndarray of shape (n_units, n_columns)
+        What each unit adds to the sums.
+    size : int
+        How many units each sample has.
+    n_resamples : int
+        How many samples.
+    rng : numpy.random.Generator
+        The source of the draws.
+
+    Returns
+    -------
+    ndarray of shape (n_resamples, n_columns)
+        The sums of each sample.
+    """
+    totals = np.empty((n_resamples, units.shape[1]))
+    columns = np.ascontiguousarray(units.T)
+    batch = max(_BATCH_ROWS // size, 1)
+    for start in range(0, n_resamples, batch):
+        n_drawn = min(batch, n_resamples - start)
+        rows = rng.integers(0, len(units), (n_drawn, size))
+        for j, column in enumerate(columns):  # one stays in the processor's cache
+            totals[start : start + n_drawn, j] = column.take(rows).sum(axis=1)
+    return totals
 
 
 def gather_units(

@@ -20,6 +20,7 @@ from targets import (
     FUNCTIONS,
     QUICK,
     SMALL,
+    OneOf,
     can_be_shown,
     is_finite,
     is_known,
@@ -107,7 +108,10 @@ def _numbers(draw, name, kind, metric):
 
 
 def _options(draw, spec):
-    sound = dict(spec.sound)
+    sound = {
+        name: draw.choose(value.values) if isinstance(value, OneOf) else value
+        for name, value in spec.sound.items()
+    }
     if sound.get("metric") == ("metric",):
         sound["metric"] = draw.choose(sorted(METRIC_NAMES))
     return draw.options(sound, leave=spec.leave)

@@ -31,6 +31,13 @@ class Function:
 
 
 @dataclass(frozen=True)
+class OneOf:
+    """Several sound values of an option, one of which is drawn."""
+
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
 class Estimator:
     """An estimator: its sound parameters, what `fit` takes, what is called then."""
 
@@ -77,12 +84,16 @@ def lorenz_is_sound(result):
 
 
 def table_is_sound(result):
-    """Whoever is judged has an estimate inside its interval; all can be shown."""
+    """Whoever is judged has an interval; all can be shown.
+
+    Verdicts do not follow from intervals by quantiles, which may be unknown.
+    """
     for text in (repr(result), result.to_frame()):
         len(text)
     judged = np.array([word != "insufficient evidence" for word in result.verdict])
     numbers = np.column_stack([result.estimate, result.ci_low, result.ci_high])[judged]
-    if not np.isfinite(numbers).all():
+    by_quantiles = "verdicts do not follow" in result.rule
+    if not by_quantiles and not np.isfinite(numbers).all():
         return f"judged without an interval: {numbers}"
     ordered = (result.ci_low <= result.ci_high) | np.isnan(result.ci_low)
     return None if ordered.all() else "an interval's ends are exchanged"
@@ -179,8 +190,9 @@ FUNCTIONS = {
         {**FIDELITY, "subgroups": "labels", "sample_weight": WEIGHT},
         {"metric": ("metric",), "normalization": "mean", "reference": "subgroup",
          "max_depth": None, "greater_is_better": None, "per_row": False,
-         "confidence_level": 0.9, "interval": "single", "tolerance": 0.1,
-         "missing": "raise", **SMALL},
+         "confidence_level": 0.9, "interval": OneOf(("single", "simultaneous")),
+         "interval_method": OneOf(("recommended", "bca", "percentile")),
+         "tolerance": 0.1, "missing": "raise", **SMALL},
         promise=table_is_sound,
         weight=2.5,
     ),
