@@ -27,8 +27,8 @@ columns of few values: quarters of those that are numbers. DivExplorer mines pat
 every length, of which those up to the depth are kept; its patterns are ranked by its t,
 and like ours those that overlap an earlier one by more than half are left out. The tree
 has as many leaves as there are rules, none smaller than the least support. "Ours,
-tested" are the rules that people held out confirm, found without those people. `--quick`
-takes two draws of 2,000 people of one population.
+tested" are the rules that people held out confirm, found without those people. Two
+draws of 2,000 people of one population are what `--quick` takes.
 """
 
 import argparse
