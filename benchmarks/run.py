@@ -45,7 +45,11 @@ RIVALS = (
     ("gaussian_kde", "density_intervals", r"x ours|ours,|scipy"),
     ("KDEpy", "density_intervals", r"x ours|ours,|KDEpy FFT"),
     ("pyvinecopulib Kde1d", "density_intervals", r"x ours|ours,|Kde1d"),
-    ("permutation_test", "significance_permutation", r"^(ours|scipy|ratio|largest)"),
+    (
+        "permutation_test",
+        "significance_permutation",
+        r"^(ours|scipy|ratio|memory|largest)",
+    ),
     ("SliceLine", "discovery_rules", r"mean best|[Oo]urs|SliceLine"),
     ("DivExplorer", "discovery_rules", r"mean best|[Oo]urs|DivExplorer"),
     ("tree on errors", "discovery_rules", r"mean best|[Oo]urs|tree"),
@@ -53,7 +57,7 @@ RIVALS = (
 # What a short form is where `--quick` is none, or would leave the rivals out.
 SHORT = {
     "autoencoder_time_to_loss": ["--rows", "30000", "--seeds", "1"],
-    "discovery_rules": ["--populations", "100", "--rows", "12000"],
+    "discovery_rules": ["--populations", "100"],
     "distributed_group_by": ["1_000_000"],
     "intervals_from_sums": ["25"],
     "segmentation_stability": ["--packaged"],

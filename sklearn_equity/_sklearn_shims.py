@@ -10,11 +10,13 @@ from itertools import pairwise
 from types import FrameType
 from typing import Any, NamedTuple
 
+import narwhals.stable.v2 as nw
 from sklearn.base import _fit_context as fit_context
 from sklearn.metrics._scorer import _BaseScorer as BaseScorer
 from sklearn.metrics._scorer import _cached_call as cached_call
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils import check_array
 from sklearn.utils._param_validation import (
     HasMethods,
     Hidden,
@@ -25,7 +27,9 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils._response import _check_response_method as check_response_method
 from sklearn.utils.metadata_routing import MetadataRequest
+from sklearn.utils.validation import _get_feature_names
 from sklearn.utils.validation import _num_samples as num_samples
+from sklearn.utils.validation import validate_data as validate_readable_data
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -57,8 +61,48 @@ __all__ = [
     "safe_indexing",
     "scorer_parts",
     "shared_response",
+    "validate_data",
     "validate_params",
 ]
+
+
+class _Columns:
+    """The names and the shape of a data frame, in the form that pandas' frames have."""
+
+    def __init__(self, frame: nw.DataFrame[Any]) -> None:
+        self.shape = frame.shape
+        self.names = frame.columns
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __dataframe__(self) -> "_Columns":
+        return self
+
+    def column_names(self) -> list[str]:
+        return self.names
+
+
+def validate_data(estimator: Any, X: Any, *, reset: bool = True, **options: Any) -> Any:
+    """Check a table as scikit-learn does, and keep the names of its columns.
+
+    scikit-learn before 1.9 learns them by the interchange protocol alone, which data
+    frames of polars have given up: they would be read, and their names forgotten.
+    """
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    if not isinstance(frame, nw.DataFrame) or not _hides_names(X, frame.columns):
+        return validate_readable_data(estimator, X=X, reset=reset, **options)
+    validate_readable_data(
+        estimator, X=_Columns(frame), reset=reset, skip_check_array=True
+    )
+    if options.pop("skip_check_array", False):
+        return X
+    return check_array(X, input_name="X", estimator=estimator, **options)
+
+
+def _hides_names(X: Any, names: list[str]) -> bool:
+    readable = hasattr(X, "__dataframe__") or _get_feature_names(X) is not None
+    return bool(names) and not readable
 
 
 def enclosing_call(

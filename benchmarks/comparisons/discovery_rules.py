@@ -1,6 +1,7 @@
 """Who describes the people a model fails best, and how long does it take?
 
-    python benchmarks/comparisons/discovery_rules.py [--populations 100 101] [--quick]
+    python benchmarks/comparisons/discovery_rules.py [--quick]
+        [--populations 100 101] [--rows 12000] [--draws 3]
 
 Rivals, each left out where it is missing:
 
@@ -11,19 +12,34 @@ absolute errors on 12,000 others are given to every method. Printed, on 20,000 p
 nobody has seen: the means over the eight planted subgroups of the best F1 and of the
 best area under the ROC curve (of one rule's membership) among the rules returned; how
 much more than everybody the first rule's people err, as a share of the same for the
-worst of the planted; and the CPU time in one thread. All have the same depth (4), the
+worst of the planted; the CPU time in one thread and by how much the process grew
+(both of choosing rules, and of a process of its own); and the number of rules.
+
+All of it is done anew with other people and seeds (`--draws`): figures are means, with
+their standard errors. How alike two such draws are is told by the Jaccard index of
+their first rules' people, and by the mean over all rules of the best index with a rule
+of the other draw: 1 if the same people are found. How often anybody is found where
+nobody is under-served is told by discovery_confirmation.py.
+
+All have the same depth (4), the
 same least support (50) and return at most 20 rules. SliceLine and DivExplorer need
 columns of few values: quarters of those that are numbers. DivExplorer mines patterns of
 every length, of which those up to the depth are kept; its patterns are ranked by its t,
 and like ours those that overlap an earlier one by more than half are left out. The tree
 has as many leaves as there are rules, none smaller than the least support. "Ours,
-tested" are the rules that people held out confirm, found without those people.
+tested" are the rules that people held out confirm, found without those people. Two
+draws of 2,000 people of one population are what `--quick` takes.
 """
 
 import argparse
+import importlib
+import multiprocessing
 import os
+import resource
 import time
 import warnings
+from concurrent.futures import ProcessPoolExecutor
+from itertools import combinations
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -39,20 +55,26 @@ from sklearn_equity import RuleScanner, make_health_cohort
 DEPTH, SUPPORT, N_RULES, OVERLAP = 4, 50, 20, 0.5
 
 
-def make_task(population, n_rows):
-    """Return people with errors, and people who judge the rules."""
-    train, errs, judge = (
-        make_health_cohort(
-            n, strength="strong", population=population, random_state=1000 + k
+def make_task(population, n_rows, n_draws):
+    """Return draws of people with errors, and people who judge the rules."""
+
+    def draw(n, seed):
+        return make_health_cohort(
+            n, strength="strong", population=population, random_state=seed
         )
-        for k, n in enumerate((20_000, n_rows, 20_000))
-    )
+
+    train, judge = draw(20_000, 1000), draw(20_000, 1002)
     network = MLPRegressor(
         hidden_layer_sizes=(16, 16, 8), early_stopping=True, random_state=0
     )
     model = make_pipeline(StandardScaler(), network).fit(train.X, train.y)
-    errors, judged = (np.abs(c.y - model.predict(c.X)) for c in (errs, judge))
-    return errs.X, errors, judge.X, judge.membership, judged
+
+    def errors(cohort):
+        return np.abs(cohort.y - model.predict(cohort.X))
+
+    draws = [draw(n_rows, 1000 * k + 1001) for k in range(n_draws)]
+    choosing = [(cohort.X, errors(cohort)) for cohort in draws]
+    return choosing, judge.X, judge.membership, errors(judge)
 
 
 def mean_best_f1(members, planted):
@@ -133,9 +155,9 @@ def ours(people, errors, judge, *, holdout, seed=0):
     return lambda: scanner.transform(judge).astype(bool)
 
 
-def tree(people, errors, judge):
+def tree(people, errors, judge, *, seed=0):
     fitted = DecisionTreeRegressor(
-        max_leaf_nodes=N_RULES, min_samples_leaf=SUPPORT, random_state=0
+        max_leaf_nodes=N_RULES, min_samples_leaf=SUPPORT, random_state=seed
     ).fit(people, errors)
     leaves = np.flatnonzero(fitted.tree_.children_left < 0)
     leaves = leaves[np.argsort(-fitted.tree_.value[leaves, 0, 0])]
@@ -186,45 +208,102 @@ def diverse_members(patterns, table, judged):
 
 
 METHODS = {
-    "ours, all people choose": lambda *data: ours(*data, holdout=0.0),
-    "ours, tested": lambda *data: ours(*data, holdout=0.3),
+    "ours, all people choose": lambda *data, seed: ours(*data, holdout=0.0, seed=seed),
+    "ours, tested": lambda *data, seed: ours(*data, holdout=0.3, seed=seed),
     "tree on errors": tree,
-    "DivExplorer": divexplorer,
-    "SliceLine": sliceline,
+    # Neither has a seed.
+    "DivExplorer": lambda *data, seed: divexplorer(*data),
+    "SliceLine": lambda *data, seed: sliceline(*data),
 }
+RIVALS = {"DivExplorer": "divexplorer", "SliceLine": "sliceline.slicefinder"}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--populations", type=int, nargs="+", default=[100, 101, 102])
-    parser.add_argument("--rows", type=int, default=12_000)
-    parser.add_argument("--quick", action="store_true", help="ours and the tree alone")
-    options = parser.parse_args()
-    names = list(METHODS)[: 3 if options.quick else None]
-    figures = f"{'mean best F1':>12} {'area':>6} {'gap':>5} {'CPU s':>7} {'n':>4}"
-    print(f"{'population':>10}  {'method':<24} {figures}")
-    for population in options.populations:
-        task = make_task(population, options.rows)
-        for name in names:
-            report(population, name, *task)
-
-
-def report(population, name, people, errors, judge, planted, judged):
+# ---- one method --------------------------------------------------------------------
+def choose(name, people, errors, judge, seed):
+    """Return the members among the judges, CPU seconds, and megabytes grown."""
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.process_time()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        members = METHODS[name](people, errors, judge, seed=seed)
+        seconds = time.process_time() - start
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held
+        return members(), seconds, grown / 1024
+
+
+def choose_apart(*arguments):
+    """Do so in a process of its own, whose memory nothing has stretched before."""
+    fork = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(1, mp_context=fork) as pool:
+        return pool.submit(choose, *arguments).result()
+
+
+def alikeness(one, other):
+    """Return the Jaccard index of the first rules, and the mean best one of all."""
+    if not one.shape[1] or not other.shape[1]:
+        return 0.0, 0.0
+    both = one.T.astype(float) @ other
+    either = one.sum(axis=0)[:, None] + other.sum(axis=0) - both
+    index = both / np.maximum(either, 1)
+    best = np.concatenate([index.max(axis=0), index.max(axis=1)])
+    return index[0, 0], best.mean()
+
+
+def spread(values):
+    error = np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    return f"{np.mean(values):.3f} +- {error:.3f}"
+
+
+def report(population, name, choosing, judge, planted, judged):
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            members = METHODS[name](people, errors, judge)
-            seconds = time.process_time() - start
-            members = members()
+        importlib.import_module(RIVALS.get(name, "sklearn_equity"))
     except ImportError as missing:
         command = "pip install sliceline divexplorer"
         print(f"{population:>10}  {name:<24} missing ({missing.name}): {command}")
         return
-    f1, area = mean_best_f1(members, planted), mean_best_area(members, planted)
-    gap, n = gap_recovered(members, planted, judged), members.shape[1]
-    figures = f"{f1:12.3f} {area:6.3f} {gap:5.2f} {seconds:7.1f} {n:>4}"
-    print(f"{population:>10}  {name:<24} {figures}", flush=True)
+    runs = [
+        choose_apart(name, people, errors, judge, seed)
+        for seed, (people, errors) in enumerate(choosing)
+    ]
+    found = [members for members, _, _ in runs]
+    alike = [alikeness(*pair) for pair in combinations(found, 2)]
+    first, every = np.mean(alike, axis=0) if alike else (np.nan, np.nan)
+    f1 = spread([mean_best_f1(one, planted) for one in found])
+    area = spread([mean_best_area(one, planted) for one in found])
+    gap = spread([gap_recovered(one, planted, judged) for one in found])
+    n = np.mean([one.shape[1] for one in found])
+    seconds, grown = np.mean([run[1:] for run in runs], axis=0)
+    print(
+        f"{population:>10}  {name:<24} {f1:>15} {area:>15} {gap:>15} {seconds:7.1f} "
+        f"{grown:6.0f} {n:5.1f} {first:6.2f} {every:6.2f}",
+        flush=True,
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--populations", type=int, nargs="+", default=[100, 101, 102])
+    parser.add_argument("--rows", type=int, default=12_000, help="people who choose")
+    parser.add_argument("--draws", type=int, default=3, help="of people who choose")
+    parser.add_argument(
+        "--quick", action="store_true", help="few people, one population"
+    )
+    options = parser.parse_args()
+    if options.quick:
+        options.populations, options.rows = options.populations[:1], 2000
+        options.draws = 2
+    print(
+        f"{options.rows:,} people choose, {options.draws} times anew; 20,000 others "
+        "judge; alike: first rules, all rules"
+    )
+    print(
+        f"{'population':>10}  {'method':<24} {'mean best F1':>15} {'area':>15} "
+        f"{'gap':>15} {'CPU s':>7} {'MB':>6} {'n':>5} {'first':>6} {'all':>6}"
+    )
+    for population in options.populations:
+        task = make_task(population, options.rows, options.draws)
+        for name in METHODS:
+            report(population, name, *task)
 
 
 if __name__ == "__main__":

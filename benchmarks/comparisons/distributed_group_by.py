@@ -10,6 +10,7 @@ picture is drawn there.
     python benchmarks/comparisons/distributed_group_by.py 10_000_000 growth.svg
 """
 
+import argparse
 import os
 import resource
 import subprocess
@@ -116,7 +117,7 @@ def measure(task, engine, folder):
 def run(*arguments):
     """Run one part of this script in a process of its own; return its numbers."""
     done = subprocess.run(
-        [sys.executable, __file__, *arguments],
+        [sys.executable, __file__, "--part", *arguments],
         check=True,
         capture_output=True,
         text=True,
@@ -176,10 +177,18 @@ def draw(growth, path):
 
 
 def main():
-    n_rows = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("rows", type=int, nargs="?", default=10_000_000)
+    parser.add_argument("picture", nargs="?", help="where to draw time against rows")
+    parser.add_argument("--part", nargs="+", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.part:
+        name, *arguments = asked.part
+        PARTS[name](*arguments)
+        return
     with tempfile.TemporaryDirectory() as name:
-        write_folder(Path(name), n_rows)
-        print(f"{n_rows:,} rows, {os.cpu_count()} cores; best of {N_REPEATS}")
+        write_folder(Path(name), asked.rows)
+        print(f"{asked.rows:,} rows, {os.cpu_count()} cores; best of {N_REPEATS}")
         print("engine  task              wall  processor  memory  times plain sums")
         growth = {}
         for engine in ("polars", "duckdb"):
@@ -196,14 +205,11 @@ def main():
                 print(
                     f"{engine}: {1e9 * slope:.1f} ns a row of {clock} time, R2 {r2:.5f}"
                 )
-    if len(sys.argv) > 2:
-        draw(growth, sys.argv[2])
+    if asked.picture:
+        draw(growth, asked.picture)
 
+
+PARTS = {"measure": measure, "growth": measure_growth}
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["measure"]:
-        measure(*sys.argv[2:])
-    elif sys.argv[1:2] == ["growth"]:
-        measure_growth(*sys.argv[2:])
-    else:
-        main()
+    main()

@@ -14,7 +14,9 @@ scaled up, since its time is proportional to them and would be minutes. Ours is 
 deals of people by which inequality is told from noise. One process, one thread, CPU
 time, medians of interleaved calls. The largest relative difference of the figures
 stands beside the times, and, for the bootstrap, the mean relative difference of the
-standard errors. `--quick` takes a tenth of the rows.
+standard errors. Memory is the most that one more call, not timed, held beyond what
+there was, as tracemalloc sees it; replicates add to MetricFrame's, whose memory is that
+of the few. `--quick` takes a tenth of the rows.
 """
 
 import argparse
@@ -24,6 +26,7 @@ import time
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
+from density_measuring import peak_megabytes
 from fairlearn.metrics import MetricFrame
 from sklearn.metrics import (
     accuracy_score,
@@ -88,14 +91,14 @@ def compare_figures(metric, n_rows):
         codes = check_subgroups(ward, n_rows=n_rows)
         return subgroup_estimates(y_true, y_pred, codes, resolved)
 
+    def theirs():
+        return metric_frame(metric, y_true, y_pred, ward).by_group.to_numpy()
+
     seconds, found = time_calls(
         {
             "read": (lambda: y_true.sum() + y_pred.sum() + ward.sum(), 15),
             "ours": (ours, 15),
-            "fairlearn": (
-                lambda: metric_frame(metric, y_true, y_pred, ward).by_group.to_numpy(),
-                3,
-            ),
+            "fairlearn": (theirs, 3),
         }
     )
     difference = np.abs(found["ours"] / found["fairlearn"] - 1.0).max()
@@ -103,7 +106,8 @@ def compare_figures(metric, n_rows):
         f"{metric:>9} {n_rows:>9,} read {1e3 * seconds['read']:6.2f} ms, ours "
         f"{1e3 * seconds['ours']:7.2f} ms ({seconds['ours'] / seconds['read']:.1f} "
         f"reads), MetricFrame {1e3 * seconds['fairlearn']:8.1f} ms: "
-        f"{seconds['fairlearn'] / seconds['ours']:,.0f}x, difference {difference:.0e}",
+        f"{seconds['fairlearn'] / seconds['ours']:,.0f}x, difference {difference:.0e}, "
+        f"memory {peak_megabytes(ours):.1f} and {peak_megabytes(theirs):.1f} MB",
         flush=True,
     )
 
@@ -140,7 +144,8 @@ def compare_bootstraps(metric, n_rows, n_replicates, n_timed):
     print(
         f"{metric:>9} {n_rows:>9,} {n_replicates:,} replicates: ours "
         f"{seconds['ours']:6.2f} s, MetricFrame {scaled:7.1f} s (from {n_timed}): "
-        f"{scaled / seconds['ours']:,.0f}x, standard errors {noise:+.1%}",
+        f"{scaled / seconds['ours']:,.0f}x, standard errors {noise:+.1%}, memory "
+        f"{peak_megabytes(ours):.1f} and {peak_megabytes(theirs):.1f} MB",
         flush=True,
     )
 

@@ -13,7 +13,7 @@ How far both are apart on the same rows, metric by metric:
     python benchmarks/comparisons/intervals_from_sums.py apart 10
 """
 
-import sys
+import argparse
 
 import numpy as np
 import polars as pl
@@ -115,11 +115,12 @@ APART = {
 }
 
 
-def print_how_far_apart(n_draws):
+def print_how_far_apart(n_draws, metrics):
     """Say how far figures from sums are from those of the same rows."""
     print("                     estimate    std_error    ends of intervals")
     print("metric                 (rel.)  (rel., RMS)  (std errors: median, most)")
-    for metric, people in APART.items():
+    for metric in metrics:
+        people = APART[metric]
         for size in (100, 1000, 5000):
             estimate, error, ends = [], [], []
             for draw in range(n_draws):
@@ -138,18 +139,32 @@ def print_how_far_apart(n_draws):
 
 
 def main():
-    if sys.argv[1:2] == ["apart"]:
-        print_how_far_apart(int(sys.argv[2]) if len(sys.argv) > 2 else 10)
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        usage="%(prog)s [-h] [apart] [draws] [metric ...]",
+    )
+    parser.add_argument(
+        "asked", nargs="*", metavar="apart, draws, metric",
+        help="how far both are apart; draws of people (100; apart: 10); metrics (all)",
+    )  # fmt: skip
+    asked = parser.parse_args().asked
+    apart = asked[:1] == ["apart"]
+    first, *metrics = asked[apart:] or ["10" if apart else "100"]
+    if not first.isdecimal():
+        parser.error(f"draws must be a whole number, got {first!r}")
+    if unknown := set(metrics) - set(APART if apart else METRICS):
+        parser.error(f"there is no metric {sorted(unknown)}")
+    n_draws = int(first)
+    if apart:
+        print_how_far_apart(n_draws, metrics or APART)
         return
-    n_draws = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    asked = sys.argv[2:] or METRICS
     n_all = n_draws * N_SUBGROUPS
     print(
         f"{n_all} intervals each, nominally 95% (one standard error of a coverage: "
         f"{100 * np.sqrt(0.05 * 0.95 / n_all):.1f} points)"
     )
     print("metric   people      n   rows   sums   width of sums / rows")
-    for metric in asked:
+    for metric in metrics or METRICS:
         for people in METRICS[metric]:
             value = true_value(metric, people)
             for size in SIZES:

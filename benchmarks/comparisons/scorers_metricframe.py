@@ -10,8 +10,9 @@ Both score the same predictions for the same rows in one process and thread: the
 subgroup's value of a metric, as a scorer that scikit-learn calls. CPU time, medians of
 interleaved calls; the difference between the two values stands beside it. The ratio is
 that of the plain scorer (shrink=False), which computes what MetricFrame computes; the
-default, which also estimates each subgroup's noise, has a column of its own. `--quick`
-takes 20,000 rows and fewer calls.
+default, which also estimates each subgroup's noise, has a column of its own. Memory is
+the most that one more call, not timed, held beyond what there was, as tracemalloc sees
+it. `--quick` takes 20,000 rows and fewer calls.
 """
 
 import argparse
@@ -22,6 +23,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 import pandas as pd
+from density_measuring import peak_megabytes
 from fairlearn.metrics import MetricFrame
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score, mean_absolute_error, r2_score
@@ -107,10 +109,12 @@ def compare(metric, labels, n_rows, n_calls):
     }
     difference = abs(calls["ours"]() - calls["fairlearn"]())
     took = time_calls(calls, n_calls)
+    held = {name: peak_megabytes(call) for name, call in calls.items()}
     print(
         f"{metric:>9} {labels:>8} {n_rows:>8,} {took['ours']:>8.2f} "
         f"{took['default']:>10.2f} {took['fairlearn']:>10.1f} "
-        f"{took['fairlearn'] / took['ours']:>7.0f}x {difference:>11.1e}"
+        f"{took['fairlearn'] / took['ours']:>7.0f}x {difference:>11.1e} "
+        f"{held['ours']:>8.2f} {held['default']:>10.2f} {held['fairlearn']:>10.2f}"
     )
 
 
@@ -121,7 +125,8 @@ def main():
     n_rows, n_calls = (20_000, 5) if quick else (100_000, 15)
     print(
         f"{'metric':>9} {'labels':>8} {'rows':>8} {'ours ms':>8} {'shrunk ms':>10} "
-        f"{'theirs ms':>10} {'ratio':>8} {'difference':>11}"
+        f"{'theirs ms':>10} {'ratio':>8} {'difference':>11} "
+        f"{'ours MB':>8} {'shrunk MB':>10} {'theirs MB':>10}"
     )
     for metric in METRICS:
         for labels in ("integer", "text"):

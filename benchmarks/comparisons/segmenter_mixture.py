@@ -10,6 +10,8 @@ silhouettes are those of the same labels of 10,000 rows, for 59 numbers of compo
 scikit-learn takes as long for every number, about a second: it judges every tenth,
 and its time for all 59 is extrapolated in proportion; `--all` lets it judge them all.
 Ours over all rows is timed as well, and the whole of fitting and judging 59 candidates.
+Memory is the most that one more run, not timed, held beyond what there was, as
+tracemalloc sees it: of a fit, of a use, and of the silhouette of one mixture.
 """
 
 import argparse
@@ -20,6 +22,7 @@ import warnings
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
+from density_measuring import peak_megabytes
 from sklearn.metrics import silhouette_score
 from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler
@@ -73,9 +76,11 @@ def compare_fits(points):
         fitted[name] = runs[0][1]
         scores = [mixture.score(points) for _, mixture in runs]
         medians[name] = np.median([seconds for seconds, _ in runs])
+        held = peak_megabytes(lambda fit=fit: fit(points, N_COMPONENTS, 0))
         print(
             f"fit      {name:6} {medians[name]:8.3f} s, log-likelihood a row "
-            f"{np.median(scores):.4f} ({min(scores):.4f} to {max(scores):.4f})"
+            f"{np.median(scores):.4f} ({min(scores):.4f} to {max(scores):.4f}), "
+            f"{held:.0f} MB"
         )
     print(f"         {medians['theirs'] / medians['ours']:,.0f} x")
     whole, _ = cpu_seconds(lambda: LatentGMMSegmenter(random_state=0).fit(points))
@@ -93,9 +98,12 @@ def compare_use(points, mixture):
         seconds, found = np.median([run[0] for run in ours_runs]), ours_runs[0][1]
         their_seconds, expected = cpu_seconds(lambda f=theirs: f(points))
         error = np.abs(found - expected).max()
+        held = peak_megabytes(lambda f=ours: f(mixture, points))
+        their_held = peak_megabytes(lambda f=theirs: f(points))
         print(
             f"{name:8} ours {seconds:.3f} s, theirs {their_seconds:.3f} s, "
-            f"{their_seconds / seconds:.0f} x, largest difference {error:.1g}"
+            f"{their_seconds / seconds:.0f} x, largest difference {error:.1g}, "
+            f"{held:.0f} and {their_held:.0f} MB"
         )
 
 
@@ -125,6 +133,10 @@ def compare_silhouettes(points, step):
         print(f"         ours {seconds[name]:.2f} s ({name}), ", end="")
         print(f"{their_seconds / seconds[name]:.0f} x")
     print(f"         error {errors.mean():.4f}, at most {errors.max():.4f} (same rows)")
+    silhouettes = Silhouettes(some, np.random.RandomState(0))
+    held = peak_megabytes(lambda: silhouettes.score(mixtures[-1]))
+    their_held = peak_megabytes(lambda: silhouette_score(some, labels[-1]))
+    print(f"         of one of them: ours {held:.0f} MB, theirs {their_held:.0f} MB")
     chosen, segmenter = cpu_seconds(
         lambda: LatentGMMSegmenter(
             component_choice="silhouette", candidates=numbers, random_state=0

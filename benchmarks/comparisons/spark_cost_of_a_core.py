@@ -7,13 +7,13 @@ is left out. From it, larger clusters are planned on paper.
     python benchmarks/comparisons/spark_cost_of_a_core.py 2_000_000 10_000_000
 """
 
+import argparse
 import os
 import sys
 import tempfile
 from pathlib import Path
 
 from distributed_group_by import CHUNK, OPTIONS, write_folder
-from pyspark.sql import SparkSession
 
 from sklearn_equity import DeteriorationSums, fidelity_of_table
 
@@ -53,7 +53,15 @@ def plain_sums(table):
 
 
 def main():
-    few, many = (int(argument) for argument in sys.argv[1:3])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("few", type=int, help="rows of the small folder")
+    parser.add_argument("many", type=int, help="rows of the large folder")
+    asked = parser.parse_args()
+    few, many = asked.few, asked.many
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError:
+        sys.exit("Spark is missing: pip install pyspark, and a Java of 17 or later")
     os.environ["PYSPARK_PYTHON"] = sys.executable
     session = (
         SparkSession.builder.master("local[1]")

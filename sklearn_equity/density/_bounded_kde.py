@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_equity._checks import (
     check_confidence_level,
@@ -16,7 +16,12 @@ from sklearn_equity._checks import (
     check_whole_number,
     refuse_extreme_weights,
 )
-from sklearn_equity._sklearn_shims import Interval, StrOptions, fit_context
+from sklearn_equity._sklearn_shims import (
+    Interval,
+    StrOptions,
+    fit_context,
+    validate_data,
+)
 from sklearn_equity.density._band import resample, root_interval
 from sklearn_equity.density._bandwidth import RULES, check_bandwidth
 from sklearn_equity.density._evidence import gather, merge_evidence

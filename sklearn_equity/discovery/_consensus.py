@@ -114,9 +114,12 @@ class Kinship:
     def cut(self, n_segments: int) -> Codes:
         """Return the segment of every part, of so many at most; -1 for unused parts."""
         segment_of = np.full(len(self.used), -1, dtype=np.intp)
-        joined = np.zeros(len(self.apart), dtype=np.intp)
-        if len(joined) > 1:
-            joined = fcluster(self.tree, n_segments, "maxclust").astype(np.intp) - 1
+        n_used = len(self.apart)
+        joined = np.arange(n_used)
+        if n_segments < n_used:
+            # fcluster's "maxclust" would do, had it not erred on ties in SciPy 1.12.
+            height = np.sort(self.tree[:, 2])[n_used - 1 - n_segments]
+            joined = fcluster(self.tree, height, "distance").astype(np.intp) - 1
         segment_of[self.used] = joined
         return segment_of
 

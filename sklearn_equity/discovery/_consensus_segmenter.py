@@ -18,7 +18,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_equity._checks import check_numbers, check_same_order
 from sklearn_equity._fit_tasks import fit_task
@@ -30,6 +30,7 @@ from sklearn_equity._sklearn_shims import (
     StrOptions,
     fit_context,
     num_samples,
+    validate_data,
 )
 from sklearn_equity.discovery._consensus import (
     agree,

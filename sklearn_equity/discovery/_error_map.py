@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.model_selection import KFold
 from sklearn.utils import Tags, check_array, check_random_state, get_tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_equity._checks import check_numbers, check_whole_number
 from sklearn_equity._fit_tasks import Task, fit_task
@@ -24,6 +24,7 @@ from sklearn_equity._sklearn_shims import (
     StrOptions,
     fit_context,
     num_samples,
+    validate_data,
 )
 from sklearn_equity.discovery._cross_fit import (
     Fold,

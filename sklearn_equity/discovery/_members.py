@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_equity._factorize import DROPPED, factorize
 from sklearn_equity._fit_tasks import Task, fit_task
@@ -23,6 +23,7 @@ from sklearn_equity._sklearn_shims import (
     CallbackSupportMixin,
     fit_context,
     safe_indexing,
+    validate_data,
 )
 from sklearn_equity.representation._columns import ColumnPreparation
 from sklearn_equity.segmentation import LatentGMMSegmenter

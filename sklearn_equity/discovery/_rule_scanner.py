@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_equity._checks import check_numbers
 from sklearn_equity._fit_tasks import Task, fit_task
@@ -22,6 +22,7 @@ from sklearn_equity._sklearn_shims import (
     Interval,
     StrOptions,
     fit_context,
+    validate_data,
 )
 from sklearn_equity.discovery._items import Item, describe_rule, make_items
 from sklearn_equity.discovery._people_table import PeopleTable

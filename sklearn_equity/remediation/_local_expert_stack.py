@@ -22,7 +22,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import Tags, check_random_state, get_tags, indexable
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_equity._fit_tasks import fit_task
 from sklearn_equity._parallel import check_n_jobs
@@ -31,6 +31,7 @@ from sklearn_equity._sklearn_shims import (
     HasMethods,
     Interval,
     fit_context,
+    validate_data,
 )
 from sklearn_equity.discovery._cross_fit import Fold
 from sklearn_equity.discovery._people_table import PeopleTable

@@ -71,7 +71,8 @@ class ColumnPreparation:
                 self.binary &= ((block == 0) | (block == 1)).all(axis=0)
         self.refuse_beyond_binary(table, name="X")
         for block in cut_blocks(table):
-            self._scaler.partial_fit(block.astype(np.float64, copy=False))
+            # Sums are rounded alike however the memory of a table is laid out.
+            self._scaler.partial_fit(np.asarray(block, np.float64, order="C"))
         self.centre = np.where(self.binary, 0.0, self._scaler.mean_)
         self.scale = np.where(self.binary, 1.0, self._scaler.scale_)
         return self

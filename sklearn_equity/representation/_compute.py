@@ -54,8 +54,9 @@ class Evaluator:
     ) -> NDArray[np.float64]:
         with one_thread(), torch.no_grad():
             blocks = [
-                # A copy, since torch warns of arrays that must not be written to.
-                part(torch.from_numpy(np.array(block, dtype=np.float64))).numpy()
+                # A copy, since torch warns of arrays that must not be written to; rows
+                # beside each other, since sums of columns are rounded differently.
+                part(torch.from_numpy(np.array(block, np.float64, order="C"))).numpy()
                 for block in cut_blocks(rows)
             ]
         return np.concatenate(blocks)

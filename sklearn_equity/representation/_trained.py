@@ -14,9 +14,10 @@ from sklearn.base import (
 )
 from sklearn.utils import Tags, check_array
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_equity._optional import import_optional
+from sklearn_equity._sklearn_shims import validate_data
 from sklearn_equity.representation._columns import (
     ColumnPreparation,
     cut_blocks,

@@ -16,11 +16,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
 
 from sklearn_equity._checks import refuse_overflow
 from sklearn_equity._fit_tasks import Task, fit_task
-from sklearn_equity._sklearn_shims import Interval, StrOptions, fit_context
+from sklearn_equity._sklearn_shims import (
+    Interval,
+    StrOptions,
+    fit_context,
+    validate_data,
+)
 from sklearn_equity.exceptions import OutlierWarning
 from sklearn_equity.segmentation._choice import (
     check_candidates,

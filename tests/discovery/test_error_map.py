@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import spearmanr
 from sklearn.base import clone
@@ -38,7 +39,16 @@ def served_by_age(n_rows=600, seed=50177):
 
 
 # ---- laws ------------------------------------------------------------------------
-@parametrize_with_checks([ErrorMap(Ridge(), cv=3, n_repeats=2)])
+def _checks_that_err(_):
+    # scikit-learn 1.6 takes a mean off whole numbers, in their place.
+    if sklearn.__version__.startswith("1.6."):
+        return {"check_positive_only_tag_during_fit": "an error of the check itself"}
+    return {}
+
+
+@parametrize_with_checks(
+    [ErrorMap(Ridge(), cv=3, n_repeats=2)], expected_failed_checks=_checks_that_err
+)
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
 

@@ -27,6 +27,9 @@ from sklearn_equity import (
     theil,
 )
 
+# DuckDB before 2.0 closes a connection that nobody holds.
+CONNECTION = duckdb.connect()
+
 SEVERITY = {"threshold": 42.0, "bounds": (0.0, 100.0), "bandwidth": 0.5}
 PAIR = ("north", "east")
 INDICES = [
@@ -60,7 +63,7 @@ def polars_lazy(frame):
 
 
 def duckdb_relation(frame):
-    return duckdb.connect().from_arrow(pl.from_pandas(frame).to_arrow())
+    return CONNECTION.from_arrow(pl.from_pandas(frame).to_arrow())
 
 
 def dask_frame(frame):

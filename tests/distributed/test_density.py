@@ -12,6 +12,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn_equity import BoundedKDE, DensityCounts
 from sklearn_equity.sufficient_statistics import pack
 
+# DuckDB before 2.0 closes a connection that nobody holds.
+CONNECTION = duckdb.connect()
+
 EDGES = [0.0, 20.0, 40.0, 60.0, 200.0]
 
 
@@ -82,7 +85,7 @@ def test_gaps_are_said_of_the_column_that_has_them():
     "engine",
     [
         lambda frame: pl.from_pandas(frame).lazy(),
-        lambda frame: duckdb.connect().from_arrow(pl.from_pandas(frame).to_arrow()),
+        lambda frame: CONNECTION.from_arrow(pl.from_pandas(frame).to_arrow()),
         lambda frame: dd.from_pandas(frame, npartitions=3),
         lambda frame: frame,
     ],

@@ -19,6 +19,9 @@ from sklearn_equity import (
 )
 from sklearn_equity.allocation._windows import CellSums, without_rare_cells
 
+# DuckDB before 2.0 closes a connection that nobody holds.
+CONNECTION = duckdb.connect()
+
 ASKED = {"threshold": 130.0, "bounds": (60.0, 260.0), "n_steps": 5}
 NAMES = {"measurement": "pressure", "allocation": "score", "subgroups": "ward"}
 
@@ -44,7 +47,7 @@ def polars_lazy(frame):
 
 
 def duckdb_relation(frame):
-    return duckdb.connect().from_arrow(pl.from_pandas(frame).to_arrow())
+    return CONNECTION.from_arrow(pl.from_pandas(frame).to_arrow())
 
 
 def dask_frame(frame):

@@ -19,6 +19,9 @@ from sklearn_equity import (
     sample_table,
 )
 
+# DuckDB before 2.0 closes a connection that nobody holds.
+CONNECTION = duckdb.connect()
+
 COLUMNS = ["age", "bmi"]
 
 
@@ -42,7 +45,7 @@ def polars_lazy(frame):
 
 
 def duckdb_relation(frame):
-    return duckdb.connect().from_arrow(pl.from_pandas(frame).to_arrow())
+    return CONNECTION.from_arrow(pl.from_pandas(frame).to_arrow())
 
 
 def duckdb_default(frame):

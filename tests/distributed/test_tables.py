@@ -22,6 +22,9 @@ from sklearn_equity.exceptions import NegativeTargetWarning
 from sklearn_equity.fidelity import _from_moments
 from sklearn_equity.fidelity._population import Population
 
+# DuckDB before 2.0 closes a connection that nobody holds.
+CONNECTION = duckdb.connect()
+
 NUMBERS = ["bias", "mae", "nrmse", "pinball", "r2", "rmse"]
 CLASSES = ["accuracy", "balanced_accuracy", "sensitivity", "specificity"]
 RISKS = ["brier", "log_loss"]
@@ -57,7 +60,7 @@ def polars_lazy(frame):
 
 
 def duckdb_relation(frame):
-    return duckdb.connect().from_arrow(pl.from_pandas(frame).to_arrow())
+    return CONNECTION.from_arrow(pl.from_pandas(frame).to_arrow())
 
 
 def dask_frame(frame):

@@ -212,6 +212,8 @@ def test_draws_lie_where_people_can(boundary, kind, bounds, bandwidth, seed):
     if boundary != "none":
         assert bounds[0] is None or (values >= bounds[0]).all()
         assert bounds[1] is None or (values <= bounds[1]).all()
+    if boundary == "adjusted" and is_discrete(x):
+        return  # it moves thresholds into gaps, and no draws
     # By the law of Dvoretzky, Kiefer and Wolfowitz: in a million runs once.
     at = AT + 0.0013
     shares = (values[:, np.newaxis] <= at).mean(axis=0)

@@ -819,7 +819,8 @@ def test_path_has_intervals_and_the_region_without_harm(path_of_one_line):
     assert np.ravel(ends) == pytest.approx(np.column_stack([low, high]).ravel())
     assert (low < path_of_one_line.under_served).all()
     (region,) = display.no_harm_regions_
-    assert (region.get_x(), region.get_width()) == (0.5, 1.0)
+    outline = region.get_path().transformed(region.get_patch_transform())
+    assert outline.get_extents().intervalx.tolist() == [0.5, 1.5]
     assert _legend(display)[-1] == "harm excluded for every subgroup"
 
 

@@ -18,6 +18,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn_equity import SubgroupMoments
 from sklearn_equity.sufficient_statistics import pack
 
+# DuckDB before 2.0 closes a connection that nobody holds.
+CONNECTION = duckdb.connect()
+
 
 def rows(n_rows=3000, seed=20260901, offset=0.0):
     rng = np.random.default_rng(seed)
@@ -123,7 +126,7 @@ def exact_moments(one, other):
     "engine",
     [
         lambda frame: pl.from_pandas(frame).lazy(),
-        lambda frame: duckdb.connect().from_arrow(pl.from_pandas(frame).to_arrow()),
+        lambda frame: CONNECTION.from_arrow(pl.from_pandas(frame).to_arrow()),
         lambda frame: dd.from_pandas(frame, npartitions=3),
     ],
     ids=["polars", "duckdb", "dask"],
