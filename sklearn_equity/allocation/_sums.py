@@ -19,6 +19,7 @@ from sklearn_equity._checks import (
     check_numbers,
     check_sample_weight,
     check_whole_number,
+    refuse_extreme_weights,
 )
 from sklearn_equity.allocation._area import EVERYONE
 from sklearn_equity.allocation._cohort import Cohort, Threshold, take_cohort
@@ -231,6 +232,7 @@ class DeteriorationSums:
         )
         # Parts are weighed on one scale, so the weights are taken as they came.
         case_weights = check_sample_weight(sample_weight, n_rows=n_rows)
+        refuse_extreme_weights(case_weights)
         if case_weights is not None:
             case_weights = case_weights[cohort.kept]
         windows = rule.windows

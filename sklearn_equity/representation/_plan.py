@@ -49,7 +49,7 @@ class PlannedAutoencoder(TrainedAutoencoder):
         self._columns.learn(table)
         binary = self._columns.binary
         self._entropic = binary if self.loss == "mixed" else np.zeros_like(binary)
-        self._n_features_out = self.n_components
+        self._n_features_out = int(self.n_components)
         self._is_variational = self.variational
 
     def _prepare(
@@ -79,7 +79,7 @@ class PlannedAutoencoder(TrainedAutoencoder):
     def _design(self, network: ModuleType) -> Any:
         hidden = _check_hidden_layer_sizes(self.hidden_layer_sizes)
         return network.Architecture(
-            layer_sizes=(self.n_features_in_, *hidden, self.n_components),
+            layer_sizes=(self.n_features_in_, *hidden, int(self.n_components)),
             activation=self.activation,
             binary_columns=self._entropic,
             kl_weight=self.kl_weight if self.variational else None,
