@@ -15,13 +15,13 @@ from sklearn_equity.fidelity._delta_method import (
     moments_of,
 )
 from sklearn_equity.fidelity._inference import (
-    _interval_without_variation,
     _pivotal_interval,
     _replicates_by_influence,
     _spread,
     _studentized,
     _t_interval,
     infer,
+    interval_without_variation,
 )
 from sklearn_equity.fidelity._line import from_line, slope, to_line
 from sklearn_equity.fidelity._metric import Metric
@@ -177,7 +177,7 @@ def test_spread_is_known_of_nine_in_ten_resamples():
 
 def test_rows_that_do_not_vary_tell_of_an_open_range_alone():
     for name, known in (("rmse", True), ("r2", True), ("brier", False)):
-        found = _interval_without_variation(resolve_metric(name), 0.25)
+        found = interval_without_variation(resolve_metric(name), 0.25)
         assert_array_equal(found, (0.25, 0.25) if known else (NaN, NaN))
 
 
