@@ -293,7 +293,7 @@ def index_of(table: Any, *, name: str) -> Any:
     """Return the row index of a pandas-like Series or frame; None for all others."""
     if table is None or isinstance(table, np.ndarray | list | tuple):
         return None  # asking every data frame library whose it is takes a while
-    native = _read_native(table, name)
+    native = read_native(table, name)
     if isinstance(native, nw.DataFrame | nw.Series):
         return nw.maybe_get_index(native)
     return None
@@ -331,7 +331,7 @@ def check_same_order(**arguments: Any) -> None:
 # ---------------------------------------------------------------------------------
 # Columns of a table
 # ---------------------------------------------------------------------------------
-def _read_native(table: Any, name: str, *, eager_only: bool = True) -> Any:
+def read_native(table: Any, name: str, *, eager_only: bool = True) -> Any:
     """Wrap a frame or Series of any library; leave other input as it is."""
     try:
         return nw.from_native(
@@ -345,7 +345,7 @@ def _read_native(table: Any, name: str, *, eager_only: bool = True) -> Any:
 
 def take_columns(table: Any, columns: Sequence[str], *, name: str) -> nw.DataFrame[Any]:
     """Return the named columns of an eager data frame, or list those that it has."""
-    frame = _read_native(table, name, eager_only=False)
+    frame = read_native(table, name, eager_only=False)
     if isinstance(frame, nw.LazyFrame):
         msg = f"The table of `{name}` must be eager; got a lazy one: .collect() it."
         raise TypeError(msg)
@@ -453,7 +453,7 @@ def _check_number_of_subgroups(
 
 def _label_columns(subgroups: Any, name: str) -> list[tuple[str, Any]]:
     """Split labels into named columns, each a narwhals Series or a 1-D array."""
-    native = _read_native(subgroups, name)
+    native = read_native(subgroups, name)
     if isinstance(native, nw.DataFrame):
         if not native.columns:
             raise ValueError(f"`{name}` must have at least one column; got none.")

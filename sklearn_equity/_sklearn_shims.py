@@ -89,8 +89,9 @@ def validate_data(estimator: Any, X: Any, *, reset: bool = True, **options: Any)
     scikit-learn before 1.9 learns them by the interchange protocol alone, which data
     frames of polars have given up: they would be read, and their names forgotten.
     """
-    frame = nw.from_native(X, eager_only=True, pass_through=True)
-    if not isinstance(frame, nw.DataFrame) or not _hides_names(X, frame.columns):
+    hides_names = not hasattr(X, "__dataframe__") and _get_feature_names(X) is None
+    frame = nw.from_native(X, eager_only=True, pass_through=True) if hides_names else X
+    if not isinstance(frame, nw.DataFrame) or not frame.columns:
         return validate_readable_data(estimator, X=X, reset=reset, **options)
     validate_readable_data(
         estimator, X=_Columns(frame), reset=reset, skip_check_array=True
@@ -98,11 +99,6 @@ def validate_data(estimator: Any, X: Any, *, reset: bool = True, **options: Any)
     if options.pop("skip_check_array", False):
         return X
     return check_array(X, input_name="X", estimator=estimator, **options)
-
-
-def _hides_names(X: Any, names: list[str]) -> bool:
-    readable = hasattr(X, "__dataframe__") or _get_feature_names(X) is not None
-    return bool(names) and not readable
 
 
 def enclosing_call(

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array
 
-from sklearn_equity._checks import check_numbers, format_label, to_array
+from sklearn_equity._checks import check_numbers, format_label, read_native, to_array
 from sklearn_equity._factorize import DROPPED, factorize
 
 __all__ = ["UNSEEN", "PeopleTable"]
@@ -105,7 +105,8 @@ def _list(names: Sequence[str], n_shown: int = 8) -> str:
 
 
 def _frame(X: Any) -> Any:
-    return nw.from_native(X, eager_only=True, pass_through=True)
+    frame = read_native(X, "X")
+    return frame if isinstance(frame, nw.DataFrame) else X
 
 
 def _has_names(X: Any) -> bool:

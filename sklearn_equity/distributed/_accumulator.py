@@ -18,6 +18,7 @@ from sklearn_equity._checks import (
     check_numbers,
     check_subgroups,
     check_whole_number,
+    to_array,
 )
 from sklearn_equity.distributed._received import refuse_what_no_rows_add_up_to
 from sklearn_equity.distributed._sharing import rounded_count, shareable
@@ -166,7 +167,8 @@ class AuditAccumulator:
         """
         if not isinstance(subgroups, Mapping):
             subgroups = {"subgroups": subgroups}
-        if not any(map(np.size, (y_true, y_pred, *subgroups.values()))):
+        came = {"y_true": y_true, "y_pred": y_pred, **subgroups}
+        if not any(to_array(part, name=name).size for name, part in came.items()):
             return self
         weights, nobody = sample_weight, False
         if weights is not None:

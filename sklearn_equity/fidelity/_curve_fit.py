@@ -67,7 +67,9 @@ def gradient(
     for j in np.flatnonzero(scale > 0.0):
         step = np.zeros(means.shape[-1])
         step[j] = 1e-6 * scale[j]
-        rise = finish_means(metric, means + step) - finish_means(metric, means - step)
+        ends = (finish_means(metric, means + step), finish_means(metric, means - step))
+        with np.errstate(invalid="ignore"):  # a value without end on both sides
+            rise = np.subtract(*ends)
         slopes[..., j] = rise / (2.0 * step[j])
     return slopes
 

@@ -184,6 +184,9 @@ def acquisition_plan(
     y, y_array = check_target(y, n_rows, is_classifier=classifies)
     codes = number_labels(subgroups, n_rows, name="subgroups", at_least=2)
     rng = check_random_state(random_state)
+    if cv > n_rows:
+        msg = f"`cv` must be at most the number of rows, {n_rows}; got {cv}."
+        raise ValueError(msg)
     splitter = StratifiedKFold if classifies else KFold
     folds = list(splitter(cv, shuffle=True, random_state=rng).split(X, y_array))
     trials = run_trials(

@@ -43,7 +43,11 @@ def check_target(
     if y is None:
         msg = "A remedy requires y to be passed, but the target y is None."
         raise ValueError(msg)
-    shape = to_array(y, name="y").shape
+    given = to_array(y, name="y")
+    shape = given.shape
+    if given.dtype.kind == "V":
+        msg = f"`y` must hold one number or class a row; got records ({given.dtype})."
+        raise ValueError(msg)
     if len(shape) == 2 and shape[1] > 1:
         msg = (
             "`y` must hold one number or class a row; got several outcomes, shape "

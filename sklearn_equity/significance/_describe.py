@@ -36,7 +36,6 @@ Vector = NDArray[np.float64]
 # The published choice: the five largest subgroups of the quarter that is served worst.
 _N_DESCRIBED, _WORST_SHARE = 5, 0.25
 _MOST_DESCRIBED = 1000  # each takes a tree, and nobody reads more
-_LARGEST = 1e38  # trees hold numbers in 32 bits
 _RULE_VALUE = 500.0  # nanoseconds that a value costs in growing a tree, roughly
 _NUMBERS = ("n", "mean_in", "mean_out", "difference", "p_value", "q_value")
 
@@ -285,7 +284,7 @@ def describe_subgroups(
     variables = read_variables(X, missing="raise" if missing == "raise" else "group")
     n_rows = len(variables.table)
     if n_rows:
-        refuse_overflow(variables.table, name="X", limit=_LARGEST)
+        refuse_overflow(variables.table, name="X")
     codes = check_subgroups(
         subgroups, n_rows=n_rows, rows_of="X", missing=missing, min_subgroups=2
     )

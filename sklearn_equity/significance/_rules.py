@@ -11,6 +11,7 @@ from sklearn_equity.significance._variables import Variable, Variables
 
 __all__ = ["SubgroupRule", "find_rule"]
 
+_LARGEST = 1e30  # trees hold and add up numbers in 32 bits
 _LEAST_LEAF = 10
 
 
@@ -82,13 +83,14 @@ def find_rule(
     """
     conditions: list[_Condition] = []
     if 0 < inside[made_on].sum() < len(made_on):
+        shown = np.clip(variables.table[made_on], -_LARGEST, _LARGEST)
         tree = DecisionTreeClassifier(
             max_depth=depth,
             min_samples_leaf=_LEAST_LEAF,
             class_weight="balanced",
             random_state=seed,
-        ).fit(variables.table[made_on], inside[made_on])
-        conditions = _best_node(tree, variables.table[made_on], inside[made_on])
+        ).fit(shown, inside[made_on])
+        conditions = _best_node(tree, shown, inside[made_on])
     matched = _meets(conditions, variables.table[measured_on])
     member = inside[measured_on]
     both = int((matched & member).sum())

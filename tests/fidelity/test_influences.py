@@ -17,11 +17,11 @@ from sklearn_equity.fidelity._delta_method import (
 from sklearn_equity.fidelity._inference import (
     _pivotal_interval,
     _replicates_by_influence,
-    _spread,
     _studentized,
     _t_interval,
     infer,
     interval_without_variation,
+    spread_of,
 )
 from sklearn_equity.fidelity._line import from_line, slope, to_line
 from sklearn_equity.fidelity._metric import Metric
@@ -167,12 +167,12 @@ def test_students_interval_by_hand():
 def test_spread_is_known_of_nine_in_ten_resamples():
     values = np.arange(10.0)
     values[0] = NaN
-    assert_allclose(_spread(values), np.std(np.arange(1.0, 10.0), ddof=1))
+    assert_allclose(spread_of(values), np.std(np.arange(1.0, 10.0), ddof=1))
     values[1] = np.inf
-    assert np.isnan(_spread(values))
-    assert _spread(1.0 + 1e-14 * np.arange(5)) == 0.0
-    assert _spread(1.0 + 2e-13 * np.arange(5)) > 0.0
-    assert _spread(-1.0 - 1e-14 * np.arange(5)) == 0.0
+    assert np.isnan(spread_of(values))
+    assert spread_of(1.0 + 1e-14 * np.arange(5)) == 0.0
+    assert spread_of(1.0 + 2e-13 * np.arange(5)) > 0.0
+    assert spread_of(-1.0 - 1e-14 * np.arange(5)) == 0.0
 
 
 def test_rows_that_do_not_vary_tell_of_an_open_range_alone():
