@@ -236,12 +236,12 @@ def inequality_index(
     raises too. For the p-value the shuffles are made as wide as each standard error
     says, and T is looked up among theirs. That is cautious, since a high error goes
     with a high estimate; so the same is done with 200 shuffles in place of the data,
-    and the p-value is the share of them that are found as rare as the data, or the
-    cautious one if that is lower. Of equal subgroups it is as exact as any permutation
-    test, and it does not take errors of another shape for inequality as soon as one of
-    T alone would (a studentised test, see [3]_). In the test T takes weights in
-    proportion to the voice over :math:`\tau^2 + c / n_g`, which makes it powerful. The
-    interval holds every deviation of the true figures under which T would be as large,
+    and the p-value is the share of them that are found as rare as the data; where none
+    of the former 200 shows as much as the data, the cautious one if that is lower. Of
+    equal subgroups it is as exact as any permutation test, and it does not take errors
+    of another shape for inequality as soon as one of T alone would (a studentised test,
+    see [3]_). In the test T takes weights in proportion to the voice over
+    :math:`\tau^2 + c / n_g`, which makes it powerful. The interval holds every deviation of the true figures under which T would be as large,
     and as small, with a chance of half the rest of the level each, with noise as it was
     shuffled or as each standard error says, whichever is more cautious; and equality
     wherever the p-value is above that half. It does not know the error in the shape,

@@ -127,9 +127,10 @@ class NoiseModel:
         The excess is as large as chance makes it where noise is as wide as each
         standard error says. That is cautious, since a high error goes with a high
         estimate: a draw of equal subgroups, judged by the errors that came with it, is
-        found rarer than it is. So the chance is counted among those of the draws.
+        found rarer than it is. So the chance is counted among those of the draws; where
+        none shows as much, the cautious one says how rare that is at most. (It is not
+        cautious about shares near 1, whose errors are low where they are high.)
         """
-        cautious = self._chance_above(0.0, self._own_noise)
         first = slice(_N_COMPARED)
         excesses = self._excess(self.draws)[first]
         found = self._rarity(self.std_error, self.excess)
@@ -140,7 +141,9 @@ class NoiseModel:
             ]
         )
         calibrated = (1 + int((drawn <= found).sum())) / (1 + len(drawn))
-        return min(cautious, calibrated)
+        if found > 0:
+            return calibrated
+        return min(self._chance_above(0.0, self._own_noise), calibrated)
 
     def _rarity(self, std_error: Vector, excess: float) -> int:
         """Count draws as wide as standard errors say that show as much excess."""

@@ -65,10 +65,13 @@ def test_zero_is_no_negative_value_and_less_is_refused(values):
         gini([*values, -1e-300, -7.0])
 
 
-@pytest.mark.parametrize(("cautious", "expected"), [(0.9, 3 / 5), (0.1, 0.1)])
-def test_a_p_value_is_the_rank_of_the_rarity_or_less(cautious, expected):
-    """Of four draws, rarer than or as rare as what was found are two."""
-    rarity = {5.0: 2, 0.0: 1, 1.0: 2, 2.0: 3, 3.0: 7}
+@pytest.mark.parametrize(
+    ("found", "cautious", "expected"),
+    [(2, 0.9, 3 / 5), (2, 0.1, 3 / 5), (0, 0.9, 1 / 5), (0, 0.1, 0.1), (1, 0.1, 2 / 5)],
+)
+def test_a_p_value_is_the_rank_of_the_rarity_or_less(found, cautious, expected):
+    """Less, where no draw shows as much. Of four draws two are as rare as a 2."""
+    rarity = {5.0: found, 0.0: 1, 1.0: 2, 2.0: 3, 3.0: 7}
     one = SimpleNamespace(
         draws=Draws(np.zeros((4, 2)), np.zeros((4, 2))),
         std_error=np.zeros(2),
