@@ -142,6 +142,7 @@ def attainable_fidelity(
     n_jobs = check_n_jobs(n_jobs)
     check_same_order(X=X, y=y, subgroups=subgroups)
     outcome = check_numbers(y, name="y")
+    refuse_overflow(outcome, name="y", limit=LARGEST)
     rng = check_random_state(random_state)
     groupings = check_groupings(
         subgroups, n_rows=len(outcome), missing=missing, max_depth=max_depth

@@ -40,6 +40,7 @@ __all__ = ["NoHarmResult", "no_harm_test"]
 
 Vector = NDArray[np.float64]
 _FEWEST_RESAMPLES = 100
+_MOST_LINES = 200  # printed: nobody reads more
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -186,8 +187,10 @@ class NoHarmResult:
         lines = [
             f"{name:<{width}} {self.n[i]:>8,} {self.before[i]:>9.4g} "
             f"{self.after[i]:>9.4g} {self._harm_of(i):>38}  {self.verdict[i]}"
-            for i, name in enumerate(names)
+            for i, name in enumerate(names[:_MOST_LINES])
         ]
+        if len(names) > _MOST_LINES:
+            lines.append(f"... {len(names) - _MOST_LINES:,} more; to_frame() has all.")
         head = f"{self.metric}\n{'':<{width}} {'n':>8} {'before':>9} {'after':>9}"
         return "\n".join([*self.sentences(), f"{head} {bounds:>38}", *lines])
 

@@ -17,6 +17,7 @@ from sklearn_equity._checks import (
     check_numbers,
     check_sample_weight,
     check_subgroups,
+    refuse_extreme_weights,
     refuse_overflow,
 )
 from sklearn_equity._tables import frame_of
@@ -132,6 +133,7 @@ class SubgroupMoments:
             refuse_overflow(arrays[-1], name=name)
         n_rows = len(arrays[0])
         weights = check_sample_weight(sample_weight, n_rows=n_rows)
+        refuse_extreme_weights(weights)
         coded = check_subgroups(subgroups, n_rows=n_rows)
         ones = np.ones(n_rows) if weights is None else weights
         units = np.column_stack([ones, *arrays])
