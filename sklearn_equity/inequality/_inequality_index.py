@@ -240,17 +240,17 @@ def inequality_index(
     of the former 200 shows as much as the data, the cautious one if that is lower. Of
     equal subgroups it is as exact as any permutation test, and it does not take errors
     of another shape for inequality as soon as one of T alone would (a studentised test,
-    see [3]_). In the test T takes weights in proportion to the voice over
-    :math:`\tau^2 + c / n_g`, which makes it powerful. The interval holds every deviation of the true figures under which T would be as large,
-    and as small, with a chance of half the rest of the level each, with noise as it was
-    shuffled or as each standard error says, whichever is more cautious; and equality
-    wherever the p-value is above that half. It does not know the error in the shape,
-    which matters where a few subgroups stand out of others that agree: where 4 of 50
-    have 5/3 of the RMSE of all others and 61 rows each, so that noise is half of the
-    deviation, a Gini index of .047 read .054 to .056 (raw: .088), and 95% intervals
-    covered it in 75 to 85% of 40 to 60 samples. Where 10 of 30 stood out as much, with
-    20 and 100 rows each, one of .121 read .131 and .125 (raw: .169 and .141), covered
-    in 90 and 93% of 40.
+    see [3]_). In the test T takes weights in proportion to the voice over :math:`\tau^2
+    + c / n_g`, which makes it powerful. The interval holds every deviation of the true
+    figures under which T would be as large, and as small, with a chance of half the
+    rest of the level each, with noise as it was shuffled or as each standard error
+    says, whichever is more cautious; and equality wherever the p-value is above that
+    half. It does not know the error in the shape, which matters where a few subgroups
+    stand out of others that agree: where 4 of 50 have 5/3 of the RMSE of all others and
+    61 rows each, so that noise is half of the deviation, a Gini index of .047 read .054
+    to .056 (raw: .088), and 95% intervals covered it in 75 to 85% of 40 to 60 samples.
+    Where 10 of 30 stood out as much, with 20 and 100 rows each, one of .121 read .131
+    and .125 (raw: .169 and .141), covered in 90 and 93% of 40.
 
     Where subgroups are equal in the metric but not in the shape of their errors, the
     test is not exact, and the small ones decide. A p-value of .05 or less had, of
