@@ -7,8 +7,8 @@ away), and the target. The text under ``descr`` counts the rows that each exclus
 cost; the script that made the file is ``tests/datasets/make_nhanes.py``.
 """
 
+import bz2
 import csv
-import gzip
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
@@ -23,7 +23,7 @@ from sklearn_equity._sklearn_shims import validate_params
 __all__ = ["load_nhanes"]
 
 _DATA_MODULE = "sklearn_equity.datasets.data"
-_DATA_FILE = "nhanes_2017_2018.csv.gz"
+_DATA_FILE = "nhanes_2017_2018.csv.bz2"
 _DESCR_MODULE = "sklearn_equity.datasets.descr"
 _DESCR_FILE = "nhanes_2017_2018.rst"
 
@@ -189,7 +189,7 @@ def load_nhanes(*, return_X_y: bool = False, as_frame: bool = True) -> Any:
 def _read_columns() -> dict[str, NDArray[np.float64]]:
     """Read the file as numbers; a text column as positions of its levels."""
     packed = (files(_DATA_MODULE) / _DATA_FILE).read_bytes()
-    rows = csv.reader(gzip.decompress(packed).decode("utf-8").splitlines())
+    rows = csv.reader(bz2.decompress(packed).decode("utf-8").splitlines())
     names = next(rows)
     return {
         name: _as_numbers(values, _CATEGORIES.get(name))

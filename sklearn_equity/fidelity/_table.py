@@ -212,7 +212,8 @@ class SubgroupTable:
         """
         if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
             raise ValueError(f"`k` must be a whole number of at least 1; got {k!r}.")
-        order = np.argsort(-self.as_loss(self.shrunken), kind="stable")
+        # Where all is noise the shrunken ones are all the mean.
+        order = np.lexsort((-self.as_loss(self.estimate), -self.as_loss(self.shrunken)))
         picked = replace(self.take(order[:k].tolist()), origin="picked")
         if not honest:
             return picked

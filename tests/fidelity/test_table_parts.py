@@ -77,6 +77,13 @@ def test_a_table_prints_as_it_should():
     assert max(map(len, broad[5:])) <= 88
 
 
+def test_where_all_is_noise_the_worst_is_by_the_estimate():
+    """Shrunken to one mean, all tie: no label is worse for coming first."""
+    ties = table(shrunken=np.full(3, 2.0))
+    assert ties.worst(3).subgroup == (3, "m", "f")
+    assert ties.worst(2, honest=False).subgroup == (3, "m")
+
+
 def test_the_worst_by_hand():
     ranked = table()
     honest = ranked.worst(2)
