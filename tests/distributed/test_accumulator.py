@@ -25,7 +25,7 @@ def test_batches_in_any_order_give_one_result(metric, n_batches):
     for rows in np.array_split(order, n_batches):
         found.update(y_true[rows], y_pred[rows], ward[rows])
     expected = subgroup_fidelity(
-        y_true, y_pred, subgroups=ward, metric=metric, n_resamples=50
+        y_true, y_pred, subgroups=ward, metric=metric, n_resamples=50, random_state=0
     )
     table = found.result(random_state=0)
     assert_array_equal(table.n, expected.n)
@@ -69,6 +69,7 @@ def test_groupings_and_weights_survive_the_journey():
         metric="mae",
         sample_weight=weights,
         n_resamples=50,
+        random_state=0,
     )
     table = read.result(random_state=0)
     assert_array_equal(table.n, expected.n)
