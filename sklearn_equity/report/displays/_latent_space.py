@@ -8,7 +8,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t as student
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_equity._checks import check_numbers, check_subgroups, format_labels
+from sklearn_equity._checks import (
+    check_numbers,
+    check_subgroups,
+    format_labels,
+    refuse_overflow,
+)
 from sklearn_equity._optional import import_optional
 from sklearn_equity.fidelity import Metric, SubgroupTable, subgroup_fidelity
 from sklearn_equity.report.displays._canvas import (
@@ -149,6 +154,7 @@ class LatentSpaceDisplay:
             self.values = check_numbers(
                 values, name="values", n_rows=n_rows, rows_of="coordinates"
             )
+            refuse_overflow(self.values, name="values")
         if segments is None and table is not None:
             msg = "`table` needs `segments`: one label a row, of those in the table."
             raise ValueError(msg)
