@@ -186,8 +186,7 @@ def test_the_mirror_image_has_the_mirrored_distribution(
     other = fitted(-x, bounds=mirrored, **options)
     # Pr(M > t) is that of a mirrored value below -t.
     below = np.cumsum(other.interval_probability(np.r_[-np.inf, -AT[::-1], np.inf]))
-    # The cells of both are laid from opposite ends: 7e-5 apart in an open range, seen.
-    assert_allclose(1.0 - below[-2::-1], one.cdf(AT), atol=1e-4)
+    assert_allclose(1.0 - below[-2::-1], one.cdf(AT), atol=5e-5)
 
 
 @every_boundary
