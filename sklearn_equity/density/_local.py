@@ -216,9 +216,14 @@ def _largest_deviation(line: Grid) -> float:
 
 
 def _slope_at_median(line: Grid, scale: Scale) -> float:
-    cumulated = np.cumsum(line.counts.sum(axis=0))
-    place = int(np.searchsorted(cumulated, 0.5 * cumulated[-1]))
-    return float(scale.slope(scale.from_line(np.array(line.node(place)))))
+    """Return the slope at the median between nodes: the same from either end."""
+    counts = line.counts.sum(axis=0)
+    below = np.cumsum(counts) - counts / 2.0
+    half, node = counts.sum() / 2.0, np.arange(len(counts))
+    from_below = np.interp(half, below, node)
+    from_above = -np.interp(-half, -below[::-1], -node[::-1])
+    place = line.node(0) + line.width * (from_below + from_above) / 2.0
+    return float(scale.slope(scale.from_line(np.array(place))))
 
 
 def _log_quadratic(damped: Array, bandwidth: Array, n_cells: int) -> Array:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -176,6 +176,7 @@ def test_where_the_range_begins_does_not_matter(boundary, kind, bandwidth, seed,
 @every_boundary
 @few
 @drawn
+@example(kind="smooth", bounds=(0.0, None), bandwidth=0.05, seed=3)
 def test_the_mirror_image_has_the_mirrored_distribution(
     boundary, kind, bounds, bandwidth, seed
 ):
