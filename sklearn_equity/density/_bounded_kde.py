@@ -438,6 +438,9 @@ class BoundedKDE(DensityMixin, BaseEstimator):
     ) -> Array:
         """Draw from the estimated distribution.
 
+        With ``boundary="adjusted"``, whose thresholds of a discrete measurement are
+        moved, draws are of the estimate as it is, which `cdf` then does not tell of.
+
         Parameters
         ----------
         n_samples : int, default=1
