@@ -118,9 +118,7 @@ def interval_is_sound(result):
         return wrong
     if result.verdict == "insufficient evidence":
         return None
-    rounding = 1e-12 * abs(result.estimate)
-    low, high = result.ci_low - rounding, result.ci_high + rounding
-    sound = low <= result.estimate <= high
+    sound = result.ci_low <= result.estimate <= result.ci_high
     return None if sound else f"{result.ci_low} {result.estimate} {result.ci_high}"
 
 
