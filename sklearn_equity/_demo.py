@@ -13,7 +13,7 @@ from sklearn_equity._baseline import (
     baseline_segmenter,
     say_how_stable,
 )
-from sklearn_equity._checks import format_labels
+from sklearn_equity._label_text import format_labels
 from sklearn_equity.allocation import InequalityResult, model_inequality
 from sklearn_equity.datasets import load_nhanes
 from sklearn_equity.fidelity import QuantileBands

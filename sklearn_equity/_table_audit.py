@@ -14,7 +14,8 @@ from sklearn_equity._baseline import (
     baseline_segmenter,
     say_how_stable,
 )
-from sklearn_equity._checks import check_numbers, take_columns
+from sklearn_equity._checks import take_columns
+from sklearn_equity._numbers import check_numbers
 from sklearn_equity._optional import import_optional
 from sklearn_equity.fidelity import resolve_metric
 from sklearn_equity.report import LEARNT, AuditResult, audit_frame, resolve_groupings

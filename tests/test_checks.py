@@ -8,13 +8,15 @@ from numpy.testing import assert_array_equal
 
 from sklearn_equity._checks import (
     MISSING_LABEL,
+    check_same_order,
+    check_subgroups,
+    take_columns,
+)
+from sklearn_equity._label_text import format_label
+from sklearn_equity._numbers import (
     check_confidence_level,
     check_numbers,
-    check_same_order,
     check_sample_weight,
-    check_subgroups,
-    format_label,
-    take_columns,
 )
 
 # ---- numbers ---------------------------------------------------------------------

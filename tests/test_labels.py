@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sklearn_equity import LatentSpaceDisplay, audit_frame
-from sklearn_equity._checks import format_label, format_labels
+from sklearn_equity._label_text import format_label, format_labels
 
 SUM = 0.1 * 3  # 0.30000000000000004
 

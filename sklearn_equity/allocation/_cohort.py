@@ -15,14 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from sklearn_equity._checks import (
     MissingPolicy,
-    NobodyCountsError,
     SubgroupCodes,
-    check_numbers,
     check_same_order,
     check_subgroups,
-    format_label,
 )
 from sklearn_equity._factorize import DROPPED
+from sklearn_equity._label_text import format_label
+from sklearn_equity._numbers import NobodyCountsError, check_numbers
 from sklearn_equity.allocation._inputs import (
     check_case_weights,
     check_choice,

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.random import RandomState
 
-from sklearn_equity._checks import check_confidence_level
+from sklearn_equity._numbers import check_confidence_level
 from sklearn_equity._parallel import check_n_jobs
 from sklearn_equity.allocation._inputs import as_number, check_choice, check_count
 from sklearn_equity.allocation._resampling import Resampling, resample_log_ratio

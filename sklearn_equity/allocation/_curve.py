@@ -4,7 +4,8 @@ from typing import Any, Unpack
 
 from numpy.typing import ArrayLike
 
-from sklearn_equity._checks import MissingPolicy, check_confidence_level
+from sklearn_equity._checks import MissingPolicy
+from sklearn_equity._numbers import check_confidence_level
 from sklearn_equity._tables import is_lazy
 from sklearn_equity.allocation._cohort import ScoreScale, Threshold, take_cohort
 from sklearn_equity.allocation._curve_result import ADCurve, curve_of_sums

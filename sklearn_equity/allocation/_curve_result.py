@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from sklearn_equity._checks import format_labels
+from sklearn_equity._label_text import format_labels
 from sklearn_equity._optional import build_frame
 from sklearn_equity.allocation._area import degrees_of_freedom
 from sklearn_equity.allocation._windows import CellSums, Windows, over_windows

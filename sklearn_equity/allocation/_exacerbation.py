@@ -7,7 +7,8 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import MissingPolicy, check_numbers
+from sklearn_equity._checks import MissingPolicy
+from sklearn_equity._numbers import check_numbers
 from sklearn_equity.allocation._area import EVERYONE, Area
 from sklearn_equity.allocation._cohort import (
     Cohort,

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import check_numbers, check_sample_weight
+from sklearn_equity._numbers import check_numbers, check_sample_weight
 from sklearn_equity.density import are_frequencies
 
 

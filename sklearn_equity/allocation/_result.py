@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from sklearn_equity._checks import WITHHELD, format_count
+from sklearn_equity._label_text import WITHHELD, format_count
 from sklearn_equity._optional import build_frame
 
 Verdict = Literal["unequal", "within tolerance", "insufficient evidence"]

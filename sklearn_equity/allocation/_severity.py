@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import check_numbers
+from sklearn_equity._numbers import check_numbers
 from sklearn_equity._tables import is_lazy
 from sklearn_equity.allocation._inputs import (
     check_case_weights,

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import check_numbers
+from sklearn_equity._numbers import check_numbers
 from sklearn_equity.allocation._inputs import as_number, check_choice
 from sklearn_equity.exceptions import BoundsFromSampleWarning
 

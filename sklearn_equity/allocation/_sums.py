@@ -13,8 +13,8 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sklearn_equity._checks import (
-    MissingPolicy,
+from sklearn_equity._checks import MissingPolicy
+from sklearn_equity._numbers import (
     check_confidence_level,
     check_numbers,
     check_sample_weight,

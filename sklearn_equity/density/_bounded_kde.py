@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_equity._checks import (
+from sklearn_equity._numbers import (
     check_confidence_level,
     check_numbers,
     check_sample_weight,

@@ -5,7 +5,7 @@ from numbers import Real
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import to_array
+from sklearn_equity._numbers import to_array
 
 Array = NDArray[np.float64]
 Bounds = tuple[float | None, float | None]

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import check_numbers, check_sample_weight
+from sklearn_equity._numbers import check_numbers, check_sample_weight
 from sklearn_equity.density._bandwidth import (
     OVERSMOOTHING,
     RULES,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import check_numbers, check_sample_weight
+from sklearn_equity._numbers import check_numbers, check_sample_weight
 from sklearn_equity.density._bandwidth import RULES, check_bandwidth
 from sklearn_equity.density._mixture import smooth_mixture
 from sklearn_equity.density._plan import Plan

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import check_numbers, check_sample_weight
+from sklearn_equity._numbers import check_numbers, check_sample_weight
 
 Array = NDArray[np.float64]
 

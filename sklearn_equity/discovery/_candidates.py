@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from sklearn_equity._checks import format_label
 from sklearn_equity._factorize import factorize
+from sklearn_equity._label_text import format_label
 from sklearn_equity._outcome_inputs import y_holds_losses
 from sklearn_equity.discovery._error_map import ErrorMap
 from sklearn_equity.discovery._person_loss import Answers

@@ -20,8 +20,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_equity._checks import check_numbers, check_same_order
+from sklearn_equity._checks import check_same_order
 from sklearn_equity._fit_tasks import fit_task
+from sklearn_equity._numbers import check_numbers
 from sklearn_equity._outcome_inputs import warn_of_outcome_inputs
 from sklearn_equity._sklearn_shims import (
     CallbackSupportMixin,

@@ -15,8 +15,8 @@ from sklearn.model_selection import KFold
 from sklearn.utils import Tags, check_array, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_equity._checks import check_numbers, check_whole_number
 from sklearn_equity._fit_tasks import Task, fit_task
+from sklearn_equity._numbers import check_numbers, check_whole_number
 from sklearn_equity._sklearn_shims import (
     CallbackSupportMixin,
     HasMethods,

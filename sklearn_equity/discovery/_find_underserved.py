@@ -13,12 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone, is_classifier
 from sklearn.utils import check_random_state, column_or_1d
 
-from sklearn_equity._checks import (
-    check_numbers,
-    check_same_order,
-    format_label,
-    to_array,
-)
+from sklearn_equity._checks import check_same_order
+from sklearn_equity._label_text import format_label
+from sklearn_equity._numbers import check_numbers, to_array
 from sklearn_equity._outcome_inputs import warn_of_outcome_inputs
 from sklearn_equity._sklearn_shims import num_samples
 from sklearn_equity.discovery._detectable import detectable_ratios

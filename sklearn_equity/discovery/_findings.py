@@ -7,7 +7,9 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_equity._checks import check_subgroups, format_label, to_array
+from sklearn_equity._checks import check_subgroups
+from sklearn_equity._label_text import format_label
+from sklearn_equity._numbers import to_array
 
 __all__ = ["check_findings"]
 

@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array
 
-from sklearn_equity._checks import check_numbers, format_label, read_native, to_array
+from sklearn_equity._checks import read_native
 from sklearn_equity._factorize import DROPPED, factorize
+from sklearn_equity._label_text import format_label
+from sklearn_equity._numbers import check_numbers, to_array
 
 __all__ = ["UNSEEN", "PeopleTable"]
 

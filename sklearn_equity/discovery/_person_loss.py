@@ -12,7 +12,8 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import check_numbers, check_same_order, refuse_overflow
+from sklearn_equity._checks import check_same_order
+from sklearn_equity._numbers import check_numbers, refuse_overflow
 from sklearn_equity._outcome_inputs import warn_of_outcome_inputs
 
 __all__ = ["LOSSES", "Answers", "Loss", "losses_to_learn", "person_loss"]

@@ -14,8 +14,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_equity._checks import check_numbers
 from sklearn_equity._fit_tasks import Task, fit_task
+from sklearn_equity._numbers import check_numbers
 from sklearn_equity._optional import build_frame
 from sklearn_equity._sklearn_shims import (
     CallbackSupportMixin,

@@ -14,10 +14,10 @@ from scipy.special import ndtr, stdtr, stdtrit
 from scipy.stats import rankdata
 from sklearn.utils import check_random_state
 
-from sklearn_equity._checks import (
+from sklearn_equity._checks import check_same_order
+from sklearn_equity._numbers import (
     check_confidence_level,
     check_numbers,
-    check_same_order,
     check_whole_number,
     refuse_overflow,
 )

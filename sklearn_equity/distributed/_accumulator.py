@@ -12,14 +12,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import (
-    MissingPolicy,
-    SubgroupCodes,
-    check_numbers,
-    check_subgroups,
-    check_whole_number,
-    to_array,
-)
+from sklearn_equity._checks import MissingPolicy, SubgroupCodes, check_subgroups
+from sklearn_equity._numbers import check_numbers, check_whole_number, to_array
 from sklearn_equity.distributed._received import refuse_what_no_rows_add_up_to
 from sklearn_equity.distributed._sharing import rounded_count, shareable
 from sklearn_equity.fidelity import (

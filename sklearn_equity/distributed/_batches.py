@@ -8,7 +8,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_equity._checks import check_whole_number
+from sklearn_equity._numbers import check_whole_number
 from sklearn_equity._optional import build_frame
 from sklearn_equity._tables import frame_of, list_of_columns, select_columns
 from sklearn_equity.distributed._gaps import Gaps, check_gaps, refuse_gaps

@@ -9,7 +9,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sklearn_equity._checks import check_numbers, check_sample_weight
+from sklearn_equity._numbers import check_numbers, check_sample_weight
 from sklearn_equity.density import BoundedKDE, kde_of_state, state_of_kde
 from sklearn_equity.sufficient_statistics import fold_parts, pack, unpack, well_formed
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from sklearn_equity._checks import (
+from sklearn_equity._numbers import (
     check_confidence_level,
     check_tolerance,
     check_whole_number,

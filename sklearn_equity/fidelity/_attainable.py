@@ -19,12 +19,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr
 from sklearn.utils import check_random_state
 
-from sklearn_equity._checks import (
-    MissingPolicy,
-    SubgroupCodes,
+from sklearn_equity._checks import MissingPolicy, SubgroupCodes, check_same_order
+from sklearn_equity._numbers import (
     check_confidence_level,
     check_numbers,
-    check_same_order,
     refuse_overflow,
 )
 from sklearn_equity._parallel import check_n_jobs

@@ -11,7 +11,7 @@ from scipy.sparse import issparse
 from sklearn.base import is_classifier
 from sklearn.model_selection import KFold, check_cv
 
-from sklearn_equity._checks import check_numbers, refuse_overflow, to_array
+from sklearn_equity._numbers import check_numbers, refuse_overflow, to_array
 
 __all__ = ["check_folds", "check_inputs", "check_regressor"]
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import check_numbers
+from sklearn_equity._numbers import check_numbers
 
 __all__ = ["Band", "QuantileBands"]
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from sklearn_equity._checks import (
+from sklearn_equity._checks import check_same_order
+from sklearn_equity._numbers import (
     check_confidence_level,
     check_numbers,
-    check_same_order,
     refuse_overflow,
 )
 from sklearn_equity._optional import build_frame

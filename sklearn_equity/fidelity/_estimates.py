@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import gen_batches
 
-from sklearn_equity._checks import SubgroupCodes, format_label
+from sklearn_equity._checks import SubgroupCodes
 from sklearn_equity._factorize import DROPPED
+from sklearn_equity._label_text import format_label
 from sklearn_equity.fidelity._metric import Metric, ratio
 from sklearn_equity.fidelity._metrics import resolve_metric
 from sklearn_equity.fidelity._normalization import Normalization

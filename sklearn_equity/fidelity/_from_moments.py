@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from sklearn_equity._checks import format_label
+from sklearn_equity._label_text import format_label
 from sklearn_equity.fidelity._assembly import assemble
 from sklearn_equity.fidelity._delta_method import delta_by_scatter
 from sklearn_equity.fidelity._error_cells import (

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from sklearn_equity._checks import SubgroupCodes, format_label
+from sklearn_equity._checks import SubgroupCodes
+from sklearn_equity._label_text import format_label
 from sklearn_equity.fidelity._bootstrap_intervals import (
     IntervalMethod,
     bootstrap_intervals,

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
-from sklearn_equity._checks import format_label, take_columns
+from sklearn_equity._checks import take_columns
+from sklearn_equity._label_text import format_label
 from sklearn_equity.fidelity._groupings import check_depth
 
 __all__ = ["labels_named", "name_groupings"]

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import (
-    SubgroupCodes,
+from sklearn_equity._checks import SubgroupCodes
+from sklearn_equity._numbers import (
     check_numbers,
     check_sample_weight,
     refuse_extreme_weights,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import check_numbers, to_array
+from sklearn_equity._numbers import check_numbers, to_array
 from sklearn_equity.fidelity._metric import Metric, Vector, mean_of
 from sklearn_equity.fidelity._metrics import METRIC_NAMES, orientation_of
 from sklearn_equity.fidelity._normalized_rmse import function_name

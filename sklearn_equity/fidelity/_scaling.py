@@ -7,8 +7,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import SubgroupCodes, check_numbers, format_label
+from sklearn_equity._checks import SubgroupCodes
 from sklearn_equity._factorize import DROPPED
+from sklearn_equity._label_text import format_label
+from sklearn_equity._numbers import check_numbers
 from sklearn_equity.fidelity._metric import Metric
 from sklearn_equity.fidelity._metrics import resolve_metric
 from sklearn_equity.fidelity._normalization import (

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_equity._checks import format_count, format_labels
+from sklearn_equity._label_text import format_count, format_labels
 from sklearn_equity._optional import build_frame
 from sklearn_equity.fidelity._shuffles import Shuffles
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from sklearn_equity._checks import check_confidence_level
+from sklearn_equity._numbers import check_confidence_level
 from sklearn_equity.exceptions import (
     DegenerateInequalityWarning,
     SmallSubgroupWarning,

@@ -15,11 +15,8 @@ from sklearn.base import is_classifier
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import check_random_state, indexable
 
-from sklearn_equity._checks import (
-    check_confidence_level,
-    check_same_order,
-    check_whole_number,
-)
+from sklearn_equity._checks import check_same_order
+from sklearn_equity._numbers import check_confidence_level, check_whole_number
 from sklearn_equity._parallel import check_n_jobs
 from sklearn_equity._sklearn_shims import num_samples
 from sklearn_equity.remediation._acquisition_result import (

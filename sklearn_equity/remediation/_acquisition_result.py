@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_equity._checks import format_labels
+from sklearn_equity._label_text import format_labels
 from sklearn_equity._optional import build_frame
 
 __all__ = ["AcquisitionPlan"]

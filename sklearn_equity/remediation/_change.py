@@ -15,13 +15,14 @@ from scipy.stats import t as student_t
 from sklearn_equity._checks import (
     MissingPolicy,
     SubgroupCodes,
-    check_confidence_level,
-    check_numbers,
     check_same_order,
     check_subgroups,
+)
+from sklearn_equity._label_text import format_count, format_labels
+from sklearn_equity._numbers import (
+    check_confidence_level,
+    check_numbers,
     check_whole_number,
-    format_count,
-    format_labels,
     refuse_overflow,
 )
 from sklearn_equity.fidelity import LARGEST, Metric, resolve_metric

@@ -12,13 +12,9 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from scipy.sparse import issparse
 
-from sklearn_equity._checks import (
-    SubgroupCodes,
-    check_numbers,
-    check_subgroups,
-    to_array,
-)
+from sklearn_equity._checks import SubgroupCodes, check_subgroups
 from sklearn_equity._factorize import factorize
+from sklearn_equity._numbers import check_numbers, to_array
 from sklearn_equity.fidelity import QuantileBands
 
 _MOST_LEVELS = 50

@@ -17,8 +17,9 @@ from sklearn.base import is_classifier
 from sklearn.utils import Tags, check_random_state, get_tags, indexable
 from sklearn.utils.metaestimators import available_if
 
-from sklearn_equity._checks import SubgroupCodes, check_sample_weight
+from sklearn_equity._checks import SubgroupCodes
 from sklearn_equity._fit_tasks import fit_task
+from sklearn_equity._numbers import check_sample_weight
 from sklearn_equity._sklearn_shims import (
     HasMethods,
     Interval,

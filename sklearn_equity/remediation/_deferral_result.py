@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from sklearn_equity._checks import SubgroupCodes, format_label
+from sklearn_equity._checks import SubgroupCodes
 from sklearn_equity._factorize import DROPPED
+from sklearn_equity._label_text import format_label
 from sklearn_equity.fidelity import subgroup_fidelity
 from sklearn_equity.remediation._excluded import ExcludedWho
 from sklearn_equity.remediation._metric_of_target import MetricOfTarget

@@ -14,12 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from sklearn_equity._checks import (
-    check_confidence_level,
-    check_same_order,
-    format_labels,
-    to_array,
-)
+from sklearn_equity._checks import check_same_order
+from sklearn_equity._label_text import format_labels
+from sklearn_equity._numbers import check_confidence_level, to_array
 from sklearn_equity._optional import build_frame
 from sklearn_equity.remediation._characteristics import Characteristics
 

@@ -10,14 +10,9 @@ from sklearn.base import is_regressor
 from sklearn.utils import column_or_1d, indexable
 from sklearn.utils.multiclass import check_classification_targets
 
-from sklearn_equity._checks import (
-    SubgroupCodes,
-    check_numbers,
-    check_subgroups,
-    refuse_overflow,
-    to_array,
-)
+from sklearn_equity._checks import SubgroupCodes, check_subgroups
 from sklearn_equity._factorize import DROPPED
+from sklearn_equity._numbers import check_numbers, refuse_overflow, to_array
 from sklearn_equity._sklearn_shims import HasMethods
 from sklearn_equity.fidelity import Metric
 

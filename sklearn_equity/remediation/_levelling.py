@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_equity._checks import format_labels
+from sklearn_equity._label_text import format_labels
 
 __all__ = ["LevellingDown", "find_levelling_down"]
 

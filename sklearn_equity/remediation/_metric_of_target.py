@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
 
-from sklearn_equity._checks import SubgroupCodes, check_numbers
+from sklearn_equity._checks import SubgroupCodes
+from sklearn_equity._numbers import check_numbers
 from sklearn_equity.fidelity import METRIC_NAMES, Metric, subgroup_estimates
 from sklearn_equity.remediation._inputs import check_metric_of_classes
 

@@ -13,15 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from sklearn_equity._checks import (
-    MissingPolicy,
+from sklearn_equity._checks import MissingPolicy, check_same_order, check_subgroups
+from sklearn_equity._label_text import format_labels
+from sklearn_equity._numbers import (
     check_confidence_level,
-    check_same_order,
     check_sample_weight,
-    check_subgroups,
     check_tolerance,
     check_whole_number,
-    format_labels,
     refuse_extreme_weights,
 )
 from sklearn_equity._optional import build_frame

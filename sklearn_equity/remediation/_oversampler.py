@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import is_classifier
 from sklearn.utils import check_random_state, indexable
 
-from sklearn_equity._checks import SubgroupCodes, check_sample_weight
+from sklearn_equity._checks import SubgroupCodes
 from sklearn_equity._fit_tasks import Task, fit_task
+from sklearn_equity._numbers import check_sample_weight
 from sklearn_equity._sklearn_shims import (
     HasMethods,
     Interval,

@@ -14,11 +14,8 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import cross_val_predict, train_test_split
 from sklearn.utils import check_random_state, indexable
 
-from sklearn_equity._checks import (
-    SubgroupCodes,
-    check_same_order,
-    check_whole_number,
-)
+from sklearn_equity._checks import SubgroupCodes, check_same_order
+from sklearn_equity._numbers import check_whole_number
 from sklearn_equity._parallel import check_n_jobs, run
 from sklearn_equity._sklearn_shims import num_samples, safe_indexing
 from sklearn_equity.fidelity import (

@@ -17,13 +17,10 @@ from sklearn.utils import Tags, check_random_state, indexable
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
 
-from sklearn_equity._checks import (
-    SubgroupCodes,
-    check_sample_weight,
-    refuse_overflow,
-)
+from sklearn_equity._checks import SubgroupCodes
 from sklearn_equity._factorize import DROPPED
 from sklearn_equity._fit_tasks import Task, fit_task
+from sklearn_equity._numbers import check_sample_weight, refuse_overflow
 from sklearn_equity._sklearn_shims import (
     HasMethods,
     Interval,

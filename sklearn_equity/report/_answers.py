@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import is_classifier, is_regressor
 
-from sklearn_equity._checks import check_numbers
+from sklearn_equity._numbers import check_numbers
 from sklearn_equity._sklearn_shims import check_response_method
 from sklearn_equity.fidelity import METRIC_NAMES, Metric, resolve_metric
 from sklearn_equity.remediation._withheld import refuse_withheld

@@ -7,12 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_equity._checks import (
-    MissingPolicy,
-    check_numbers,
-    check_same_order,
-    take_columns,
-)
+from sklearn_equity._checks import MissingPolicy, check_same_order, take_columns
+from sklearn_equity._numbers import check_numbers
 from sklearn_equity._outcome_inputs import exchange_column, warn_of_outcome_inputs
 from sklearn_equity._sklearn_shims import num_samples
 from sklearn_equity._tables import is_lazy

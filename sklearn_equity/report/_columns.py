@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from sklearn_equity._checks import WITHHELD
+from sklearn_equity._label_text import WITHHELD
 
 if TYPE_CHECKING:
     from sklearn_equity.report._result import AuditResult

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student_t
 
-from sklearn_equity._checks import WITHHELD, format_labels
+from sklearn_equity._label_text import WITHHELD, format_labels
 from sklearn_equity._optional import build_frame
 from sklearn_equity.remediation import EVERYBODY, FidelityChange, LevellingDown
 from sklearn_equity.remediation._levelling import find_levelling_down

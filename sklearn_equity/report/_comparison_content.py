@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from sklearn_equity._checks import WITHHELD, format_count
+from sklearn_equity._label_text import WITHHELD, format_count
 from sklearn_equity.report._document import (
     Cell,
     Look,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sklearn_equity._checks import WITHHELD
+from sklearn_equity._label_text import WITHHELD
 from sklearn_equity.report._counts import EVERYBODY, CountRelation, Key
 from sklearn_equity.report._disclosure import withheld_counts
 from sklearn_equity.report._suppression import counts_of

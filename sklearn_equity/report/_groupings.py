@@ -6,13 +6,9 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from sklearn_equity._checks import (
-    MissingPolicy,
-    check_numbers,
-    check_subgroups,
-    format_label,
-    take_columns,
-)
+from sklearn_equity._checks import MissingPolicy, check_subgroups, take_columns
+from sklearn_equity._label_text import format_label
+from sklearn_equity._numbers import check_numbers
 from sklearn_equity.fidelity import QuantileBands
 
 LEARNT = "learnt segment"

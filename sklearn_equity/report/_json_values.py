@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_equity._checks import WITHHELD
+from sklearn_equity._label_text import WITHHELD
 from sklearn_equity.fidelity import Band
 
 _LARGEST = 2**53  # JSON readers elsewhere keep whole numbers exactly up to here

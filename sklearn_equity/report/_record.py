@@ -8,7 +8,7 @@ was found, what was done, who remains, limits.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from sklearn_equity._checks import WITHHELD
+from sklearn_equity._label_text import WITHHELD
 from sklearn_equity.fidelity import SubgroupTable
 from sklearn_equity.remediation import FidelityChange
 from sklearn_equity.report._document import (

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklearn_equity._checks import WITHHELD, format_count, format_labels
+from sklearn_equity._label_text import WITHHELD, format_count, format_labels
 from sklearn_equity.fidelity import SubgroupTable
 from sklearn_equity.remediation import EVERYBODY, FidelityChange
 from sklearn_equity.significance import holm

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_equity._checks import WITHHELD, format_label
+from sklearn_equity._label_text import WITHHELD, format_label
 from sklearn_equity.allocation import InequalityResult
 from sklearn_equity.fidelity import OverallFidelity, SubgroupTable
 from sklearn_equity.remediation import EVERYBODY as OVERALL

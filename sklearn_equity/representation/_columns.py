@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_equity._checks import refuse_overflow
+from sklearn_equity._numbers import refuse_overflow
 from sklearn_equity.exceptions import DegenerateColumnWarning, OutlierWarning
 
 _ROWS_AT_ONCE = 8192  # what is computed in one go: bounds the memory, not the result

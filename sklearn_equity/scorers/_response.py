@@ -19,12 +19,8 @@ from sklearn.base import is_classifier, is_regressor
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import get_scorer, get_scorer_names, matthews_corrcoef
 
-from sklearn_equity._checks import (
-    check_numbers,
-    check_subgroups,
-    refuse_overflow,
-    to_array,
-)
+from sklearn_equity._checks import check_subgroups
+from sklearn_equity._numbers import check_numbers, refuse_overflow, to_array
 from sklearn_equity._sklearn_shims import BaseScorer, ScorerParts, scorer_parts
 from sklearn_equity.fidelity import (
     LARGEST,

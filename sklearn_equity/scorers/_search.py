@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_equity._checks import to_array
+from sklearn_equity._numbers import to_array
 
 __all__ = ["ParetoPick", "pareto_front"]
 

@@ -16,7 +16,8 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_equity._checks import format_label, index_of, take_columns
+from sklearn_equity._checks import index_of, take_columns
+from sklearn_equity._label_text import format_label
 from sklearn_equity._sklearn_shims import (
     early_stopping_moves_columns,
     enclosing_call,

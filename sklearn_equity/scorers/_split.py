@@ -10,13 +10,9 @@ from numpy.typing import NDArray
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
 
-from sklearn_equity._checks import (
-    MissingPolicy,
-    SubgroupCodes,
-    check_numbers,
-    check_subgroups,
-    format_label,
-)
+from sklearn_equity._checks import MissingPolicy, SubgroupCodes, check_subgroups
+from sklearn_equity._label_text import format_label
+from sklearn_equity._numbers import check_numbers
 from sklearn_equity._sklearn_shims import MetadataRequest, num_samples
 from sklearn_equity.fidelity import QuantileBands
 from sklearn_equity.scorers._sources import MetadataSource, make_source

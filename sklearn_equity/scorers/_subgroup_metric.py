@@ -13,13 +13,9 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_equity._checks import (
-    MissingPolicy,
-    SubgroupCodes,
-    check_sample_weight,
-    check_subgroups,
-)
+from sklearn_equity._checks import MissingPolicy, SubgroupCodes, check_subgroups
 from sklearn_equity._factorize import DROPPED
+from sklearn_equity._numbers import check_sample_weight
 from sklearn_equity.fidelity import Metric
 from sklearn_equity.inequality import atkinson, gini, theil
 from sklearn_equity.scorers._callers import UndefinedMetricError, never_as_a_nan

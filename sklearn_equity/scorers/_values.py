@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 
-from sklearn_equity._checks import SubgroupCodes, format_label
+from sklearn_equity._checks import SubgroupCodes
 from sklearn_equity._factorize import DROPPED
+from sklearn_equity._label_text import format_label
 from sklearn_equity.exceptions import SmallSubgroupWarning
 from sklearn_equity.fidelity import Metric, subgroup_estimates
 from sklearn_equity.sufficient_statistics import subgroup_sums

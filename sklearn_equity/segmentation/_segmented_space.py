@@ -16,7 +16,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_equity._checks import refuse_overflow
+from sklearn_equity._numbers import refuse_overflow
 from sklearn_equity._sklearn_shims import CallbackSupportMixin, validate_data
 from sklearn_equity.segmentation._hierarchy import cut_hierarchy
 from sklearn_equity.segmentation._mixture import (

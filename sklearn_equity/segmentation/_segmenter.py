@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 
-from sklearn_equity._checks import refuse_overflow
 from sklearn_equity._fit_tasks import Task, fit_task
+from sklearn_equity._numbers import refuse_overflow
 from sklearn_equity._sklearn_shims import (
     Interval,
     StrOptions,

@@ -21,8 +21,8 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
-from sklearn_equity._checks import format_label
 from sklearn_equity._factorize import DROPPED, factorize
+from sklearn_equity._label_text import format_label
 from sklearn_equity._optional import build_frame
 from sklearn_equity._sklearn_shims import num_samples, safe_indexing
 from sklearn_equity.segmentation._reseed import draw_seed, reseed

@@ -14,10 +14,9 @@ from sklearn_equity._checks import (
     SubgroupCodes,
     check_same_order,
     check_subgroups,
-    format_label,
-    format_labels,
-    refuse_overflow,
 )
+from sklearn_equity._label_text import format_label, format_labels
+from sklearn_equity._numbers import refuse_overflow
 from sklearn_equity._optional import build_frame
 from sklearn_equity._parallel import check_n_jobs, run
 from sklearn_equity.significance._multiple_testing import benjamini_hochberg

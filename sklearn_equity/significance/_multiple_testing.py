@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import false_discovery_control
 
-from sklearn_equity._checks import check_numbers
+from sklearn_equity._numbers import check_numbers
 
 __all__ = ["benjamini_hochberg", "benjamini_yekutieli", "holm"]
 

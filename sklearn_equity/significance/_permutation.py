@@ -11,13 +11,8 @@ from scipy.sparse import csc_array
 from scipy.stats import hypergeom
 from sklearn.utils import check_array, check_random_state
 
-from sklearn_equity._checks import (
-    SubgroupCodes,
-    check_same_order,
-    check_subgroups,
-    refuse_overflow,
-    to_array,
-)
+from sklearn_equity._checks import SubgroupCodes, check_same_order, check_subgroups
+from sklearn_equity._numbers import refuse_overflow, to_array
 from sklearn_equity._parallel import blocks_of, check_n_jobs, generators_for, run
 
 __all__ = [

@@ -11,11 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
-from sklearn_equity._checks import (
-    check_confidence_level,
-    check_numbers,
-    format_labels,
-)
+from sklearn_equity._label_text import format_labels
+from sklearn_equity._numbers import check_confidence_level, check_numbers
 from sklearn_equity._optional import build_frame
 
 __all__ = ["RequiredSampleSize", "required_sample_size"]

@@ -7,14 +7,9 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_equity._checks import (
-    MISSING_LABEL,
-    MissingPolicy,
-    check_numbers,
-    check_subgroups,
-    format_label,
-    to_array,
-)
+from sklearn_equity._checks import MISSING_LABEL, MissingPolicy, check_subgroups
+from sklearn_equity._label_text import format_label
+from sklearn_equity._numbers import check_numbers, to_array
 
 __all__ = ["Variable", "Variables", "read_variables"]
 

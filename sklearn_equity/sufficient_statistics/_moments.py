@@ -13,10 +13,10 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import (
+from sklearn_equity._checks import check_subgroups
+from sklearn_equity._numbers import (
     check_numbers,
     check_sample_weight,
-    check_subgroups,
     refuse_extreme_weights,
     refuse_overflow,
 )

@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 import narwhals.stable.v2 as nw
 
-from sklearn_equity._checks import NobodyCountsError
+from sklearn_equity._numbers import NobodyCountsError
 from sklearn_equity._optional import import_optional
 from sklearn_equity._tables import frame_of, select_columns
 from sklearn_equity.sufficient_statistics._partitions import (

@@ -9,8 +9,8 @@ import sklearn_equity
 
 PACKAGE = Path(sklearn_equity.__file__).parent
 GROUND = {
-    *("exceptions", "_checks", "_factorize", "_fit_tasks", "_optional"),
-    *("_outcome_inputs", "_parallel", "_sklearn_shims", "_tables"),
+    *("exceptions", "_checks", "_factorize", "_fit_tasks", "_label_text", "_numbers"),
+    *("_optional", "_outcome_inputs", "_parallel", "_sklearn_shims", "_tables"),
 }
 MAY_IMPORT = {
     "datasets": set(),

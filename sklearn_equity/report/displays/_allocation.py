@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sklearn_equity._checks import MissingPolicy, format_labels
+from sklearn_equity._checks import MissingPolicy
+from sklearn_equity._label_text import format_labels
 from sklearn_equity._sklearn_shims import check_response_method, num_samples
 from sklearn_equity.allocation import ADCurve, allocation_deterioration_curve
 from sklearn_equity.report._groupings import resolve_groupings

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from sklearn_equity._checks import WITHHELD, format_label
+from sklearn_equity._label_text import WITHHELD, format_label
 from sklearn_equity._optional import import_optional
 from sklearn_equity.fidelity import METRIC_NAMES, resolve_metric
 

@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sklearn_equity._checks import (
-    check_numbers,
-    check_subgroups,
-    format_labels,
-    refuse_overflow,
-)
+from sklearn_equity._checks import check_subgroups
+from sklearn_equity._label_text import format_labels
+from sklearn_equity._numbers import check_numbers, refuse_overflow
 from sklearn_equity.density import BoundedKDE
 from sklearn_equity.report.displays._canvas import (
     GREY,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, KDTree
 
-from sklearn_equity._checks import format_labels
+from sklearn_equity._label_text import format_labels
 from sklearn_equity.fidelity import SubgroupTable
 from sklearn_equity.report.displays._canvas import (
     describe_metric,

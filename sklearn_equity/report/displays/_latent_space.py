@@ -8,12 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t as student
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_equity._checks import (
-    check_numbers,
-    check_subgroups,
-    format_labels,
-    refuse_overflow,
-)
+from sklearn_equity._checks import check_subgroups
+from sklearn_equity._label_text import format_labels
+from sklearn_equity._numbers import check_numbers, refuse_overflow
 from sklearn_equity._optional import import_optional
 from sklearn_equity.fidelity import Metric, SubgroupTable, subgroup_fidelity
 from sklearn_equity.report.displays._canvas import (

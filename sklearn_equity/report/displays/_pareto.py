@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_equity._checks import refuse_overflow
+from sklearn_equity._numbers import refuse_overflow
 from sklearn_equity.report.displays._canvas import (
     GREY,
     PLAIN,

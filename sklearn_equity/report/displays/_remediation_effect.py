@@ -7,12 +7,9 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
-from sklearn_equity._checks import (
-    MissingPolicy,
-    check_subgroups,
-    check_whole_number,
-    format_labels,
-)
+from sklearn_equity._checks import MissingPolicy, check_subgroups
+from sklearn_equity._label_text import format_labels
+from sklearn_equity._numbers import check_whole_number
 from sklearn_equity._sklearn_shims import num_samples, safe_indexing
 from sklearn_equity.fidelity import Metric, resolve_metric
 from sklearn_equity.remediation import EVERYBODY, FidelityChange, fidelity_change

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_equity._checks import MissingPolicy, format_labels
+from sklearn_equity._checks import MissingPolicy
+from sklearn_equity._label_text import format_labels
 from sklearn_equity._optional import import_optional
 from sklearn_equity._sklearn_shims import num_samples
 from sklearn_equity.fidelity import (
